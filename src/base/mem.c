@@ -1,0 +1,45 @@
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t allowed = UINT64_MAX;
+
+void mem_fail_after(uint64_t nth)
+{
+    allowed = nth == 0 ? UINT64_MAX : nth - 1;
+}
+
+static int may_allocate(void)
+{
+    if (allowed == UINT64_MAX)
+        return 1;
+    if (allowed == 0)
+        return 0;
+    allowed--;
+    return 1;
+}
+
+void *mem_new(size_t size)
+{
+    return may_allocate() ? calloc(1, size) : NULL;
+}
+
+void *mem_new_array(size_t count, size_t size)
+{
+    return may_allocate() ? calloc(count, size) : NULL;
+}
+
+void *mem_resize(void *block, size_t size)
+{
+    return may_allocate() ? realloc(block, size) : NULL;
+}
+
+char *mem_copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = mem_new(size);
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
+}

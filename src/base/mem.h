@@ -1,0 +1,18 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/result.h"
+
+/*
+ * Heap memory. Every allocation of ours goes through here, so that tests can make any one of them fail.
+ * All return NULL when there is none; free with free() or AUTO_FREE.
+ */
+MUST_USE void *mem_new(size_t size);                     /* zeroed */
+MUST_USE void *mem_new_array(size_t count, size_t size); /* zeroed; NULL on overflow of count * size */
+MUST_USE void *mem_resize(void *block, size_t size);     /* the added part is not zeroed */
+MUST_USE char *mem_copy_text(const char *text);
+
+/* Makes the nth allocation from now fail (1 is the next), and every one after it too; 0 switches that off. */
+void mem_fail_after(uint64_t nth);
