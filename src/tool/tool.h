@@ -1,0 +1,15 @@
+#pragma once
+
+/*
+ * The commands for people: everything but `serve` and `role`. argv is the program's own, `-c FILE` included.
+ * Returns the exit status: 0, 2 for bad usage (and for `status` when no server runs), 1 for anything else;
+ * errors are one line on standard error.
+ *
+ * A command for the server goes over DATA/control.sock (SOCK_SEQPACKET) as one packet: u32 length of the words, the
+ * words each ended by NUL, what was read from standard input. The answer is one packet: u32 exit status, u32
+ * length of the output, output, error text. Numbers are little-endian.
+ */
+int tool_run(int argc, char **argv);
+
+#define TOOL_SOCKET_NAME "control.sock"
+#define TOOL_PACKET_MAX 131072
