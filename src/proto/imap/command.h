@@ -1,0 +1,259 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "proto/imap/response.h"
+#include "proto/imap/set.h"
+
+/*
+ * IMAP commands (RFC 3501 §6, §9): the bytes of one complete command (proto/imap/reader.h finds where it ends) become a
+ * struct imap_command. Pure. All spans of the result point into the bytes or the arena.
+ *
+ * One table (command.c) has a row for each command: its name, the states it is allowed in, its parser, the clause.
+ */
+enum imap_verb {
+    IMAP_CAPABILITY,
+    IMAP_NOOP,
+    IMAP_LOGOUT,
+    IMAP_ID,
+    IMAP_STARTTLS,
+    IMAP_AUTHENTICATE,
+    IMAP_LOGIN,
+    IMAP_ENABLE,
+    IMAP_SELECT,
+    IMAP_EXAMINE,
+    IMAP_CREATE,
+    IMAP_DELETE,
+    IMAP_RENAME,
+    IMAP_SUBSCRIBE,
+    IMAP_UNSUBSCRIBE,
+    IMAP_LIST,
+    IMAP_LSUB,
+    IMAP_NAMESPACE,
+    IMAP_STATUS,
+    IMAP_APPEND,
+    IMAP_IDLE,
+    IMAP_CHECK,
+    IMAP_CLOSE,
+    IMAP_UNSELECT,
+    IMAP_EXPUNGE,
+    IMAP_SEARCH,
+    IMAP_FETCH,
+    IMAP_STORE,
+    IMAP_COPY,
+    IMAP_MOVE,
+    IMAP_VERB_COUNT,
+};
+
+enum imap_flag { /* system flags (RFC 3501 §2.3.2), as bits */
+                 IMAP_FLAG_SEEN = 1,
+                 IMAP_FLAG_ANSWERED = 2,
+                 IMAP_FLAG_FLAGGED = 4,
+                 IMAP_FLAG_DELETED = 8,
+                 IMAP_FLAG_DRAFT = 16,
+                 IMAP_FLAG_RECENT = 32, /* cannot be stored */
+};
+#define IMAP_KEYWORDS_MAX 128U
+#define IMAP_KEYWORD_LEN_MAX 128U
+
+struct imap_flags {
+    unsigned system; /* enum imap_flag */
+    span_t *keywords;
+    size_t count;
+};
+
+enum imap_status_item {
+    IMAP_STATUS_MESSAGES = 1,
+    IMAP_STATUS_RECENT = 2,
+    IMAP_STATUS_UIDNEXT = 4,
+    IMAP_STATUS_UIDVALIDITY = 8,
+    IMAP_STATUS_UNSEEN = 16,
+    IMAP_STATUS_HIGHESTMODSEQ = 32, /* RFC 7162 §3.1.7 */
+};
+
+enum imap_fetch_item {
+    IMAP_FETCH_UID = 1,
+    IMAP_FETCH_FLAGS = 2,
+    IMAP_FETCH_INTERNALDATE = 4,
+    IMAP_FETCH_SIZE = 8,
+    IMAP_FETCH_ENVELOPE = 16,
+    IMAP_FETCH_BODY = 32, /* without a section: the structure */
+    IMAP_FETCH_BODYSTRUCTURE = 64,
+    IMAP_FETCH_MODSEQ = 128,
+};
+
+enum imap_section_text {
+    IMAP_SECTION_ALL,
+    IMAP_SECTION_HEADER,
+    IMAP_SECTION_HEADER_FIELDS,
+    IMAP_SECTION_HEADER_FIELDS_NOT,
+    IMAP_SECTION_TEXT,
+    IMAP_SECTION_MIME,
+};
+#define IMAP_SECTION_DEPTH_MAX 64U
+#define IMAP_SECTIONS_MAX 256U
+
+/* BODY[1.2.HEADER.FIELDS (To)]<0.100> and RFC822, RFC822.HEADER, RFC822.TEXT (RFC 3501 §6.4.5). */
+struct imap_section {
+    uint32_t parts[IMAP_SECTION_DEPTH_MAX];
+    size_t depth;
+    enum imap_section_text text;
+    span_t *fields; /* of HEADER.FIELDS */
+    size_t field_count;
+    span_t label; /* as it is written in the answer, without the partial: "BODY[1.2.TEXT]", "RFC822" */
+    bool partial;
+    uint32_t offset;
+    uint32_t length;
+    bool peek;
+};
+
+enum imap_search_key_kind {
+    IMAP_KEY_ALL,
+    IMAP_KEY_SET,     /* sequence numbers */
+    IMAP_KEY_UID,     /* UIDs */
+    IMAP_KEY_FLAG,    /* number: enum imap_flag, one bit */
+    IMAP_KEY_KEYWORD, /* text */
+    IMAP_KEY_NEW,     /* RECENT UNSEEN */
+    IMAP_KEY_BEFORE,  /* date: number is days since 1970 */
+    IMAP_KEY_ON,
+    IMAP_KEY_SINCE,
+    IMAP_KEY_SENTBEFORE,
+    IMAP_KEY_SENTON,
+    IMAP_KEY_SENTSINCE,
+    IMAP_KEY_LARGER,  /* number */
+    IMAP_KEY_SMALLER, /* number */
+    IMAP_KEY_HEADER,  /* field, text; FROM, TO, CC, BCC and SUBJECT are this too */
+    IMAP_KEY_BODY,    /* text */
+    IMAP_KEY_TEXT,    /* text */
+    IMAP_KEY_MODSEQ,  /* number (RFC 7162 §3.1.5) */
+    IMAP_KEY_NOT,     /* children: one */
+    IMAP_KEY_OR,      /* children: two */
+    IMAP_KEY_AND,     /* children */
+};
+#define IMAP_SEARCH_KEYS_MAX 1000U
+#define IMAP_SEARCH_DEPTH_MAX 30U
+
+struct imap_search_key {
+    enum imap_search_key_kind kind;
+    struct imap_set set;
+    uint64_t number;
+    span_t field;
+    span_t text; /* in the command's charset */
+    struct imap_search_key *children;
+    struct imap_search_key *next; /* the sibling */
+};
+
+enum imap_search_return { /* RFC 4731 §3.1 */
+                          IMAP_RETURN_MIN = 1,
+                          IMAP_RETURN_MAX = 2,
+                          IMAP_RETURN_ALL = 4,
+                          IMAP_RETURN_COUNT = 8,
+                          IMAP_RETURN_EXTENDED = 16, /* there was a RETURN: answer ESEARCH */
+};
+
+enum imap_store_mode { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
+
+struct imap_parameter { /* one pair of ID (RFC 2971) */
+    span_t name;
+    span_t value; /* at NULL: NIL */
+};
+
+enum imap_enable { IMAP_ENABLE_CONDSTORE = 1 };
+
+enum imap_list_option { /* RFC 5258, RFC 6154, as far as they are about SPECIAL-USE and CHILDREN */
+                        IMAP_LIST_SELECT_SUBSCRIBED = 1,
+                        IMAP_LIST_SELECT_SPECIAL_USE = 2,
+                        IMAP_LIST_RETURN_SUBSCRIBED = 4,
+                        IMAP_LIST_RETURN_SPECIAL_USE = 8,
+                        IMAP_LIST_RETURN_CHILDREN = 16,
+                        IMAP_LIST_SELECT_REMOTE = 32,
+                        IMAP_LIST_SELECT_RECURSIVE = 64,
+};
+
+struct imap_command {
+    span_t tag;
+    enum imap_verb verb;
+    bool uid;            /* UID FETCH and its like */
+    span_t mailbox;      /* UTF-8: SELECT, CREATE, STATUS, APPEND, COPY, RENAME's old name … */
+    struct imap_set set; /* FETCH, STORE, COPY, MOVE, UID EXPUNGE */
+    union {
+        struct {
+            span_t user, password;
+        } login;
+        struct {
+            span_t mechanism, initial;
+            bool has_initial;
+        } authenticate; /* initial: base64, or "=" (RFC 4959 §3) */
+        struct {
+            struct imap_parameter *pairs;
+            size_t count;
+        } id;
+        struct {
+            unsigned known;
+        } enable; /* enum imap_enable */
+        struct {
+            bool condstore;
+        } select;
+        struct {
+            span_t use;
+        } create; /* "\Sent" (RFC 6154 §3), or absent */
+        struct {
+            span_t name;
+        } rename; /* the new name, UTF-8 */
+        struct {
+            span_t reference;
+            span_t *patterns;
+            size_t count;
+            unsigned options;
+            bool extended;
+        } list;
+        struct {
+            unsigned items;
+        } status;
+        struct {
+            struct imap_flags flags;
+            int64_t seconds;
+            bool dated;
+            span_t message;
+        } append;
+        struct {
+            bool with_set;
+        } expunge;
+        struct {
+            span_t charset;
+            struct imap_search_key *keys;
+            unsigned returns;
+            bool modseq;
+        } search;
+        struct {
+            unsigned items;
+            struct imap_section *sections;
+            size_t count;
+            uint64_t changed_since;
+            bool modified;
+        } fetch;
+        struct {
+            enum imap_store_mode mode;
+            bool silent;
+            bool conditional;
+            uint64_t unchanged_since;
+            struct imap_flags flags;
+        } store;
+    };
+};
+
+enum imap_parse {
+    IMAP_PARSE_OK,
+    IMAP_PARSE_BAD,     /* answer `tag BAD why`; ret_command->tag is set ("*" where there is none) */
+    IMAP_PARSE_UNKNOWN, /* no such command: BAD too */
+    IMAP_PARSE_STATE,   /* not allowed in this state: BAD too */
+};
+
+/* *ret_why: a static sentence, set unless IMAP_PARSE_OK. -ENOMEM where the arena is full. */
+MUST_USE int imap_command_parse(span_t bytes, enum imap_state state, struct arena *arena,
+                                struct imap_command *ret_command, const char **ret_why);
+
+const char *imap_verb_name(enum imap_verb verb);
+
+#define IMAP_ID_REPLY "(\"name\" \"Waxwing\")" /* what ID answers (RFC 2971 §3.2) */
