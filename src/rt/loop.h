@@ -1,0 +1,29 @@
+#pragma once
+
+#include <stdint.h>
+
+#include "base/scope.h"
+
+/*
+ * The event loop of a process: one per process, single-threaded. It runs tasks (rt/task.h), watches descriptors
+ * (rt/watch.h) and keeps timers (rt/timer.h). After a fork the child makes a fresh one.
+ */
+struct loop;
+
+#define FOREVER ((int64_t)-1) /* a timeout that never comes */
+
+MUST_USE int loop_new(struct loop **ret_loop);
+
+/* Every task must have ended and every stream, channel and timer of the loop be freed before. */
+void loop_free(struct loop *loop);
+
+/* Runs until loop_stop(). */
+MUST_USE int loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+/* Cancels all tasks, then runs until they have ended, at most for so many milliseconds: -ETIMEDOUT. */
+MUST_USE int loop_finish(struct loop *loop, int64_t timeout_ms);
+
+int64_t loop_now(const struct loop *loop); /* monotonic milliseconds, as of this turn of the loop */
+
+SCOPE_OF(loop)

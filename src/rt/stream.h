@@ -1,0 +1,81 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/scope.h"
+#include "base/span.h"
+#include "rt/loop.h"
+#include "rt/tls.h"
+
+/*
+ * A connection: a stream socket or a pipe, in clear or under TLS. One task at a time may read, and one, which may be
+ * another, may write; the stream must not be freed before both have returned. Buffers exist only while they hold
+ * something. All timeouts are in milliseconds, for the one call, or FOREVER: -ETIMEDOUT. A connection that broke
+ * answers -ECONNRESET, -EPIPE or, under TLS, -EPROTO.
+ */
+struct stream;
+struct task;
+
+enum stream_outcome {
+    STREAM_OK,
+    STREAM_END,      /* the peer has closed its side, nothing is left to read */
+    STREAM_TOO_LONG, /* stream_read_line: the line was longer than max; it was read to its end and dropped */
+};
+
+#define STREAM_CHUNK 16384U        /* how much is read or written at once */
+#define STREAM_SKIP_MAX (1U << 20) /* a line is never followed further than this: -EMSGSIZE */
+
+/* Takes the descriptor, always, and makes it non-blocking. */
+MUST_USE int stream_new(struct loop *loop, int fd, struct stream **ret_stream);
+void stream_free(struct stream *stream); /* closes at once, without a TLS goodbye; what was not flushed is lost */
+
+int stream_fd(const struct stream *stream);
+
+/* --- reading --- */
+
+/* What has been read from the peer and not been consumed; valid until the next call that reads or consumes. */
+span_t stream_input(const struct stream *stream);
+void stream_consume(struct stream *stream, size_t len);
+
+/* Adds at least one byte to stream_input(), waiting for it. The input never holds more than max bytes: -ENOBUFS. */
+MUST_USE int stream_fill(struct task *task, struct stream *stream, size_t max, int64_t timeout_ms);
+
+/* Some bytes, at least one: what is in the input first. STREAM_OK, STREAM_END. */
+MUST_USE int stream_read(struct task *task, struct stream *stream, void *at, size_t room, int64_t timeout_ms,
+                         size_t *ret_len);
+
+/*
+ * A line, its CRLF included; a bare LF or CR ends nothing. The span is valid until the next call that reads or
+ * consumes. STREAM_OK, STREAM_TOO_LONG (max counts the CRLF), STREAM_END (an unfinished last line is dropped).
+ */
+MUST_USE int stream_read_line(struct task *task, struct stream *stream, size_t max, int64_t timeout_ms,
+                              span_t *ret_line);
+
+/* Whether bytes have been received that nobody has consumed: after STARTTLS there must be none (RFC 3207 §5). */
+bool stream_has_buffered(const struct stream *stream);
+
+/* --- writing --- */
+
+/* Adds to the output, which goes out when it reaches STREAM_CHUNK, and with stream_flush(). */
+MUST_USE int stream_write(struct task *task, struct stream *stream, span_t bytes, int64_t timeout_ms);
+MUST_USE int stream_write_text(struct task *task, struct stream *stream, const char *text, int64_t timeout_ms);
+MUST_USE int stream_flush(struct task *task, struct stream *stream, int64_t timeout_ms);
+
+/* Flushes, says goodbye under TLS, and ends our direction; the peer's may go on. */
+MUST_USE int stream_shutdown(struct task *task, struct stream *stream, int64_t timeout_ms);
+
+/* --- TLS --- */
+
+/* Does the server's side of a handshake; what was written before is flushed first. -EPROTO where it fails. Input that
+ * is buffered in clear is never fed to it: look at stream_has_buffered() first. */
+MUST_USE int stream_start_tls_server(struct task *task, struct stream *stream, struct tls_server *server,
+                                     int64_t timeout_ms);
+bool stream_is_tls(const struct stream *stream);
+const char *stream_tls_version(const struct stream *stream); /* "TLSv1.3"; NULL in clear */
+const char *stream_tls_cipher(const struct stream *stream);
+
+/* The channel binding tls-exporter of this connection (RFC 9266 §2). -ENOTCONN in clear. */
+#define STREAM_BINDING_SIZE 32U
+MUST_USE int stream_tls_binding(const struct stream *stream, uint8_t ret_binding[STREAM_BINDING_SIZE]);
+
+SCOPE_OF(stream)
