@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/buf.h"
+
+/*
+ * The header lines a delivery adds and removes. Pure: bytes in, bytes out.
+ */
+#define TRACE_RECEIVED_MAX 50U /* more Received lines than this are a loop (RFC 5321 §6.3) */
+#define TRACE_ADDED_MAX 8192U
+
+struct trace_delivery {
+    bool submission; /* from one of our own: its address and host name are not shown (RFC 6409 §8) */
+    bool tls;
+    bool utf8;     /* SMTPUTF8 was asked for (RFC 6531 §3.7.3) */
+    span_t client; /* network address as text */
+    span_t helo;
+    span_t sender;      /* empty for <> */
+    span_t for_address; /* or empty */
+    span_t hostname;    /* ours */
+    uint64_t id;
+    int64_t now_seconds; /* since 1970 */
+};
+
+struct trace_facts {
+    size_t header_len; /* with the empty line at its end, if there is one */
+    uint32_t received;
+    bool has_date;
+    bool has_message_id;
+};
+
+/* Looks over the message's header. Any bytes are a message; what is no header line ends the header. */
+void trace_scan(span_t message, struct trace_facts *ret_facts);
+
+/*
+ * The lines to put in front: Return-Path (RFC 5321 §4.4), Received, and on submission Date and Message-ID where they
+ * are missing (RFC 6409 §8.1, §8.2). -ENOBUFS, -ENOMEM.
+ */
+MUST_USE int trace_write(const struct trace_delivery *delivery, const struct trace_facts *facts, struct buf *lines);
+
+/*
+ * Takes header fields out of the message in place and returns its new length: Return-Path always (RFC 5321 §4.4), Bcc
+ * on submission (RFC 5322 §3.6.3).
+ */
+size_t trace_strip(uint8_t *message, size_t len, const struct trace_delivery *delivery);

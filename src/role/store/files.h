@@ -1,0 +1,70 @@
+#pragma once
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/map.h"
+#include "role/store/segment.h"
+
+/*
+ * The segment files in one folder. Descriptors are opened when needed and at most FILES_OPEN_MAX are kept.
+ */
+#define FILES_OPEN_MAX 128U
+
+/* The calls whose failure the log has to survive; NULL members mean the system's own. */
+struct files_calls {
+    int (*sync)(int fd);
+    ssize_t (*write)(int fd, const struct iovec *parts, int count, off_t offset);
+    int (*allocate)(int fd, off_t offset, off_t len);
+};
+
+struct segment {
+    uint64_t number;
+    struct segment_head head;
+    struct aead *aead;
+    int fd;           /* -1 while not open */
+    uint64_t end;     /* where the next record may go, or the closed segment ends */
+    uint64_t room;    /* preallocated up to here */
+    uint64_t live;    /* recipients that have not released their record */
+    uint64_t chained; /* recipients through whose record a chain still passes */
+    uint64_t dead;    /* bytes of records that nobody needs */
+    bool dirty;       /* written to since the last sync */
+    uint64_t used;    /* for choosing the descriptor to close */
+};
+
+struct files;
+
+MUST_USE int files_new(int dir, span_t key, const struct files_calls *calls, struct files **ret_files);
+void files_free(struct files *files);
+SCOPE_OF(files)
+
+/* Finds the segments in the folder; those whose head is not valid are not entered, and removed if `last` above all. */
+MUST_USE int files_scan(struct files *files);
+/* Makes a new one above all others, durable with its name. -ENOSPC and other faults: nothing is left behind. */
+MUST_USE int files_add(struct files *files, struct segment **ret_segment);
+MUST_USE int files_drop(struct files *files, struct segment *segment);
+
+struct segment *files_get(const struct files *files, uint64_t number);   /* or NULL */
+struct segment *files_after(const struct files *files, uint64_t number); /* the lowest above number, or NULL */
+struct segment *files_last(const struct files *files);
+size_t files_count(const struct files *files);
+
+/* An open descriptor, which stays the segment's own; or a fault. */
+MUST_USE int files_fd(struct files *files, struct segment *segment);
+/* A new read-only descriptor, the caller's; or a fault. */
+MUST_USE int files_open_read(struct files *files, uint64_t number);
+
+/* All bytes, or a fault. parts is changed. */
+MUST_USE int files_write(struct files *files, struct segment *segment, struct iovec *parts, size_t count,
+                         uint64_t offset);
+MUST_USE int files_allocate(struct files *files, struct segment *segment, uint64_t upto);
+MUST_USE int files_sync(struct files *files, struct segment *segment);
+MUST_USE int files_punch(struct files *files, struct segment *segment, uint64_t offset, uint64_t len);
+/* Up to len bytes at offset: how many, less only at the file's end; or a fault. */
+MUST_USE ssize_t files_read(struct files *files, struct segment *segment, void *into, size_t len, uint64_t offset);
+
+/*
+ * Reads and opens the head of a record, and its rows (freed by the caller) where ret_rows is not NULL. SEGMENT_INVALID
+ * where none stands there or its segment is gone.
+ */
+MUST_USE int files_record(struct files *files, uint64_t record, struct record_head *ret_head, uint8_t **ret_rows);
