@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The rows inside messages, and the numbers they use. Each is laid out little-endian without gaps; the offsets here
@@ -50,3 +51,28 @@ enum deliver_flag {
 /* A pending row: record 8, segment 8, offset of the sealed body 8, its length 8, arrival in microseconds since 1970 8,
  * the content key sealed to the account. */
 #define PENDING_ROW_SIZE (40U + RECORD_KEY_SIZE)
+
+struct recipient_row {
+    uint64_t account;
+    const uint8_t *public_key; /* RECIPIENT_ROW_SIZE - 8 bytes */
+};
+struct key_row {
+    uint64_t account;
+    const uint8_t *sealed_key; /* RECORD_KEY_SIZE bytes */
+};
+struct pending_row {
+    uint64_t record;
+    uint64_t segment;
+    uint64_t offset;
+    uint64_t length;
+    uint64_t arrival;
+    const uint8_t *sealed_key; /* RECORD_KEY_SIZE bytes */
+};
+
+/* Rows read point into the bytes given; rows written fill exactly their size. */
+void recipient_row_get(const uint8_t at[RECIPIENT_ROW_SIZE], struct recipient_row *ret_row);
+void recipient_row_put(uint8_t at[RECIPIENT_ROW_SIZE], const struct recipient_row *row);
+void key_row_get(const uint8_t at[KEY_ROW_SIZE], struct key_row *ret_row);
+void key_row_put(uint8_t at[KEY_ROW_SIZE], const struct key_row *row);
+void pending_row_get(const uint8_t at[PENDING_ROW_SIZE], struct pending_row *ret_row);
+void pending_row_put(uint8_t at[PENDING_ROW_SIZE], const struct pending_row *row);
