@@ -1,0 +1,96 @@
+#include "crypto/secret.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct secret {
+    size_t len;
+    uint8_t *bytes;
+};
+
+int secret_new(size_t len, struct secret **ret_secret)
+{
+    if (len > SECRET_MAX)
+        return -EINVAL;
+    if (sodium_init() < 0)
+        return -EIO;
+    AUTO_FREE struct secret *secret = mem_new(sizeof(*secret));
+    if (secret == NULL)
+        return -ENOMEM;
+    secret->bytes = sodium_malloc(len == 0 ? 1 : len);
+    if (secret->bytes == NULL)
+        return -ENOMEM;
+    secret->len = len;
+    memset(secret->bytes, 0, len == 0 ? 1 : len);
+    *ret_secret = TAKE(secret);
+    return 0;
+}
+
+int secret_new_random(size_t len, struct secret **ret_secret)
+{
+    int result = secret_new(len, ret_secret);
+    if (result == 0)
+        random_bytes((*ret_secret)->bytes, len);
+    return result;
+}
+
+int secret_copy(span_t bytes, struct secret **ret_secret)
+{
+    int result = secret_new(bytes.len, ret_secret);
+    if (result == 0 && bytes.len > 0)
+        memcpy((*ret_secret)->bytes, bytes.at, bytes.len);
+    return result;
+}
+
+int secret_take(void *bytes, size_t len, struct secret **ret_secret)
+{
+    int result = secret_copy(span_of(bytes, len), ret_secret);
+    secret_wipe(bytes, len);
+    return result;
+}
+
+void secret_free(struct secret *secret)
+{
+    if (secret == NULL)
+        return;
+    sodium_free(secret->bytes); /* wipes */
+    scope_free(&secret);
+}
+
+span_t secret_span(const struct secret *secret)
+{
+    return secret == NULL ? SPAN_NONE : span_of(secret->bytes, secret->len);
+}
+
+const uint8_t *secret_bytes(const struct secret *secret)
+{
+    return secret->bytes;
+}
+
+uint8_t *secret_edit(struct secret *secret)
+{
+    return secret->bytes;
+}
+
+size_t secret_len(const struct secret *secret)
+{
+    return secret->len;
+}
+
+bool secret_equal(span_t one, span_t other)
+{
+    return one.len == other.len && (one.len == 0 || sodium_memcmp(one.at, other.at, one.len) == 0);
+}
+
+void secret_wipe(void *bytes, size_t len)
+{
+    sodium_memzero(bytes, len);
+}
+
+void random_bytes(void *into, size_t len)
+{
+    randombytes_buf(into, len);
+}
