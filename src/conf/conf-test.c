@@ -1,0 +1,169 @@
+#include "base/test.h"
+
+#include "conf/conf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int parse(const char *text, struct conf **ret_conf, struct conf_error *ret_error)
+{
+    return conf_parse(span_of_text(text), "waxwing.conf", ret_conf, ret_error);
+}
+
+static void nothing_set_gives_every_default(void **state)
+{
+    (void)state;
+    struct conf_error error;
+    AUTO(conf) struct conf *conf = NULL;
+    assert_int_equal(parse("", &conf, &error), 0);
+    assert_int_equal(conf->smtp_message_max, 50 * 1024 * 1024);
+    assert_int_equal(conf->smtp_recipients_max, 1000);
+    assert_string_equal(conf->tls_minimum, "1.2");
+    assert_int_equal(conf->server_port_offset, CONF_BY_USER);
+    assert_int_equal(error.text[0], 0);
+}
+
+static void settings_are_read_with_units_and_comments(void **state)
+{
+    (void)state;
+    struct conf_error error;
+    AUTO(conf) struct conf *conf = NULL;
+    assert_int_equal(parse("; one\n[smtp]\r\n message_max = 25 MiB \n# two\nline_max=2K\n[server]\nport_offset = 7\n"
+                           "hostname = mx.example.org\n[imap]\nport = 0",
+                           &conf, &error),
+                     0);
+    assert_int_equal(conf->smtp_message_max, 25 * 1024 * 1024);
+    assert_int_equal(conf->smtp_line_max, 2048);
+    assert_string_equal(conf->server_hostname, "mx.example.org");
+    assert_int_equal(conf_port(conf, SERVICE_SMTP), 32);
+    assert_int_equal(conf_port(conf, SERVICE_IMAP), 0);
+    assert_int_equal(conf_port(conf, SERVICE_IMAP_TLS), 1000);
+}
+
+static const struct {
+    const char *text;
+    const char *place;
+    const char *says;
+} wrong[] = {
+    {"[smtp]\n\nprot = 25\n", "waxwing.conf:3: ", "no setting prot in [smtp]"},
+    {"[smpt]\nport = 25\n", "waxwing.conf:1: ", "no section"},
+    {"port = 25\n", "waxwing.conf:1: ", "before the first"},
+    {"[smtp]\nport 25\n", "waxwing.conf:2: ", "name = value"},
+    {"[smtp]\nport = 70000\n", "waxwing.conf:2: ", "from 0 to 65535"},
+    {"[smtp]\nport = 99999999999999999999999\n", "waxwing.conf:2: ", "from 0 to 65535"},
+    {"[smtp]\nport = twenty\n", "waxwing.conf:2: ", "a number"},
+    {"[smtp]\nport = -1\n", "waxwing.conf:2: ", "a number"},
+    {"[smtp]\nport =\n", "waxwing.conf:2: ", "a number"},
+    {"[smtp]\nport = 1K\n", "waxwing.conf:2: ", "a number"},
+    {"[log]\nsegment_max = 18446744073709551615G\n", "waxwing.conf:2: ", "from 1048576"},
+    {"[tls]\nminimum = 1.0\n", "waxwing.conf:2: ", "one of 1.2|1.3"},
+    {"[tls]\nminimum = \n", "waxwing.conf:2: ", "one of 1.2|1.3"},
+    {"[tls]\ncertificate = /x\n", "waxwing.conf:", "go together"},
+    {"[smtp\n", "waxwing.conf:1: ", "[name]"},
+    {"[server]\nhostname = a\033b\n", "waxwing.conf:2: ", "control character"},
+};
+
+static void what_is_wrong_is_said_with_its_line(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        struct conf_error error;
+        struct conf *conf = NULL;
+        assert_int_equal(parse(wrong[i].text, &conf, &error), -EINVAL);
+        assert_null(conf);
+        assert_memory_equal(error.text, wrong[i].place, strlen(wrong[i].place));
+        assert_non_null(strstr(error.text, wrong[i].says));
+    }
+}
+
+static void a_file_that_is_named_must_be_there(void **state)
+{
+    (void)state;
+    struct conf_error error;
+    struct conf *conf = NULL;
+    assert_int_equal(conf_load("/nonexistent/waxwing.conf", &conf, &error), -ENOENT);
+    assert_non_null(strstr(error.text, "/nonexistent/waxwing.conf"));
+}
+
+static void what_is_in_effect_is_filled_in(void **state)
+{
+    (void)state;
+    struct conf_error error;
+    AUTO(conf) struct conf *conf = NULL;
+    assert_int_equal(conf_load("/dev/null", &conf, &error), 0);
+    assert_int_equal(conf->server_data[0], '/');
+    assert_true(conf->server_hostname[0] != '\0');
+    assert_int_equal(conf->server_port_offset, geteuid() == 0 ? 0 : 10000);
+}
+
+static void what_is_explained_can_be_read_again(void **state)
+{
+    (void)state;
+    struct conf_error error;
+    AUTO(conf) struct conf *conf = NULL;
+    AUTO(conf) struct conf *again = NULL;
+    AUTO_BUF struct buf text;
+    buf_init(&text, 65536);
+    assert_int_equal(parse("[server]\nport_offset = 3\n[smtp]\nmessage_max = 1234567\n", &conf, &error), 0);
+    assert_int_equal(conf_explain(conf, NULL, &text), 0);
+    assert_int_equal(conf_parse(buf_span(&text), "again", &again, &error), 0);
+    assert_int_equal(again->smtp_message_max, 1234567);
+    assert_int_equal(again->log_segment_max, conf->log_segment_max);
+}
+
+static void one_setting_can_be_asked_for(void **state)
+{
+    (void)state;
+    struct conf_error error;
+    AUTO(conf) struct conf *conf = NULL;
+    AUTO_BUF struct buf text;
+    buf_init(&text, 65536);
+    assert_int_equal(parse("", &conf, &error), 0);
+    assert_int_equal(conf_explain(conf, "smtp.message_max", &text), 0);
+    assert_true(span_find(buf_span(&text), SPAN("message_max = 50M\n")) < buf_len(&text));
+    assert_true(span_find(buf_span(&text), SPAN("recipients_max")) == buf_len(&text));
+    assert_int_equal(conf_explain(conf, "smtp.prot", &text), -ENOENT);
+    assert_int_equal(conf_explain(conf, "", &text), -ENOENT);
+}
+
+static void words_of_a_list_come_one_by_one(void **state)
+{
+    (void)state;
+    span_t rest = SPAN(" 127.0.0.1, ,::1,");
+    span_t word;
+    assert_true(conf_next_word(&rest, &word));
+    assert_true(span_equal(word, SPAN("127.0.0.1")));
+    assert_true(conf_next_word(&rest, &word));
+    assert_true(span_equal(word, SPAN("::1")));
+    assert_false(conf_next_word(&rest, &word));
+}
+
+static void options_stand_before_the_command(void **state)
+{
+    (void)state;
+    char *words[] = {(char[]){"waxwing"}, (char[]){"-c"}, (char[]){"file"}, (char[]){"status"}, NULL};
+    const char *path = NULL;
+    int first = 0;
+    assert_int_equal(conf_options(4, words, &path, &first), 0);
+    assert_string_equal(path, "file");
+    assert_int_equal(first, 3);
+    assert_int_equal(conf_options(2, words, &path, &first), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_set_gives_every_default),
+        cmocka_unit_test(settings_are_read_with_units_and_comments),
+        cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+        cmocka_unit_test(a_file_that_is_named_must_be_there),
+        cmocka_unit_test(what_is_in_effect_is_filled_in),
+        cmocka_unit_test(what_is_explained_can_be_read_again),
+        cmocka_unit_test(one_setting_can_be_asked_for),
+        cmocka_unit_test(words_of_a_list_come_one_by_one),
+        cmocka_unit_test(options_stand_before_the_command),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
