@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "proto/imap/response.h"
+#include "proto/imap/section.h"
 #include "proto/imap/set.h"
 
 /*
@@ -83,28 +84,19 @@ enum imap_fetch_item {
     IMAP_FETCH_MODSEQ = 128,
 };
 
-enum imap_section_text {
-    IMAP_SECTION_ALL,
-    IMAP_SECTION_HEADER,
-    IMAP_SECTION_HEADER_FIELDS,
-    IMAP_SECTION_HEADER_FIELDS_NOT,
-    IMAP_SECTION_TEXT,
-    IMAP_SECTION_MIME,
-};
-#define IMAP_SECTION_DEPTH_MAX 64U
 #define IMAP_SECTIONS_MAX 256U
 
-/* BODY[1.2.HEADER.FIELDS (To)]<0.100> and RFC822, RFC822.HEADER, RFC822.TEXT (RFC 3501 §6.4.5). */
-struct imap_section {
-    uint32_t parts[IMAP_SECTION_DEPTH_MAX];
-    size_t depth;
-    enum imap_section_text text;
-    span_t *fields; /* of HEADER.FIELDS */
-    size_t field_count;
-    span_t label; /* as it is written in the answer, without the partial: "BODY[1.2.TEXT]", "RFC822" */
-    bool partial;
-    uint32_t offset;
-    uint32_t length;
+enum imap_body_form {                    /* how an answer names it (RFC 3501 §6.4.5, §7.4.2) */
+                      IMAP_BODY_SECTION, /* BODY[…] */
+                      IMAP_BODY_RFC822,
+                      IMAP_BODY_RFC822_HEADER,
+                      IMAP_BODY_RFC822_TEXT,
+};
+
+/* BODY[…]<…>, BODY.PEEK[…]<…>, and RFC822, RFC822.HEADER, RFC822.TEXT as the sections they stand for. */
+struct imap_body {
+    struct imap_section section;
+    enum imap_body_form form;
     bool peek;
 };
 
@@ -228,7 +220,7 @@ struct imap_command {
         } search;
         struct {
             unsigned items;
-            struct imap_section *sections;
+            struct imap_body *bodies;
             size_t count;
             uint64_t changed_since;
             bool modified;

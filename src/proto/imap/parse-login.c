@@ -1,0 +1,62 @@
+#include "proto/imap/scan.h"
+
+#include <errno.h>
+
+#define ID_PAIRS_MAX 30U /* RFC 2971 §3.3 */
+
+/* RFC 3501 §6.2.3. */
+bool imap_parse_login(struct imap_scan *scan, struct imap_command *command)
+{
+    return imap_scan_space(scan) && imap_scan_astring(scan, &command->login.user) && imap_scan_space(scan) &&
+           imap_scan_astring(scan, &command->login.password) && imap_scan_end(scan);
+}
+
+/* RFC 3501 §6.2.2; the initial response is RFC 4959 §3. */
+bool imap_parse_authenticate(struct imap_scan *scan, struct imap_command *command)
+{
+    if (!imap_scan_space(scan) || !imap_scan_atom(scan, &command->authenticate.mechanism))
+        return false;
+    if (!imap_scan_byte(scan, ' '))
+        return imap_scan_end(scan);
+    command->authenticate.has_initial = true;
+    return imap_scan_astring(scan, &command->authenticate.initial) && imap_scan_end(scan);
+}
+
+/* RFC 2971 §3.3: id = "ID" SPACE id_params_list. */
+bool imap_parse_id(struct imap_scan *scan, struct imap_command *command)
+{
+    if (!imap_scan_space(scan))
+        return false;
+    if (imap_scan_word(scan, "NIL"))
+        return imap_scan_end(scan);
+    if (!imap_scan_byte(scan, '('))
+        return imap_scan_fail(scan, "Expected NIL or a list");
+    command->id.pairs = arena_alloc_array(scan->arena, ID_PAIRS_MAX, sizeof(*command->id.pairs));
+    if (command->id.pairs == NULL) {
+        scan->fault = -ENOMEM;
+        return false;
+    }
+    while (!imap_scan_byte(scan, ')')) {
+        if (command->id.count > 0 && !imap_scan_space(scan))
+            return false;
+        if (command->id.count == ID_PAIRS_MAX)
+            return imap_scan_fail(scan, "Too many ID fields");
+        struct imap_parameter *pair = &command->id.pairs[command->id.count++];
+        if (!imap_scan_string(scan, &pair->name) || !imap_scan_space(scan) || !imap_scan_nstring(scan, &pair->value))
+            return false;
+    }
+    return imap_scan_end(scan);
+}
+
+/* RFC 5161 §3.1: what is not known is passed over. */
+bool imap_parse_enable(struct imap_scan *scan, struct imap_command *command)
+{
+    do {
+        span_t capability = SPAN_NONE;
+        if (!imap_scan_space(scan) || !imap_scan_atom(scan, &capability))
+            return false;
+        if (span_equal_nocase(capability, SPAN("CONDSTORE")))
+            command->enable.known |= IMAP_ENABLE_CONDSTORE;
+    } while (!imap_scan_at_end(scan));
+    return true;
+}

@@ -1,0 +1,248 @@
+#include "proto/imap/scan.h"
+
+#include <errno.h>
+
+/* What comes after a key's name. */
+enum operand { NOTHING, TEXT, FIELD_TEXT, KEYWORD, DATE, NUMBER, UIDS, MODSEQ, ONE_KEY, TWO_KEYS };
+
+struct key_row {
+    const char *name;
+    enum imap_search_key_kind kind;
+    enum operand operand;
+    unsigned flag;
+    bool negated;
+};
+
+/* RFC 3501 §6.4.4 and §9: search-key; MODSEQ is RFC 7162 §3.1.5. */
+static const struct key_row rows[] = {
+    {"ALL", IMAP_KEY_ALL, NOTHING, 0, false},
+    {"ANSWERED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_ANSWERED, false},
+    {"BCC", IMAP_KEY_HEADER, TEXT, 0, false},
+    {"BEFORE", IMAP_KEY_BEFORE, DATE, 0, false},
+    {"BODY", IMAP_KEY_BODY, TEXT, 0, false},
+    {"CC", IMAP_KEY_HEADER, TEXT, 0, false},
+    {"DELETED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_DELETED, false},
+    {"DRAFT", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_DRAFT, false},
+    {"FLAGGED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_FLAGGED, false},
+    {"FROM", IMAP_KEY_HEADER, TEXT, 0, false},
+    {"HEADER", IMAP_KEY_HEADER, FIELD_TEXT, 0, false},
+    {"KEYWORD", IMAP_KEY_KEYWORD, KEYWORD, 0, false},
+    {"LARGER", IMAP_KEY_LARGER, NUMBER, 0, false},
+    {"MODSEQ", IMAP_KEY_MODSEQ, MODSEQ, 0, false},
+    {"NEW", IMAP_KEY_NEW, NOTHING, 0, false},
+    {"NOT", IMAP_KEY_NOT, ONE_KEY, 0, false},
+    {"OLD", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_RECENT, true},
+    {"ON", IMAP_KEY_ON, DATE, 0, false},
+    {"OR", IMAP_KEY_OR, TWO_KEYS, 0, false},
+    {"RECENT", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_RECENT, false},
+    {"SEEN", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_SEEN, false},
+    {"SENTBEFORE", IMAP_KEY_SENTBEFORE, DATE, 0, false},
+    {"SENTON", IMAP_KEY_SENTON, DATE, 0, false},
+    {"SENTSINCE", IMAP_KEY_SENTSINCE, DATE, 0, false},
+    {"SINCE", IMAP_KEY_SINCE, DATE, 0, false},
+    {"SMALLER", IMAP_KEY_SMALLER, NUMBER, 0, false},
+    {"SUBJECT", IMAP_KEY_HEADER, TEXT, 0, false},
+    {"TEXT", IMAP_KEY_TEXT, TEXT, 0, false},
+    {"TO", IMAP_KEY_HEADER, TEXT, 0, false},
+    {"UID", IMAP_KEY_UID, UIDS, 0, false},
+    {"UNANSWERED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_ANSWERED, true},
+    {"UNDELETED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_DELETED, true},
+    {"UNDRAFT", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_DRAFT, true},
+    {"UNFLAGGED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_FLAGGED, true},
+    {"UNKEYWORD", IMAP_KEY_KEYWORD, KEYWORD, 0, true},
+    {"UNSEEN", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_SEEN, true},
+};
+
+struct search_scan {
+    struct imap_scan *scan;
+    struct imap_command *command;
+    size_t keys;
+    size_t depth;
+};
+
+static struct imap_search_key *new_key(struct search_scan *search)
+{
+    if (search->keys++ >= IMAP_SEARCH_KEYS_MAX) {
+        (void)imap_scan_fail(search->scan, "Too many search keys");
+        return NULL;
+    }
+    struct imap_search_key *key = arena_alloc(search->scan->arena, sizeof(*key));
+    if (key == NULL) {
+        search->scan->fault = -ENOMEM;
+        (void)imap_scan_fail(search->scan, "Command too large");
+    }
+    return key;
+}
+
+static bool scan_key(struct search_scan *search, struct imap_search_key **ret_key);
+
+/* RFC 7162 §3.1.5: an entry name and type may stand before the number; they make no difference here. */
+static bool scan_modseq(struct search_scan *search, struct imap_search_key *key)
+{
+    span_t entry = SPAN_NONE;
+    search->command->search.modseq = true;
+    if (imap_scan_peek(search->scan, '"')) {
+        if (!imap_scan_string(search->scan, &entry) || !imap_scan_space(search->scan) ||
+            !imap_scan_atom(search->scan, &entry) || !imap_scan_space(search->scan))
+            return false;
+    }
+    return imap_scan_number(search->scan, INT64_MAX, &key->number);
+}
+
+static bool scan_children(struct search_scan *search, struct imap_search_key *key, unsigned count)
+{
+    struct imap_search_key **link = &key->children;
+    for (unsigned i = 0; i < count; i++) {
+        if (i > 0 && !imap_scan_space(search->scan))
+            return false;
+        if (!scan_key(search, link))
+            return false;
+        link = &(*link)->next;
+    }
+    return true;
+}
+
+static bool scan_operand(struct search_scan *search, const struct key_row *row, struct imap_search_key *key)
+{
+    struct imap_scan *scan = search->scan;
+    int64_t day = 0;
+    if (row->operand != NOTHING && !imap_scan_space(scan))
+        return false;
+    switch (row->operand) {
+    case NOTHING:
+        key->number = row->flag;
+        return true;
+    case TEXT:
+        key->field = span_of_text(row->name);
+        return imap_scan_astring(scan, &key->text);
+    case FIELD_TEXT:
+        return imap_scan_astring(scan, &key->field) && imap_scan_space(scan) && imap_scan_astring(scan, &key->text);
+    case KEYWORD:
+        return imap_scan_atom(scan, &key->text);
+    case DATE:
+        if (!imap_scan_date(scan, &day))
+            return false;
+        key->number = (uint64_t)day;
+        return true;
+    case NUMBER:
+        return imap_scan_number(scan, UINT32_MAX, &key->number);
+    case UIDS:
+        return imap_scan_set(scan, &key->set);
+    case MODSEQ:
+        return scan_modseq(search, key);
+    case ONE_KEY:
+        return scan_children(search, key, 1);
+    case TWO_KEYS:
+        return scan_children(search, key, 2);
+    }
+    return false;
+}
+
+/* Keys up to ")" or the end, all of which must match. */
+static bool scan_all(struct search_scan *search, struct imap_search_key **ret_key)
+{
+    struct imap_search_key *all = new_key(search);
+    if (all == NULL)
+        return false;
+    all->kind = IMAP_KEY_AND;
+    struct imap_search_key **link = &all->children;
+    do {
+        if (!scan_key(search, link))
+            return false;
+        link = &(*link)->next;
+    } while (imap_scan_byte(search->scan, ' ') && !imap_scan_at_end(search->scan));
+    *ret_key = all;
+    return true;
+}
+
+static bool scan_named(struct search_scan *search, struct imap_search_key *key, struct imap_search_key **ret_key)
+{
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (!imap_scan_word(search->scan, rows[i].name))
+            continue;
+        key->kind = rows[i].kind;
+        if (!scan_operand(search, &rows[i], key))
+            return false;
+        *ret_key = key;
+        if (!rows[i].negated)
+            return true;
+        struct imap_search_key *inverse = new_key(search);
+        if (inverse == NULL)
+            return false;
+        inverse->kind = IMAP_KEY_NOT;
+        inverse->children = key;
+        *ret_key = inverse;
+        return true;
+    }
+    return imap_scan_fail(search->scan, "Unknown search key");
+}
+
+static bool scan_one(struct search_scan *search, struct imap_search_key **ret_key)
+{
+    struct imap_scan *scan = search->scan;
+    if (imap_scan_byte(scan, '('))
+        return scan_all(search, ret_key) &&
+               (imap_scan_byte(scan, ')') || imap_scan_fail(scan, "Expected ) after the search keys"));
+    struct imap_search_key *key = new_key(search);
+    if (key == NULL)
+        return false;
+    bool is_set = !imap_scan_at_end(scan) &&
+                  (ascii_is_digit(scan->rest.at[0]) || scan->rest.at[0] == '*' || scan->rest.at[0] == '$');
+    if (!is_set)
+        return scan_named(search, key, ret_key);
+    key->kind = IMAP_KEY_SET;
+    *ret_key = key;
+    return imap_scan_set(scan, &key->set);
+}
+
+/* The recursion of NOT, OR and parentheses ends at a fixed depth, so that no command can use up the stack. */
+static bool scan_key(struct search_scan *search, struct imap_search_key **ret_key)
+{
+    if (search->depth >= IMAP_SEARCH_DEPTH_MAX)
+        return imap_scan_fail(search->scan, "Search keys nested too deep");
+    search->depth++;
+    bool well = scan_one(search, ret_key);
+    search->depth--;
+    return well;
+}
+
+/* RFC 4731 §3.1: RETURN (MIN MAX ALL COUNT); "()" stands for ALL. */
+static bool scan_returns(struct imap_scan *scan, unsigned *returns)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } names[] = {
+        {"MIN", IMAP_RETURN_MIN}, {"MAX", IMAP_RETURN_MAX}, {"ALL", IMAP_RETURN_ALL}, {"COUNT", IMAP_RETURN_COUNT}};
+    *returns = IMAP_RETURN_EXTENDED;
+    if (!imap_scan_space(scan) || !imap_scan_byte(scan, '('))
+        return imap_scan_fail(scan, "Expected ( after RETURN");
+    while (!imap_scan_byte(scan, ')')) {
+        size_t found = 0;
+        while (found < COUNT_OF(names) && !imap_scan_word(scan, names[found].name))
+            found++;
+        if (found == COUNT_OF(names))
+            return imap_scan_fail(scan, "Unknown SEARCH return option");
+        *returns |= names[found].bit;
+        (void)imap_scan_byte(scan, ' ');
+    }
+    if (*returns == IMAP_RETURN_EXTENDED)
+        *returns |= IMAP_RETURN_ALL;
+    return true;
+}
+
+bool imap_parse_search(struct imap_scan *scan, struct imap_command *command)
+{
+    if (!imap_scan_space(scan))
+        return false;
+    if (imap_scan_word(scan, "RETURN")) {
+        if (!scan_returns(scan, &command->search.returns) || !imap_scan_space(scan))
+            return false;
+    }
+    if (imap_scan_word(scan, "CHARSET")) {
+        if (!imap_scan_space(scan) || !imap_scan_astring(scan, &command->search.charset) || !imap_scan_space(scan))
+            return false;
+    }
+    struct search_scan search = {.scan = scan, .command = command};
+    return scan_all(&search, &command->search.keys) && imap_scan_end(scan);
+}
