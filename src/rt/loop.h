@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 
+#include "base/result.h"
 #include "base/scope.h"
 
 /*

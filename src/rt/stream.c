@@ -1,0 +1,385 @@
+#include "rt/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "rt/task.h"
+#include "rt/watch.h"
+
+#define BINDING_LABEL "EXPORTER-Channel-Binding"
+
+struct stream {
+    struct loop *loop;
+    struct watch *watch;
+    SSL *ssl;
+    struct buf input;
+    struct buf output;
+    int fd;
+    bool is_ended; /* the peer's side */
+};
+
+/* What one attempt of I/O came to, besides bytes or a negative errno. */
+enum { IO_END = 0, IO_WAIT_READ = -10001, IO_WAIT_WRITE = -10002 };
+
+int stream_new(struct loop *loop, int fd, struct stream **ret_stream)
+{
+    AUTO_FD int owned = fd;
+    AUTO_FREE struct stream *stream = mem_new(sizeof(*stream));
+    if (stream == NULL)
+        return -ENOMEM;
+    int result = watch_new(loop, fd, &stream->watch);
+    if (result < 0)
+        return result;
+    stream->loop = loop;
+    stream->fd = TAKE_FD(owned);
+    buf_init(&stream->input, STREAM_CHUNK);
+    buf_init(&stream->output, STREAM_CHUNK);
+    *ret_stream = TAKE(stream);
+    return 0;
+}
+
+void stream_free(struct stream *stream)
+{
+    if (stream == NULL)
+        return;
+    watch_free(stream->watch);
+    SSL_free(stream->ssl);
+    (void)close(stream->fd);
+    buf_deinit(&stream->input);
+    buf_deinit(&stream->output);
+    free(stream);
+}
+
+int stream_fd(const struct stream *stream)
+{
+    return stream->fd;
+}
+
+/* One attempt. */
+
+static ssize_t tls_outcome(SSL *ssl, int returned, int fault)
+{
+    switch (SSL_get_error(ssl, returned)) {
+    case SSL_ERROR_WANT_READ:
+        return IO_WAIT_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return IO_WAIT_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return IO_END;
+    case SSL_ERROR_SYSCALL:
+        return fault != 0 ? -fault : -ECONNRESET;
+    default:
+        return -EPROTO;
+    }
+}
+
+static ssize_t try_read(struct stream *stream, void *at, size_t room)
+{
+    if (stream->ssl != NULL) {
+        size_t got = 0;
+        ERR_clear_error();
+        errno = 0;
+        int returned = SSL_read_ex(stream->ssl, at, room, &got);
+        return returned == 1 ? (ssize_t)got : tls_outcome(stream->ssl, returned, errno);
+    }
+    for (;;) {
+        ssize_t got = read(stream->fd, at, room);
+        if (got >= 0)
+            return got;
+        if (errno != EINTR)
+            return errno == EAGAIN ? IO_WAIT_READ : -errno;
+    }
+}
+
+static ssize_t try_write(struct stream *stream, span_t bytes)
+{
+    if (stream->ssl != NULL) {
+        size_t put = 0;
+        ERR_clear_error();
+        errno = 0;
+        int returned = SSL_write_ex(stream->ssl, bytes.at, bytes.len, &put);
+        ssize_t result = returned == 1 ? (ssize_t)put : tls_outcome(stream->ssl, returned, errno);
+        return result == IO_END ? -EPIPE : result;
+    }
+    for (;;) {
+        ssize_t put = write(stream->fd, bytes.at, bytes.len);
+        if (put >= 0)
+            return put;
+        if (errno != EINTR)
+            return errno == EAGAIN ? IO_WAIT_WRITE : -errno;
+    }
+}
+
+/* Time. */
+
+static int64_t deadline_of(const struct stream *stream, int64_t timeout_ms)
+{
+    return timeout_ms < 0 ? FOREVER : loop_now(stream->loop) + timeout_ms;
+}
+
+static int wait_for(struct task *task, struct stream *stream, ssize_t outcome, int64_t deadline)
+{
+    int64_t left = deadline;
+    if (deadline >= 0) {
+        left = deadline - loop_now(stream->loop);
+        if (left <= 0)
+            return -ETIMEDOUT;
+    }
+    return watch_wait(task, stream->watch, outcome == IO_WAIT_WRITE ? WATCH_WRITE : WATCH_READ, left);
+}
+
+/* Reading. */
+
+span_t stream_input(const struct stream *stream)
+{
+    return buf_span(&stream->input);
+}
+
+void stream_consume(struct stream *stream, size_t len)
+{
+    buf_consume(&stream->input, len);
+}
+
+bool stream_has_buffered(const struct stream *stream)
+{
+    return buf_len(&stream->input) > 0 || (stream->ssl != NULL && SSL_has_pending(stream->ssl) == 1);
+}
+
+static int fill_until(struct task *task, struct stream *stream, size_t max, int64_t deadline)
+{
+    struct buf *input = &stream->input;
+    for (;;) {
+        if (stream->is_ended)
+            return STREAM_END;
+        size_t len = buf_len(input);
+        if (len >= max)
+            return -ENOBUFS;
+        size_t room = max - len < STREAM_CHUNK ? max - len : STREAM_CHUNK;
+        input->max = max;
+        uint8_t *at = NULL;
+        int result = buf_reserve(input, room, &at);
+        if (result < 0)
+            return result;
+        ssize_t got = try_read(stream, at, room);
+        if (got > 0) {
+            buf_commit(input, (size_t)got);
+            return STREAM_OK;
+        }
+        buf_release(input);
+        if (got == IO_END)
+            stream->is_ended = true;
+        else if (got != IO_WAIT_READ && got != IO_WAIT_WRITE)
+            return (int)got;
+        else if ((result = wait_for(task, stream, got, deadline)) < 0)
+            return result;
+    }
+}
+
+int stream_fill(struct task *task, struct stream *stream, size_t max, int64_t timeout_ms)
+{
+    return fill_until(task, stream, max, deadline_of(stream, timeout_ms));
+}
+
+int stream_read(struct task *task, struct stream *stream, void *at, size_t room, int64_t timeout_ms, size_t *ret_len)
+{
+    int64_t deadline = deadline_of(stream, timeout_ms);
+    span_t input = span_upto(stream_input(stream), room);
+    if (input.len > 0) {
+        memcpy(at, input.at, input.len);
+        stream_consume(stream, input.len);
+        *ret_len = input.len;
+        return STREAM_OK;
+    }
+    buf_release(&stream->input);
+    while (!stream->is_ended) {
+        ssize_t got = try_read(stream, at, room);
+        if (got > 0) {
+            *ret_len = (size_t)got;
+            return STREAM_OK;
+        }
+        int result = 0;
+        if (got == IO_END)
+            stream->is_ended = true;
+        else if (got != IO_WAIT_READ && got != IO_WAIT_WRITE)
+            return (int)got;
+        else if ((result = wait_for(task, stream, got, deadline)) < 0)
+            return result;
+    }
+    return STREAM_END;
+}
+
+/* Drops input up to and with the next CRLF. */
+static int skip_line(struct task *task, struct stream *stream, int64_t deadline)
+{
+    for (size_t skipped = 0; skipped < STREAM_SKIP_MAX;) {
+        span_t input = stream_input(stream);
+        size_t end = span_find(input, SPAN("\r\n"));
+        if (end < input.len) {
+            stream_consume(stream, end + 2);
+            return STREAM_TOO_LONG;
+        }
+        size_t drop = input.len > 0 && input.at[input.len - 1] == '\r' ? input.len - 1 : input.len;
+        stream_consume(stream, drop);
+        skipped += drop;
+        int result = fill_until(task, stream, STREAM_CHUNK, deadline);
+        if (result != STREAM_OK)
+            return result;
+    }
+    return -EMSGSIZE;
+}
+
+int stream_read_line(struct task *task, struct stream *stream, size_t max, int64_t timeout_ms, span_t *ret_line)
+{
+    int64_t deadline = deadline_of(stream, timeout_ms);
+    for (size_t seen = 0;;) {
+        span_t input = stream_input(stream);
+        span_t head = span_upto(input, max);
+        size_t from = seen > 0 ? seen - 1 : 0; /* a CR may have been the last byte */
+        size_t at = from + span_find(span_from(head, from), SPAN("\r\n"));
+        if (at < head.len) {
+            *ret_line = span_upto(input, at + 2);
+            stream_consume(stream, at + 2);
+            return STREAM_OK;
+        }
+        if (input.len >= max)
+            return skip_line(task, stream, deadline);
+        seen = input.len;
+        int result = fill_until(task, stream, max > STREAM_CHUNK ? max : STREAM_CHUNK, deadline);
+        if (result != STREAM_OK)
+            return result;
+    }
+}
+
+/* Writing. */
+
+static int write_all(struct task *task, struct stream *stream, span_t bytes, int64_t deadline)
+{
+    while (bytes.len > 0) {
+        ssize_t put = try_write(stream, bytes);
+        if (put >= 0) {
+            bytes = span_from(bytes, (size_t)put);
+            continue;
+        }
+        if (put != IO_WAIT_READ && put != IO_WAIT_WRITE)
+            return (int)put;
+        int result = wait_for(task, stream, put, deadline);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int flush_until(struct task *task, struct stream *stream, int64_t deadline)
+{
+    int result = write_all(task, stream, buf_span(&stream->output), deadline);
+    buf_clear(&stream->output); /* after a fault the connection is of no use any more */
+    buf_release(&stream->output);
+    return result;
+}
+
+int stream_write(struct task *task, struct stream *stream, span_t bytes, int64_t timeout_ms)
+{
+    int64_t deadline = deadline_of(stream, timeout_ms);
+    while (bytes.len > 0) {
+        size_t held = buf_len(&stream->output);
+        if (held == 0 && bytes.len >= STREAM_CHUNK)
+            return write_all(task, stream, bytes, deadline);
+        span_t part = span_upto(bytes, STREAM_CHUNK - held);
+        int result = buf_append(&stream->output, part);
+        if (result < 0)
+            return result;
+        bytes = span_from(bytes, part.len);
+        if (held + part.len == STREAM_CHUNK && (result = flush_until(task, stream, deadline)) < 0)
+            return result;
+    }
+    return 0;
+}
+
+int stream_write_text(struct task *task, struct stream *stream, const char *text, int64_t timeout_ms)
+{
+    return stream_write(task, stream, span_of_text(text), timeout_ms);
+}
+
+int stream_flush(struct task *task, struct stream *stream, int64_t timeout_ms)
+{
+    return flush_until(task, stream, deadline_of(stream, timeout_ms));
+}
+
+int stream_shutdown(struct task *task, struct stream *stream, int64_t timeout_ms)
+{
+    int result = stream_flush(task, stream, timeout_ms);
+    if (result < 0)
+        return result;
+    if (stream->ssl != NULL) {
+        ERR_clear_error();
+        (void)SSL_shutdown(stream->ssl);
+    }
+    if (shutdown(stream->fd, SHUT_WR) < 0 && errno != ENOTSOCK)
+        return -errno;
+    return 0;
+}
+
+/* TLS. */
+
+int stream_start_tls_server(struct task *task, struct stream *stream, struct tls_server *server, int64_t timeout_ms)
+{
+    int64_t deadline = deadline_of(stream, timeout_ms);
+    int result = flush_until(task, stream, deadline);
+    if (result < 0)
+        return result;
+    SSL *ssl = SSL_new(tls_server_context(server));
+    if (ssl == NULL || SSL_set_fd(ssl, stream->fd) != 1) {
+        SSL_free(ssl);
+        return -ENOMEM;
+    }
+    stream->ssl = ssl;
+    for (;;) {
+        ERR_clear_error();
+        errno = 0;
+        int returned = SSL_accept(ssl);
+        if (returned == 1)
+            return 0;
+        ssize_t outcome = tls_outcome(ssl, returned, errno);
+        if (outcome == IO_END)
+            return -ECONNRESET;
+        if (outcome != IO_WAIT_READ && outcome != IO_WAIT_WRITE)
+            return (int)outcome;
+        result = wait_for(task, stream, outcome, deadline);
+        if (result < 0)
+            return result;
+    }
+}
+
+bool stream_is_tls(const struct stream *stream)
+{
+    return stream->ssl != NULL;
+}
+
+const char *stream_tls_version(const struct stream *stream)
+{
+    return stream->ssl == NULL ? NULL : SSL_get_version(stream->ssl);
+}
+
+const char *stream_tls_cipher(const struct stream *stream)
+{
+    return stream->ssl == NULL ? NULL : SSL_get_cipher_name(stream->ssl);
+}
+
+int stream_tls_binding(const struct stream *stream, uint8_t ret_binding[STREAM_BINDING_SIZE])
+{
+    /* Below TLS 1.3 the binding is only unique with the extended master secret (RFC 9266 §4.2). */
+    if (stream->ssl == NULL || (SSL_version(stream->ssl) < TLS1_3_VERSION && SSL_get_extms_support(stream->ssl) != 1))
+        return -ENOTCONN;
+    static const uint8_t no_context[1];
+    int done = SSL_export_keying_material(stream->ssl, ret_binding, STREAM_BINDING_SIZE, BINDING_LABEL,
+                                          sizeof(BINDING_LABEL) - 1, no_context, 0, 1);
+    return done == 1 ? 0 : -ENOTCONN;
+}
