@@ -1,0 +1,50 @@
+#include "tool/command.h"
+
+#include <string.h>
+
+#include "base/result.h"
+
+const struct tool_command tool_commands[] = {
+    {"status", "[--json]", 0, 1, INPUT_NONE, NULL, "the roles, ports and counts; 1 when degraded, 2 when not running"},
+    {"config", "[KEY | check]", 0, 1, INPUT_NONE, tool_config, "every setting with its value and what it means"},
+    {"domain add", "DOMAIN", 1, 1, INPUT_NONE, NULL, "receive mail for a domain"},
+    {"domain list", "", 0, 1, INPUT_NONE, NULL, "the domains"},
+    {"domain remove", "DOMAIN", 1, 1, INPUT_NONE, NULL, "receive no more mail for a domain without accounts"},
+    {"account add", "ADDRESS [--password-stdin] [--quota SIZE]", 1, 4, INPUT_NEW_PASSWORD, NULL,
+     "make an account; prints its recovery code, once"},
+    {"account list", "[--json]", 0, 1, INPUT_NONE, NULL, "the accounts"},
+    {"account remove", "ADDRESS", 1, 1, INPUT_NONE, NULL, "destroy an account and all its mail"},
+    {"account lock", "ADDRESS", 1, 1, INPUT_NONE, NULL, "refuse logins and mail for now"},
+    {"account unlock", "ADDRESS", 1, 1, INPUT_NONE, NULL, "allow them again"},
+    {"account passwd", "ADDRESS [--recovery CODE]", 1, 3, INPUT_CHANGE, NULL,
+     "change the password: the old and the new one on standard input"},
+    {"app-password add", "ADDRESS --label TEXT [--scope imap,smtp,…]", 3, 5, INPUT_PASSWORD, NULL,
+     "make a password for one program; prints it, once"},
+    {"app-password list", "ADDRESS", 1, 2, INPUT_NONE, NULL, "the programs' passwords of an account"},
+    {"app-password remove", "ADDRESS ID", 2, 2, INPUT_NONE, NULL, "end one"},
+    {"address add", "ADDRESS TARGET…", 2, 100, INPUT_NONE, NULL, "a further address; @DOMAIN for all others of it"},
+    {"address list", "", 0, 2, INPUT_NONE, NULL, "the further addresses"},
+    {"address remove", "ADDRESS", 1, 1, INPUT_NONE, NULL, "remove one"},
+    {"stop", "", 0, 0, INPUT_NONE, NULL, "finish what is under way and end the server"},
+    {"reload", "", 0, 0, INPUT_NONE, NULL, "read certificates and settings again"},
+    {"version", "", 0, 0, INPUT_NONE, tool_version, "what this is"},
+    {"help", "[COMMAND]", 0, 2, INPUT_NONE, tool_help, "this"},
+};
+
+const size_t tool_command_count = COUNT_OF(tool_commands);
+
+const struct tool_command *tool_command_find(int count, char **words, int *ret_words)
+{
+    for (size_t i = 0; i < tool_command_count; i++) {
+        const char *name = tool_commands[i].words;
+        const char *space = strchr(name, ' ');
+        size_t first = space == NULL ? strlen(name) : (size_t)(space - name);
+        if (count < 1 || strlen(words[0]) != first || memcmp(words[0], name, first) != 0)
+            continue;
+        if (space != NULL && (count < 2 || strcmp(words[1], space + 1) != 0))
+            continue;
+        *ret_words = space == NULL ? 1 : 2;
+        return &tool_commands[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,75 @@
+#include "tool/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include "base/bytes.h"
+#include "tool/tool.h"
+
+#define ANSWER_SECONDS 120
+
+int control_write(span_t words, span_t input, struct buf *packet)
+{
+    uint8_t length[4];
+    if (words.len > TOOL_PACKET_MAX || input.len > TOOL_PACKET_MAX - words.len)
+        return -EMSGSIZE;
+    bytes_put_u32(length, (uint32_t)words.len);
+    (void)buf_append(packet, span_of(length, sizeof(length)));
+    (void)buf_append(packet, words);
+    (void)buf_append(packet, input);
+    return buf_fault(packet);
+}
+
+int control_read(span_t packet, struct control_answer *answer)
+{
+    if (packet.len < 8)
+        return -EPROTO;
+    size_t length = bytes_get_u32(packet.at + 4);
+    span_t rest = span_from(packet, 8);
+    if (length > rest.len)
+        return -EPROTO;
+    answer->status = bytes_get_u32(packet.at);
+    int result = buf_append(&answer->output, span_upto(rest, length));
+    return result < 0 ? result : buf_append(&answer->error, span_from(rest, length));
+}
+
+static int connect_to(const char *path, int fd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    memcpy(address.sun_path, path, length);
+    struct timeval patience = {.tv_sec = ANSWER_SECONDS};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    return 0;
+}
+
+int control_ask(const char *path, span_t packet, struct control_answer *answer)
+{
+    AUTO_BUF struct buf reply;
+    uint8_t *at = NULL;
+    buf_init(&reply, TOOL_PACKET_MAX);
+    AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int result = connect_to(path, fd);
+    if (result == 0)
+        result = buf_reserve(&reply, TOOL_PACKET_MAX, &at);
+    if (result < 0)
+        return result;
+    if (send(fd, packet.at, packet.len, MSG_NOSIGNAL) < 0)
+        return errno == EPIPE ? -ECONNRESET : -errno;
+    ssize_t got = recv(fd, at, TOOL_PACKET_MAX, 0);
+    if (got < 0)
+        return -errno;
+    if (got == 0)
+        return -ECONNRESET;
+    buf_commit(&reply, (size_t)got);
+    return control_read(buf_span(&reply), answer);
+}
