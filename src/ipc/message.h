@@ -85,6 +85,9 @@ MUST_USE int ipc_message_decode(span_t packet, struct ipc_message **ret_message)
 bool ipc_may_send(enum ipc_type type, enum ipc_role from, enum ipc_role to);
 bool ipc_fd_count_fits(enum ipc_type type, unsigned count); /* none is always allowed in an answer */
 
+/* Whether it is a request with a call number where it has an answer, or an answer marked as one. */
+bool ipc_call_fits(const struct ipc_message *message);
+
 /* The message that answers a request, or IPC_TYPE_COUNT where it has no answer. */
 enum ipc_type ipc_answer(enum ipc_type request);
 
