@@ -1,0 +1,47 @@
+# The front of the house: `make run` for a demonstration, `make check` for all tests. The build itself is meson's.
+PREFIX = /usr/local
+DESTDIR =
+MINUTES = 5
+
+all: build/waxwing
+
+build/build.ninja:
+	@tools/deps build
+	@CC="$(or $(filter-out cc,$(CC)),gcc)" meson setup build -Dwerror=true -Dbuildtype=debugoptimized --prefix=$(PREFIX) >/dev/null
+
+build/waxwing: build/build.ninja always
+	@ninja -C build --quiet waxwing
+
+run: build/waxwing
+	@tools/demo
+
+check:
+	@tools/deps build test
+	@tools/check
+
+bench: build/waxwing
+	@tools/deps build bench
+	@test/bench/run
+
+fuzz:
+	@tools/deps build test
+	@tools/fuzz $(MINUTES)
+
+sanitize:
+	@tools/deps build test
+	@tools/check sanitize
+
+format:
+	@tools/deps test
+	@git ls-files 'src/*.c' 'src/*.h' 'test/*.c' 'test/*.h' | xargs clang-format -i
+
+install: build/waxwing
+	install -D -m 755 build/waxwing $(DESTDIR)$(PREFIX)/bin/waxwing
+	install -d $(DESTDIR)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/waxwing.service >$(DESTDIR)/lib/systemd/system/waxwing.service
+	install -D -m 644 packaging/systemd/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/waxwing.conf
+
+clean:
+	rm -rf build build-sanitize build-fuzz demo
+
+.PHONY: all run check bench fuzz sanitize format install clean always
