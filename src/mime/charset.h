@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "mime/utf8.h"
 
 /*
  * Any charset to UTF-8. Names as mail writes them, aliases included; an unknown or missing one is read as UTF-8 where
@@ -24,9 +25,3 @@ int charset_reader_finish(struct charset_reader *reader, struct buf *utf8);
 SCOPE_OF(charset_reader)
 
 void charset_cache_clear(void);
-
-/* Strict UTF-8 (RFC 3629): no surrogates, no overlong forms. */
-bool utf8_is_valid(span_t bytes);
-/* Length of the leading part that is valid UTF-8. */
-size_t utf8_valid_len(span_t bytes);
-bool ascii_is_clean(span_t bytes); /* all below 0x80 */

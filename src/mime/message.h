@@ -30,7 +30,7 @@ struct mime_part {
     span_t header; /* its empty line included */
     span_t body;   /* without the line end before the boundary that ends it (RFC 2046 §5.1.1) */
     size_t header_lines;
-    size_t body_lines; /* line ends in body, plus one for a last line without */
+    size_t body_lines; /* line ends in body */
 
     bool is_multipart; /* and opened: body is preamble, children, epilogue */
     bool is_message;   /* message/rfc822 or message/global, and opened: first is the message inside */
