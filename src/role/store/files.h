@@ -38,7 +38,8 @@ MUST_USE int files_new(int dir, span_t key, const struct files_calls *calls, str
 void files_free(struct files *files);
 SCOPE_OF(files)
 
-/* Finds the segments in the folder; those whose head is not valid are not entered, and removed if `last` above all. */
+/* Finds the segments in the folder; one whose head is not whole was never used, and is left out (files_add overwrites
+ * it). */
 MUST_USE int files_scan(struct files *files);
 /* Makes a new one above all others, durable with its name. -ENOSPC and other faults: nothing is left behind. */
 MUST_USE int files_add(struct files *files, struct segment **ret_segment);
@@ -64,7 +65,22 @@ MUST_USE int files_punch(struct files *files, struct segment *segment, uint64_t 
 MUST_USE ssize_t files_read(struct files *files, struct segment *segment, void *into, size_t len, uint64_t offset);
 
 /*
- * Reads and opens the head of a record, and its rows (freed by the caller) where ret_rows is not NULL. SEGMENT_INVALID
- * where none stands there or its segment is gone.
+ * Reads and opens the head of a record. *ret_rows (freed by the caller): its rows, RECORD_ROW each, and behind them its
+ * marks. SEGMENT_INVALID where none stands there or its segment is gone.
  */
 MUST_USE int files_record(struct files *files, uint64_t record, struct record_head *ret_head, uint8_t **ret_rows);
+
+/* The account's place among the rows, or head->recipients where it has none. */
+uint32_t files_row_of(const struct record_head *head, const uint8_t *rows, uint64_t account);
+bool files_is_marked(const struct record_head *head, const uint8_t *rows, uint32_t row);
+
+/* A walk through one segment, record by record. */
+struct files_cursor {
+    uint64_t segment;
+    uint64_t offset; /* where the last record ended */
+    uint32_t before; /* its checksum */
+};
+void files_walk_start(const struct segment *segment, struct files_cursor *ret_cursor);
+/* The next record, as files_record gives it; SEGMENT_INVALID at the segment's end. */
+MUST_USE int files_walk(struct files *files, struct files_cursor *cursor, struct record_head *ret_head,
+                        uint8_t **ret_rows);

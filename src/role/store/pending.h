@@ -29,6 +29,13 @@ MUST_USE int pending_list(struct pending *pending, uint64_t account, uint64_t be
 /* The account needs to hear of this record no more. Unknown and repeated ones are ignored. -ENOBUFS, -ENOMEM. */
 MUST_USE int pending_take(struct pending *pending, uint64_t account, uint64_t record);
 
+/* A replayed record says that `head` was its account's newest: what stands above it had been taken. -ENOMEM and so on.
+ */
+MUST_USE int pending_advance(struct pending *pending, uint64_t account, uint64_t head);
+
+/* Takes back the latest push to this account, before which `before` was its newest. */
+void pending_undo(struct pending *pending, uint64_t account, uint64_t before);
+
 /* Forgets the account. */
 MUST_USE int pending_forget(struct pending *pending, uint64_t account);
 
