@@ -63,6 +63,11 @@ int stream_fd(const struct stream *stream)
     return stream->fd;
 }
 
+struct watch *stream_watch(const struct stream *stream)
+{
+    return stream->watch;
+}
+
 /* One attempt. */
 
 static ssize_t tls_outcome(SSL *ssl, int returned, int fault)

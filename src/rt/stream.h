@@ -31,6 +31,11 @@ void stream_free(struct stream *stream); /* closes at once, without a TLS goodby
 
 int stream_fd(const struct stream *stream);
 
+/* For watch_call(), to be told of input without a task; while a task reads or writes, be left alone (0). Bytes that
+ * TLS has read ahead do not show: read until -ETIMEDOUT with timeout 0 before. */
+struct watch;
+struct watch *stream_watch(const struct stream *stream);
+
 /* --- reading --- */
 
 /* What has been read from the peer and not been consumed; valid until the next call that reads or consumes. */

@@ -76,8 +76,6 @@ enum smtp_parse {
     SMTP_PARSE_BARE_NEWLINE, /* 500: the line does not end in CRLF, or has a CR, LF or NUL in it */
 };
 
-/* The value of one parameter of MAIL or RCPT is at fault. */
-
 /*
  * Parses one line, CRLF included, into *ret_command, whose verb is set on every outcome but SMTP_PARSE_UNKNOWN and
  * SMTP_PARSE_BARE_NEWLINE, and the rest only on SMTP_PARSE_OK. A line that ends in a bare LF is refused (RFC 5321

@@ -47,12 +47,12 @@ enum smtp_step {
 
 enum smtp_answer {
     SMTP_YES,
-    SMTP_NO,            /* unknown recipient; not the account's address; wrong password */
-    SMTP_ELSEWHERE,     /* recipient in a domain that is not ours */
-    SMTP_LOCKED,        /* recipient or account locked */
-    SMTP_SCOPE,         /* the app password does not cover sending */
-    SMTP_LATER,         /* nobody there to decide */
-    SMTP_TOO_MANY_ROOM, /* recipient: the list is full */
+    SMTP_NO,        /* unknown recipient; not the account's address; wrong password */
+    SMTP_ELSEWHERE, /* recipient in a domain that is not ours */
+    SMTP_LOCKED,    /* recipient or account locked */
+    SMTP_SCOPE,     /* the app password does not cover sending */
+    SMTP_LATER,     /* nobody there to decide */
+    SMTP_CROWDED,   /* recipient: the list is full */
 };
 
 enum smtp_body_end {
@@ -79,6 +79,7 @@ struct smtp_engine {
     bool extended; /* EHLO rather than HELO */
     bool tls;
     bool authenticated;
+    bool more_input;       /* set by the caller before each line: bytes stand behind it already */
     struct buf helo;       /* what the client calls itself */
     struct smtp_path path; /* being asked about */
     struct buf sender;     /* reverse-path of the transaction; empty for <> */

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/map.h"
+#include "conf/conf.h"
+#include "ipc/wiring.h"
+#include "role/start.h"
+#include "rt/stream.h"
+#include "rt/task.h"
+
+/*
+ * The gate: speaks TLS and the pre-login part of every protocol with strangers; after login it only moves bytes. It
+ * holds no mail and no key but its TLS key, and opens no file once confined.
+ *
+ *   gate.c        start, confinement, listeners           accept.c   new connections, and limits on them
+ *   smtp.c        an SMTP connection                      body.c     a message on its way to intake
+ *   imap.c        an IMAP connection up to its login      splice.c   and after it
+ *   ask.c         what is asked of the keeper
+ */
+int gate_run(const struct role_start *start);
+
+/* --- inside the gate --- */
+
+struct gate {
+    const struct role_start *start;
+    const struct conf *conf;
+    struct loop *loop;
+    struct wiring *wiring;
+    struct tls_server *tls;
+    struct task_group listeners;
+    struct map *addresses; /* connections of each client address, by its hash */
+    struct list splices;
+    uint8_t hash_key[16];
+    size_t connections;
+    uint64_t accepted;
+    uint64_t refused;
+    uint64_t messages;
+};
+
+#define GATE_ADDRESS_MAX 64U
+#define GATE_SAY_MS 10000       /* for a last word */
+#define GATE_HANDSHAKE_MS 30000 /* for a TLS handshake */
+#define GATE_CALL_MS 60000      /* for a room to answer */
+
+/* A connection of a stranger; owned by its task, later by its splice. */
+struct connection {
+    struct gate *gate;
+    enum ipc_service service;
+    struct stream *stream;
+    int64_t deadline; /* when it ends at the latest, on the loop's clock */
+    uint64_t counted; /* its key in gate->addresses */
+    char address[GATE_ADDRESS_MAX];
+};
+
+/* accept.c */
+MUST_USE int gate_listen(struct gate *gate, enum ipc_service service, int fd); /* takes fd, always */
+void connection_free(struct connection *connection);
+SCOPE_OF(connection)
+
+bool service_is_tls(enum ipc_service service); /* from the first byte */
+bool service_is_imap(enum ipc_service service);
+
+/* How long to wait for the client now: so many seconds, but not beyond the connection's end. */
+int64_t connection_patience(const struct connection *connection, uint64_t seconds);
+
+/* TLS from here on; what was read in clear before must have been refused. Logs what goes wrong. */
+MUST_USE int connection_start_tls(struct task *task, struct connection *connection);
+bool connection_can_bind(const struct connection *connection);
+
+/* Whether these first bytes of a connection in clear are a TLS handshake (RFC 8446 §5.1). */
+bool looks_like_tls(span_t input);
+
+/* smtp.c */
+void smtp_serve(struct task *task, struct connection *connection);
+/* imap.c; takes the connection where the client logs in (*connection is NULL then). */
+void imap_serve(struct task *task, struct connection **connection);
+/* splice.c: takes both, always. first: what the client sent after its login already. */
+MUST_USE int splice_start(struct connection *connection, int session_fd, span_t tag, span_t first);
+void splice_end_all(struct gate *gate);

@@ -1,0 +1,478 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto/smtp/data.h"
+#include "proto/smtp/engine.h"
+#include "proto/smtp/reply.h"
+#include "role/gate/ask.h"
+#include "role/gate/body.h"
+#include "role/gate/gate.h"
+
+#define REPLY_MAX 16384U     /* beyond this replies go out even while more commands wait */
+#define COMMANDS_MAX 100000U /* in one connection */
+#define DRAIN_FACTOR 2U      /* a message larger than this many times the maximum is not even read to its end */
+#define ROWS_MAX 98304U      /* of recipients: what a deliver message carries */
+
+struct smtp {
+    struct connection *connection;
+    struct smtp_engine engine;
+    struct login login;
+    struct buf reply;
+    struct buf rows; /* of recipients */
+    struct body *body;
+    struct smtp_data data;
+    uint64_t account;      /* who is logged in */
+    enum smtp_answer told; /* the keeper's word on a SCRAM proof, until the client has heard it */
+    bool is_closing;
+};
+
+/* --- reading and writing ------------------------------------------------------------------------------------- */
+
+static int64_t patience(const struct smtp *smtp)
+{
+    return connection_patience(smtp->connection, smtp->connection->gate->conf->smtp_idle_timeout);
+}
+
+static int flush_reply(struct task *task, struct smtp *smtp)
+{
+    struct stream *stream = smtp->connection->stream;
+    int result = buf_fault(&smtp->reply);
+    if (result == 0 && buf_len(&smtp->reply) > 0) {
+        result = stream_write(task, stream, buf_span(&smtp->reply), patience(smtp));
+        if (result == 0)
+            result = stream_flush(task, stream, patience(smtp));
+    }
+    buf_clear(&smtp->reply);
+    return result;
+}
+
+/* Replies go out before we wait for the client, all that have gathered in one piece (RFC 2920 §3.2). */
+static int fill(struct task *task, struct smtp *smtp, size_t max)
+{
+    int result = flush_reply(task, smtp);
+    if (result < 0)
+        return result;
+    result = stream_fill(task, smtp->connection->stream, max, patience(smtp));
+    return result == STREAM_END ? -ECONNRESET : result;
+}
+
+/* The next line, LF included, still in the input: the length of it, or 0 where it is longer than max (and dropped). */
+static int next_line(struct task *task, struct smtp *smtp, span_t *ret_line)
+{
+    size_t max = smtp_engine_line_max(&smtp->engine);
+    struct stream *stream = smtp->connection->stream;
+    bool is_too_long = false;
+    for (;;) {
+        span_t input = stream_input(stream);
+        size_t newline = span_find_byte(input, '\n');
+        if (newline < input.len && newline < max) {
+            *ret_line = is_too_long ? SPAN_NONE : span_upto(input, newline + 1);
+            if (is_too_long)
+                stream_consume(stream, newline + 1);
+            return 0;
+        }
+        if (input.len >= max) {
+            is_too_long = true;
+            stream_consume(stream, newline < input.len ? newline : input.len);
+            continue;
+        }
+        int result = fill(task, smtp, max > STREAM_CHUNK ? max : STREAM_CHUNK);
+        if (result < 0)
+            return result;
+    }
+}
+
+/* --- what the engine asks for -------------------------------------------------------------------------------- */
+
+/* Each sets *ret_step to how to go on; negative: the connection is over. */
+typedef int performer(struct task *task, struct smtp *smtp, enum smtp_step *ret_step);
+
+static int perform_sender(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    static const enum smtp_answer answers[] = {
+        [ASK_MAY] = SMTP_YES, [ASK_MAY_NOT] = SMTP_NO, [ASK_MAY_UNKNOWN] = SMTP_LATER};
+    int may = ask_may_send(task, smtp->connection->gate, smtp->account, smtp_path_address(&smtp->engine.path));
+    if (may < 0)
+        return may;
+    *ret_step = smtp_engine_sender(&smtp->engine, answers[may], &smtp->reply);
+    return 0;
+}
+
+static enum smtp_answer answer_of_resolve(int outcome)
+{
+    switch (outcome) {
+    case RESOLVE_LOCAL:
+        return SMTP_YES;
+    case RESOLVE_UNKNOWN:
+        return SMTP_NO;
+    case RESOLVE_REMOTE:
+        return SMTP_ELSEWHERE;
+    case RESOLVE_LOCKED:
+        return SMTP_LOCKED;
+    case RESOLVE_CROWDED:
+        return SMTP_CROWDED;
+    default:
+        return SMTP_LATER;
+    }
+}
+
+static int perform_recipient(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    if (smtp->engine.recipients == 0)
+        buf_clear(&smtp->rows);
+    int outcome = ask_resolve(task, smtp->connection->gate, smtp_path_address(&smtp->engine.path), &smtp->rows);
+    if (outcome < 0)
+        return outcome;
+    *ret_step = smtp_engine_recipient(&smtp->engine, answer_of_resolve(outcome), &smtp->reply);
+    return 0;
+}
+
+static enum smtp_answer answer_of_login(int outcome)
+{
+    static const enum smtp_answer answers[] = {[LOGIN_OK] = SMTP_YES,
+                                               [LOGIN_DENIED] = SMTP_NO,
+                                               [LOGIN_LOCKED] = SMTP_LOCKED,
+                                               [LOGIN_SCOPE] = SMTP_SCOPE,
+                                               [LOGIN_UNAVAILABLE] = SMTP_LATER};
+    return answers[outcome];
+}
+
+static void end_login(struct smtp *smtp, enum smtp_answer answer, enum smtp_step *ret_step)
+{
+    if (answer == SMTP_YES)
+        smtp->account = smtp->login.account;
+    log_info("smtp.login", F_U64("service", smtp->connection->service), F_U64("answer", answer),
+             F_HASH("client", span_of_text(smtp->connection->address)));
+    *ret_step = smtp_engine_login(&smtp->engine, answer, &smtp->reply);
+}
+
+static int perform_login(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    struct sasl_exchange *sasl = &smtp->engine.sasl;
+    int outcome = ask_login(task, &smtp->login, buf_span(&sasl->user), buf_span(&sasl->password));
+    if (outcome < 0)
+        return outcome;
+    end_login(smtp, answer_of_login(outcome), ret_step);
+    return 0;
+}
+
+static int perform_scram_start(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    int outcome = ask_scram_start(task, &smtp->login, &smtp->engine.sasl);
+    if (outcome < 0)
+        return outcome;
+    if (outcome == LOGIN_OK)
+        *ret_step = smtp_engine_scram(&smtp->engine, buf_span(&smtp->login.answer), &smtp->reply);
+    else
+        end_login(smtp, answer_of_login(outcome), ret_step);
+    return 0;
+}
+
+static int perform_scram_finish(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    int outcome = ask_scram_finish(task, &smtp->login, &smtp->engine.sasl);
+    if (outcome < 0)
+        return outcome;
+    smtp->told = answer_of_login(outcome);
+    if (outcome == LOGIN_OK)
+        *ret_step = smtp_engine_scram(&smtp->engine, buf_span(&smtp->login.answer), &smtp->reply);
+    else
+        end_login(smtp, smtp->told, ret_step);
+    return 0;
+}
+
+static int perform_login_end(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    (void)task;
+    end_login(smtp, smtp->told, ret_step);
+    return 0;
+}
+
+static int perform_tls(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    int result = flush_reply(task, smtp);
+    if (result == 0)
+        result = connection_start_tls(task, smtp->connection);
+    if (result < 0)
+        return result;
+    smtp_engine_tls(&smtp->engine, connection_can_bind(smtp->connection));
+    *ret_step = SMTP_GO_ON;
+    return 0;
+}
+
+/* --- the message ----------------------------------------------------------------------------------------------- */
+
+static int open_body(struct smtp *smtp)
+{
+    const struct smtp_engine *engine = &smtp->engine;
+    struct body_envelope envelope = {
+        .flags = (engine->tls ? (uint32_t)DELIVER_TLS : 0U) |
+                 (engine->settings.kind == SMTP_SUBMISSION ? (uint32_t)DELIVER_SUBMISSION : 0U) |
+                 (engine->utf8 ? (uint32_t)DELIVER_UTF8 : 0U) |
+                 (engine->body == SMTP_BODY_BINARY ? (uint32_t)DELIVER_BINARY : 0U),
+        .account = smtp->account,
+        .client = span_of_text(smtp->connection->address),
+        .helo = buf_span(&engine->helo),
+        .sender = buf_span(&engine->sender),
+        .for_address = engine->recipients == 1 ? buf_span(&engine->recipient) : SPAN_NONE,
+        .recipients = buf_span(&smtp->rows),
+    };
+    smtp_data_init(&smtp->data);
+    return body_new(smtp->connection->gate, &envelope, &smtp->body);
+}
+
+static void close_body(struct task *task, struct smtp *smtp)
+{
+    body_free(task, smtp->body);
+    smtp->body = NULL;
+}
+
+/* All of the content is in: what is to be said of it? */
+static int end_body(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    enum smtp_body_end end = SMTP_BODY_LATER;
+    span_t text = SPAN_NONE;
+    int result = 0;
+    bool is_binary = smtp->engine.body == SMTP_BODY_BINARY;
+    if (smtp->data.size > smtp->engine.settings.message_max)
+        end = SMTP_BODY_TOO_LARGE;
+    else if (smtp->data.bare_newline && !is_binary)
+        end = SMTP_BODY_BARE_NEWLINE;
+    else
+        result = body_end(task, smtp->body, &end, &text);
+    if (result == 0) {
+        if (end != SMTP_BODY_ACCEPTED)
+            log_info("smtp.message.refused", F_U64("end", end), F_U64("size", smtp->data.size));
+        *ret_step = smtp_engine_body(&smtp->engine, end, text, &smtp->reply);
+    }
+    close_body(task, smtp);
+    return result;
+}
+
+/* What is over the limit is dropped as it comes, and refused at its end (RFC 1870 §6.3). */
+static int push_body(struct task *task, struct smtp *smtp)
+{
+    uint64_t max = smtp->engine.settings.message_max;
+    if (smtp->data.size <= max)
+        return body_push(task, smtp->body);
+    buf_clear(body_room(smtp->body));
+    return smtp->data.size / DRAIN_FACTOR > max ? -EMSGSIZE : 0;
+}
+
+static int read_content(struct task *task, struct smtp *smtp)
+{
+    struct stream *stream = smtp->connection->stream;
+    for (;;) {
+        size_t used = 0;
+        int step = smtp_data_feed(&smtp->data, stream_input(stream), body_room(smtp->body), &used);
+        if (step < 0)
+            return step;
+        stream_consume(stream, used);
+        int result = push_body(task, smtp);
+        if (result < 0 || step == SMTP_DATA_END)
+            return result;
+        result = fill(task, smtp, STREAM_CHUNK);
+        if (result < 0)
+            return result;
+    }
+}
+
+static int perform_body(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    int result = open_body(smtp);
+    if (result == 0)
+        result = read_content(task, smtp);
+    if (result < 0) {
+        close_body(task, smtp);
+        return result;
+    }
+    return end_body(task, smtp, ret_step);
+}
+
+static int perform_skip(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    struct stream *stream = smtp->connection->stream;
+    for (uint64_t left = smtp->engine.chunk; left > 0;) {
+        span_t input = stream_input(stream);
+        size_t some = left < input.len ? (size_t)left : input.len;
+        stream_consume(stream, some);
+        left -= some;
+        int result = left == 0 ? 0 : fill(task, smtp, STREAM_CHUNK);
+        if (result < 0)
+            return result;
+    }
+    *ret_step = SMTP_GO_ON;
+    return 0;
+}
+
+static int read_chunk(struct task *task, struct smtp *smtp)
+{
+    struct stream *stream = smtp->connection->stream;
+    for (uint64_t left = smtp->engine.chunk; left > 0;) {
+        span_t some = span_upto(stream_input(stream), left < STREAM_CHUNK ? (size_t)left : STREAM_CHUNK);
+        smtp_data_look(&smtp->data, some);
+        int result = buf_append(body_room(smtp->body), some);
+        if (result == 0)
+            result = body_push(task, smtp->body);
+        if (result < 0)
+            return result;
+        stream_consume(stream, some.len);
+        left -= some.len;
+        result = left == 0 ? 0 : fill(task, smtp, STREAM_CHUNK);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* RFC 3030 §2: each chunk is answered, the last one for the message. */
+static int perform_chunk(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    int result = smtp->body == NULL ? open_body(smtp) : 0;
+    if (result == 0)
+        result = read_chunk(task, smtp);
+    if (result < 0)
+        return result;
+    if (smtp->engine.chunk_last)
+        return end_body(task, smtp, ret_step);
+    *ret_step = smtp_engine_body(&smtp->engine, SMTP_BODY_CHUNK, SPAN_NONE, &smtp->reply);
+    return 0;
+}
+
+static int perform_close(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
+{
+    smtp->is_closing = true;
+    *ret_step = SMTP_GO_ON;
+    return flush_reply(task, smtp);
+}
+
+static performer *const performers[] = {
+    [SMTP_NEED_SENDER] = perform_sender,
+    [SMTP_NEED_RECIPIENT] = perform_recipient,
+    [SMTP_NEED_LOGIN] = perform_login,
+    [SMTP_NEED_SCRAM_START] = perform_scram_start,
+    [SMTP_NEED_SCRAM_FINISH] = perform_scram_finish,
+    [SMTP_NEED_LOGIN_END] = perform_login_end,
+    [SMTP_NEED_TLS] = perform_tls,
+    [SMTP_NEED_BODY] = perform_body,
+    [SMTP_NEED_CHUNK] = perform_chunk,
+    [SMTP_NEED_SKIP] = perform_skip,
+    [SMTP_NEED_CLOSE] = perform_close,
+};
+
+/* --- the conversation ------------------------------------------------------------------------------------------ */
+
+/* One line and all that follows from it. */
+static int serve_line(struct task *task, struct smtp *smtp)
+{
+    span_t line;
+    int result = next_line(task, smtp, &line);
+    if (result < 0)
+        return result;
+    enum smtp_step step;
+    if (line.at == NULL) {
+        step = smtp_engine_long_line(&smtp->engine, &smtp->reply);
+    } else {
+        smtp->engine.more_input = stream_input(smtp->connection->stream).len > line.len;
+        step = smtp_engine_line(&smtp->engine, line, &smtp->reply);
+        stream_consume(smtp->connection->stream, line.len);
+    }
+    if (smtp->body != NULL && smtp->engine.state != SMTP_STATE_CHUNKS) /* RSET amid chunks */
+        close_body(task, smtp);
+    while (result == 0 && step != SMTP_GO_ON)
+        result = performers[step](task, smtp, &step);
+    if (result == 0 && buf_len(&smtp->reply) > REPLY_MAX / 2)
+        result = flush_reply(task, smtp);
+    return result;
+}
+
+/* RFC 5321 §3.1; a client that begins with a TLS handshake learns where it is. */
+static int greet(struct task *task, struct smtp *smtp)
+{
+    smtp_engine_greet(&smtp->engine, &smtp->reply);
+    int result = fill(task, smtp, STREAM_CHUNK);
+    if (result < 0 || !looks_like_tls(stream_input(smtp->connection->stream)))
+        return result;
+    log_info("smtp.tls.unexpected", F_U64("service", smtp->connection->service));
+    smtp_reply(&smtp->reply, 554, "5.5.1", "This port starts in clear: use STARTTLS, or port 465 to send with TLS");
+    result = flush_reply(task, smtp);
+    smtp->is_closing = true;
+    return result;
+}
+
+/* The last word where we end the connection (RFC 5321 §3.8, §4.5.3.2.7). One try; nobody is waited for. */
+static void say_farewell(struct task *task, struct smtp *smtp, int result)
+{
+    struct stream *stream = smtp->connection->stream;
+    const char *text = result == -ETIMEDOUT   ? "421 4.4.2 Nothing heard for too long, closing the connection\r\n"
+                       : result == -EMSGSIZE  ? "552 5.3.4 That message is far too large, closing the connection\r\n"
+                       : result == -ECANCELED ? "421 4.3.2 This server is being stopped, please come back\r\n"
+                       : result == -ENOMEM    ? "421 4.3.0 Out of memory, please come back\r\n"
+                                              : NULL;
+    if (text == NULL)
+        return;
+    if (result == -ECANCELED) { /* a cancelled task cannot wait, so under TLS there is no way to say it */
+        if (!stream_is_tls(stream))
+            (void)!send(stream_fd(stream), text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+        return;
+    }
+    if (stream_write_text(task, stream, text, GATE_SAY_MS) == 0)
+        (void)!stream_flush(task, stream, GATE_SAY_MS);
+}
+
+static void smtp_free(struct smtp *smtp)
+{
+    if (smtp == NULL)
+        return;
+    smtp_engine_deinit(&smtp->engine);
+    login_deinit(&smtp->login);
+    buf_deinit(&smtp->reply);
+    buf_deinit(&smtp->rows);
+    free(smtp);
+}
+SCOPE_OF(smtp)
+
+static struct smtp *smtp_new(struct connection *connection)
+{
+    const struct conf *conf = connection->gate->conf;
+    struct smtp *smtp = mem_new(sizeof(*smtp));
+    if (smtp == NULL)
+        return NULL;
+    struct smtp_settings settings = {
+        .kind = connection->service == SERVICE_SMTP ? SMTP_RECEIVING : SMTP_SUBMISSION,
+        .hostname = span_of_text(conf->server_hostname),
+        .message_max = conf->smtp_message_max,
+        .recipients_max = conf->smtp_recipients_max,
+        .commands_max = COMMANDS_MAX,
+        .errors_max = conf->smtp_errors_max,
+        .can_tls = connection->gate->tls != NULL,
+    };
+    smtp->connection = connection;
+    smtp_engine_init(&smtp->engine, &settings);
+    login_init(&smtp->login, connection, SPAN_NONE);
+    buf_init(&smtp->reply, REPLY_MAX);
+    buf_init(&smtp->rows, ROWS_MAX);
+    if (stream_is_tls(connection->stream))
+        smtp_engine_tls(&smtp->engine, connection_can_bind(connection));
+    return smtp;
+}
+
+void smtp_serve(struct task *task, struct connection *connection)
+{
+    AUTO(smtp) struct smtp *smtp = smtp_new(connection);
+    if (smtp == NULL)
+        return;
+    int result = greet(task, smtp);
+    while (result == 0 && !smtp->is_closing)
+        result = serve_line(task, smtp);
+    close_body(task, smtp);
+    if (result < 0)
+        say_farewell(task, smtp, result);
+    else
+        (void)!stream_shutdown(task, connection->stream, GATE_SAY_MS);
+    log_debug("smtp.ended", F_U64("commands", smtp->engine.commands), F_INT("result", result));
+}
