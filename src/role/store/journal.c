@@ -195,6 +195,11 @@ int journal_work(struct journal *journal, bool *ret_more)
     return drop_work(journal, ret_more);
 }
 
+bool journal_is_changed(const struct journal *journal)
+{
+    return journal->changed;
+}
+
 bool journal_checkpoint_due(const struct journal *journal)
 {
     return journal->since_checkpoint >= JOURNAL_CHECKPOINT_BYTES;

@@ -72,6 +72,7 @@ MUST_USE int journal_forget(struct journal *journal, uint64_t account);
 /* A short piece of background work; *ret_more says whether there is more: forgetting, freeing whole segments. */
 MUST_USE int journal_work(struct journal *journal, bool *ret_more);
 
+bool journal_is_changed(const struct journal *journal); /* since the last checkpoint */
 bool journal_checkpoint_due(const struct journal *journal);
 MUST_USE int journal_checkpoint(struct journal *journal);
 
