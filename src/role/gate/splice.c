@@ -150,7 +150,8 @@ static void start_flow(struct flow *flow)
     if (task_spawn(flow->splice->connection->gate->loop, "gate.splice", run_flow, flow, NULL) == 0)
         return;
     flow->is_running = false;
-    end(flow->splice);
+    flow->splice->is_ending = true;
+    timer_start(flow->splice->idle, 0); /* not here: the caller still holds it */
 }
 
 static void on_ready(void *arg, unsigned ready)
@@ -201,8 +202,8 @@ static int splice_new(struct connection *connection, int session_fd, struct spli
         result = timer_new(connection->gate->loop, on_idle, splice, &splice->idle);
     if (result < 0)
         return result;
-    splice->up = (struct flow){splice, connection->stream, splice->session, false};
-    splice->down = (struct flow){splice, splice->session, connection->stream, false};
+    splice->up = (struct flow){.splice = splice, .from = connection->stream, .to = splice->session};
+    splice->down = (struct flow){.splice = splice, .from = splice->session, .to = connection->stream};
     *ret_splice = TAKE(splice);
     return 0;
 }
