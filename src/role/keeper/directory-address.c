@@ -1,0 +1,183 @@
+#include <errno.h>
+#include <string.h>
+
+#include "role/keeper/directory-state.h"
+
+int directory_address_exists(struct directory *directory, const struct name *name)
+{
+    uint64_t domain = 0;
+    sqlite3_stmt *statement = NULL;
+    int result = directory_domain_id(directory, name->domain, &domain);
+    if (result != DIRECTORY_OK)
+        return result < 0 ? result : (int)DIRECTORY_NO_DOMAIN;
+    result = directory_statement(directory, STATEMENT_ADDRESS_OWN, &statement);
+    if (result != 0)
+        return result;
+    directory_bind_number(statement, 1, domain);
+    directory_bind_text(statement, 2, name->local);
+    result = directory_step(statement);
+    sqlite3_reset(statement);
+    if (result < 0)
+        return result;
+    return result == 1 ? DIRECTORY_OK : DIRECTORY_NONE;
+}
+
+int directory_address_remove(struct directory *directory, const struct name *name)
+{
+    uint64_t domain = 0;
+    sqlite3_stmt *statement = NULL;
+    int result = directory_domain_id(directory, name->domain, &domain);
+    if (result != DIRECTORY_OK)
+        return result < 0 ? result : (int)DIRECTORY_NO_DOMAIN;
+    result = directory_statement(directory, STATEMENT_ADDRESS_REMOVE, &statement);
+    if (result != 0)
+        return result;
+    directory_bind_number(statement, 1, domain);
+    directory_bind_text(statement, 2, name->local);
+    result = directory_run(statement);
+    if (result != 0)
+        return result;
+    if (sqlite3_changes(directory->database) > 0)
+        return DIRECTORY_OK;
+    result = directory_address_exists(directory, name);
+    return result == DIRECTORY_OK ? (int)DIRECTORY_IN_USE : result;
+}
+
+int directory_address_each(struct directory *directory, directory_address_row *row, void *arg)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = directory_statement(directory, STATEMENT_ADDRESS_EACH, &statement);
+    while (result == 0 && (result = directory_step(statement)) == 1)
+        result = row(arg, (const char *)sqlite3_column_text(statement, 0),
+                     (const char *)sqlite3_column_text(statement, 1), (const char *)sqlite3_column_text(statement, 2));
+    sqlite3_reset(statement);
+    return result;
+}
+
+/* --- resolving --- */
+
+typedef int target_row(void *arg, uint64_t account, const uint8_t public_key[32], bool locked);
+
+/* Calls row for each target of an address; the number of targets, or a fault. */
+static int targets_each(struct directory *directory, enum statement which, uint64_t domain, const char *local,
+                        target_row *row, void *arg)
+{
+    sqlite3_stmt *statement = NULL;
+    int count = 0;
+    int result = directory_statement(directory, which, &statement);
+    if (result != 0)
+        return result;
+    directory_bind_number(statement, 1, domain);
+    if (local != NULL)
+        directory_bind_text(statement, 2, local);
+    while (result == 0 && (result = directory_step(statement)) == 1) {
+        uint8_t public_key[32];
+        result = directory_read_blob(statement, 1, public_key, sizeof(public_key)) ? 0 : -EBADMSG;
+        bool locked = directory_read_number(statement, 2) == ACCOUNT_LOCKED;
+        if (result == 0)
+            result = row(arg, directory_read_number(statement, 0), public_key, locked);
+        count++;
+    }
+    sqlite3_reset(statement);
+    return result < 0 ? result : count;
+}
+
+/* In the order of directory.h: the first step that has targets is taken. */
+static int targets_walk(struct directory *directory, const struct name *asked, uint64_t domain, target_row *row,
+                        void *arg)
+{
+    struct name name = *asked;
+    int count = targets_each(directory, STATEMENT_ADDRESS_TARGETS, domain, name.local, row, arg);
+    if (count == 0 && name_cut_detail(&name))
+        count = targets_each(directory, STATEMENT_ADDRESS_TARGETS, domain, name.local, row, arg);
+    if (count == 0)
+        count = targets_each(directory, STATEMENT_ADDRESS_TARGETS, domain, "", row, arg);
+    if (count == 0 && strcmp(name.local, "postmaster") == 0)
+        count = targets_each(directory, STATEMENT_ADDRESS_OLDEST, domain, NULL, row, arg);
+    return count;
+}
+
+/* "postmaster" alone (RFC 5321 §4.5.1) is that of the domain that came first. */
+static int parse_recipient(struct directory *directory, span_t address, struct name *name)
+{
+    if (!span_equal_nocase(address, SPAN("postmaster")))
+        return name_parse(address, name);
+    sqlite3_stmt *statement = NULL;
+    int result = directory_statement(directory, STATEMENT_DOMAIN_FIRST, &statement);
+    if (result != 0)
+        return result;
+    result = directory_step(statement);
+    if (result != 1)
+        return result < 0 ? result : (int)NAME_BAD;
+    memcpy(name->local, "postmaster", sizeof("postmaster"));
+    bool fits = directory_read_text(statement, 0, name->domain, sizeof(name->domain));
+    sqlite3_reset(statement);
+    return fits ? (int)NAME_OK : -EBADMSG;
+}
+
+struct resolving {
+    struct buf *rows;
+    unsigned found;
+};
+
+static int resolve_row(void *arg, uint64_t account, const uint8_t public_key[32], bool locked)
+{
+    struct resolving *resolving = arg;
+    if (locked)
+        return 0;
+    struct recipient_row row = {.account = account, .public_key = public_key};
+    uint8_t bytes[RECIPIENT_ROW_SIZE];
+    recipient_row_put(bytes, &row);
+    resolving->found++;
+    return buf_append(resolving->rows, span_of(bytes, sizeof(bytes)));
+}
+
+int directory_resolve(struct directory *directory, span_t address, struct buf *rows)
+{
+    struct name name;
+    uint64_t domain = 0;
+    int result = parse_recipient(directory, address, &name);
+    if (result != NAME_OK)
+        return result < 0 ? result : (int)RESOLVE_UNKNOWN;
+    result = directory_domain_id(directory, name.domain, &domain);
+    if (result != DIRECTORY_OK)
+        return result < 0 ? result : (int)RESOLVE_REMOTE;
+    struct resolving resolving = {.rows = rows};
+    int count = targets_walk(directory, &name, domain, resolve_row, &resolving);
+    if (count < 0)
+        return count;
+    if (count == 0)
+        return RESOLVE_UNKNOWN;
+    return resolving.found > 0 ? RESOLVE_LOCAL : RESOLVE_LOCKED;
+}
+
+struct sending {
+    uint64_t account;
+    bool allowed;
+};
+
+static int sending_row(void *arg, uint64_t account, const uint8_t public_key[32], bool locked)
+{
+    struct sending *sending = arg;
+    (void)public_key;
+    if (account == sending->account && !locked)
+        sending->allowed = true;
+    return 0;
+}
+
+int directory_may_send(struct directory *directory, uint64_t account, span_t address)
+{
+    struct name name;
+    uint64_t domain = 0;
+    int result = name_parse(address, &name);
+    if (result != NAME_OK)
+        return result < 0 ? result : (int)DIRECTORY_NONE;
+    result = directory_domain_id(directory, name.domain, &domain);
+    if (result != DIRECTORY_OK)
+        return result;
+    struct sending sending = {.account = account};
+    int count = targets_walk(directory, &name, domain, sending_row, &sending);
+    if (count < 0)
+        return count;
+    return sending.allowed ? DIRECTORY_OK : DIRECTORY_NONE;
+}

@@ -1,0 +1,133 @@
+#pragma once
+
+#include "base/buf.h"
+#include "crypto/password.h"
+#include "crypto/wrap.h"
+#include "ipc/row.h"
+#include "proto/sasl/scram.h"
+#include "role/keeper/name.h"
+
+/*
+ * The directory: domains, accounts, addresses, credentials, in one database that is sealed under the server's key.
+ * Every function is one transaction, unless it stands between directory_begin and directory_commit; none suspends.
+ */
+struct directory;
+
+enum directory_result {
+    DIRECTORY_OK,
+    DIRECTORY_NONE,      /* there is no such thing */
+    DIRECTORY_EXISTS,    /* there is one already */
+    DIRECTORY_NO_DOMAIN, /* the domain is not ours */
+    DIRECTORY_IN_USE,    /* accounts or addresses still stand on it */
+};
+
+/* Opens or makes the database. -EBADMSG: another key, or damaged. -ENOTSUP: made by a newer program. */
+MUST_USE int directory_open(const char *path, const uint8_t key[32], struct directory **ret_directory);
+void directory_free(struct directory *directory);
+
+MUST_USE int directory_begin(struct directory *directory);
+MUST_USE int directory_commit(struct directory *directory);
+void directory_rollback(struct directory *directory);
+
+/* --- domains --- */
+typedef int directory_name_row(void *arg, const char *name);
+MUST_USE int directory_domain_add(struct directory *directory, const char *domain);
+MUST_USE int directory_domain_remove(struct directory *directory, const char *domain);
+MUST_USE int directory_domain_exists(struct directory *directory, const char *domain); /* DIRECTORY_OK or _NONE */
+MUST_USE int directory_domain_each(struct directory *directory, directory_name_row *row, void *arg);
+
+/* --- accounts --- */
+enum account_state { ACCOUNT_ACTIVE, ACCOUNT_LOCKED };
+
+#define ACCOUNT_ADDRESS_MAX (NAME_LOCAL_MAX + NAME_DOMAIN_MAX + 1)
+#define SCRAM_SALT_SIZE 16U
+
+struct account {
+    uint64_t id;
+    enum account_state state;
+    uint64_t quota; /* bytes; 0: none */
+    uint64_t created;
+    uint8_t public_key[32];
+    uint8_t scram_salt[SCRAM_SALT_SIZE];
+    char address[ACCOUNT_ADDRESS_MAX + 1];
+};
+
+typedef int directory_account_row(void *arg, const struct account *account);
+
+/* Gives it a number (never one that was used before) and its own address. account->address is made from name. */
+MUST_USE int directory_account_add(struct directory *directory, const struct name *name, struct account *account);
+MUST_USE int directory_account_get(struct directory *directory, uint64_t id, struct account *ret_account);
+/* By any exact address of its own: no catch-all, no "+tag". Several accounts behind one address: none. */
+MUST_USE int directory_account_find(struct directory *directory, const struct name *name, struct account *ret_account);
+MUST_USE int directory_account_set_public_key(struct directory *directory, uint64_t id, const uint8_t key[32]);
+MUST_USE int directory_account_set_state(struct directory *directory, uint64_t id, enum account_state state);
+MUST_USE int directory_account_remove(struct directory *directory, uint64_t id);
+MUST_USE int directory_account_each(struct directory *directory, directory_account_row *row, void *arg);
+
+/* --- addresses --- */
+/* A further target of an address. An account's own address takes none: DIRECTORY_IN_USE. */
+typedef int directory_address_row(void *arg, const char *local, const char *domain, const char *account);
+MUST_USE int directory_address_add(struct directory *directory, const struct name *name, uint64_t account);
+/* All its targets. An account's own address cannot be removed: DIRECTORY_IN_USE. */
+MUST_USE int directory_address_remove(struct directory *directory, const struct name *name);
+MUST_USE int directory_address_exists(struct directory *directory, const struct name *name);
+MUST_USE int directory_address_each(struct directory *directory, directory_address_row *row, void *arg);
+
+/*
+ * Who gets mail for this address: an enum resolve_outcome or a fault; with RESOLVE_LOCAL, recipient rows (ipc/row.h)
+ * are appended to *rows. In turn: the address itself, the address without "+tag" (RFC 5233), the catch-all of its
+ * domain, and for postmaster (RFC 5321 §4.5.1) the domain's oldest account. A bare "postmaster" is the oldest domain's.
+ */
+MUST_USE int directory_resolve(struct directory *directory, span_t address, struct buf *rows);
+/* Does this account own the address, "+tag" and catch-all included? DIRECTORY_OK or DIRECTORY_NONE. */
+MUST_USE int directory_may_send(struct directory *directory, uint64_t account, span_t address);
+
+/* --- credentials --- */
+enum credential_kind { CREDENTIAL_PASSWORD = 1, CREDENTIAL_APP = 2, CREDENTIAL_RECOVERY = 3 };
+enum credential_scope {
+    SCOPE_IMAP = 1,
+    SCOPE_SMTP = 2,
+    SCOPE_POP3 = 4,
+    SCOPE_JMAP = 8,
+    SCOPE_DAV = 16,
+    SCOPE_SIEVE = 32
+};
+#define SCOPE_ALL 63U
+#define CREDENTIAL_LABEL_MAX 128U
+
+struct credential {
+    uint64_t id;
+    uint64_t account;
+    enum credential_kind kind;
+    uint32_t scope;                /* enum credential_scope */
+    struct password_params params; /* the salt, of every kind; memory and passes of a password */
+    uint8_t verifier[PASSWORD_VERIFIER_SIZE];
+    uint8_t wrapped[WRAP_SIZE];
+    /* Of an app password alone: */
+    uint8_t stored_key[SCRAM_KEY_SIZE];
+    uint8_t server_key[SCRAM_KEY_SIZE];
+    uint8_t scram_wrapped[WRAP_SIZE];
+    uint64_t created; /* seconds since 1970 */
+    uint64_t used;    /* 0: never */
+    char label[CREDENTIAL_LABEL_MAX + 1];
+};
+
+/* A row may end the walk with any result but 0, which is then the walk's. */
+typedef int directory_credential_row(void *arg, const struct credential *credential);
+MUST_USE int directory_credential_add(struct directory *directory, struct credential *credential);
+MUST_USE int directory_credential_each(struct directory *directory, uint64_t account, enum credential_kind kind,
+                                       directory_credential_row *row, void *arg);
+/* The one of its kind: a password, a recovery code. */
+MUST_USE int directory_credential_get(struct directory *directory, uint64_t account, enum credential_kind kind,
+                                      struct credential *ret_credential);
+MUST_USE int directory_credential_used(struct directory *directory, uint64_t id, uint64_t now);
+MUST_USE int directory_credential_remove(struct directory *directory, uint64_t account, enum credential_kind kind,
+                                         uint64_t id); /* id 0: all of the kind */
+
+struct directory_counts {
+    uint64_t domains;
+    uint64_t accounts;
+};
+MUST_USE int directory_count(struct directory *directory, struct directory_counts *ret_counts);
+
+SCOPE_OF(directory)

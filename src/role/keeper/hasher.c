@@ -1,0 +1,227 @@
+#include "role/keeper/hasher.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "priv/rights.h"
+#include "rt/event.h"
+#include "rt/task.h"
+#include "rt/watch.h"
+
+/* To a child: number 8, memory 4, passes 4, salt, password. Back: number 8, positive errno 4, hash. */
+#define REQUEST_HEAD (16U + PASSWORD_SALT_SIZE)
+#define REQUEST_MAX (REQUEST_HEAD + PASSWORD_MAX)
+#define REPLY_SIZE (12U + PASSWORD_HASH_SIZE)
+#define ANSWER_TIMEOUT 60000
+
+struct child {
+    pid_t pid;
+    int fd;
+    struct watch *watch;
+    uint64_t number; /* of the request under way; answers to earlier ones, whose tasks were cancelled, are dropped */
+    int busy;
+};
+
+struct hasher {
+    struct event freed; /* pulsed when a child has nothing to do */
+    unsigned waiting;
+    unsigned count;
+    struct child children[];
+};
+
+/* --- in the child --- */
+
+static void answer(int fd, const uint8_t *request, size_t len)
+{
+    uint8_t reply[REPLY_SIZE] = {0};
+    struct password_params params = {.memory_kib = bytes_get_u32(request + 8), .passes = bytes_get_u32(request + 12)};
+    memcpy(params.salt, request + 16, sizeof(params.salt));
+    AUTO(secret) struct secret *hash = NULL;
+    int result = password_hash(&params, span_of(request + REQUEST_HEAD, len - REQUEST_HEAD), &hash);
+    memcpy(reply, request, 8);
+    bytes_put_u32(reply + 8, (uint32_t)-result);
+    if (result == 0)
+        memcpy(reply + 12, secret_bytes(hash), PASSWORD_HASH_SIZE);
+    ssize_t sent = send(fd, reply, sizeof(reply), MSG_NOSIGNAL);
+    secret_wipe(reply, sizeof(reply));
+    if (sent != (ssize_t)sizeof(reply))
+        _exit(1);
+}
+
+__attribute__((noreturn)) static void child_main(int fd, const struct priv_start *confine)
+{
+    uint8_t request[REQUEST_MAX];
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(fd, 3) < 0)
+        _exit(1);
+    (void)!close_range(4, ~0U, 0);
+    /* It needs what intake needs: memory, and the socket it has. */
+    if (confine != NULL && priv_enter(PRIV_INTAKE, confine) != 0)
+        _exit(1);
+    for (;;) {
+        ssize_t got = recv(3, request, sizeof(request), 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < (ssize_t)REQUEST_HEAD)
+            _exit(0);
+        answer(3, request, (size_t)got);
+        secret_wipe(request, sizeof(request));
+    }
+}
+
+/* --- in keeper --- */
+
+static int child_fork(struct child *child, const struct priv_start *confine)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid == 0)
+        child_main(fds[1], confine);
+    int result = pid < 0 ? -errno : 0;
+    close(fds[1]);
+    if (result != 0) {
+        close(fds[0]);
+        return result;
+    }
+    child->pid = pid;
+    child->fd = fds[0];
+    return 0;
+}
+
+int hasher_new(unsigned children, const struct priv_start *confine, struct hasher **ret_hasher)
+{
+    AUTO(hasher) struct hasher *hasher = mem_new(sizeof(*hasher) + children * sizeof(hasher->children[0]));
+    if (hasher == NULL)
+        return -ENOMEM;
+    event_init(&hasher->freed);
+    for (; hasher->count < children; hasher->count++) {
+        int result = child_fork(&hasher->children[hasher->count], confine);
+        if (result != 0)
+            return result;
+    }
+    *ret_hasher = TAKE(hasher);
+    return 0;
+}
+
+void hasher_free(struct hasher *hasher)
+{
+    if (hasher == NULL)
+        return;
+    hasher_stop(hasher);
+    for (unsigned at = 0; at < hasher->count; at++) {
+        close(hasher->children[at].fd);
+        kill(hasher->children[at].pid, SIGKILL);
+        while (waitpid(hasher->children[at].pid, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    scope_free(&hasher);
+}
+
+int hasher_start(struct hasher *hasher, struct loop *loop)
+{
+    for (unsigned at = 0; at < hasher->count; at++) {
+        struct child *child = &hasher->children[at];
+        int result = watch_new(loop, child->fd, &child->watch);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
+void hasher_stop(struct hasher *hasher)
+{
+    for (unsigned at = 0; at < hasher->count; at++) {
+        watch_free(hasher->children[at].watch);
+        hasher->children[at].watch = NULL;
+    }
+}
+
+/* Waits for its turn. */
+static int child_take(struct task *task, struct hasher *hasher, struct child **ret_child)
+{
+    for (;;) {
+        for (unsigned at = 0; at < hasher->count; at++) {
+            struct child *child = &hasher->children[at];
+            if (child->busy == 0) {
+                child->busy = 1;
+                *ret_child = child;
+                return 0;
+            }
+        }
+        if (hasher->waiting >= HASHER_QUEUE_MAX)
+            return -EBUSY;
+        hasher->waiting++;
+        int result = event_wait(task, &hasher->freed, FOREVER);
+        hasher->waiting--;
+        if (result != 0)
+            return result;
+    }
+}
+
+static int request_send(struct child *child, const struct password_params *params, span_t password)
+{
+    uint8_t request[REQUEST_MAX];
+    bytes_put_u64(request, ++child->number);
+    bytes_put_u32(request + 8, params->memory_kib);
+    bytes_put_u32(request + 12, params->passes);
+    memcpy(request + 16, params->salt, sizeof(params->salt));
+    if (password.len > 0)
+        memcpy(request + REQUEST_HEAD, password.at, password.len);
+    ssize_t sent = send(child->fd, request, REQUEST_HEAD + password.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    int result = sent < 0 ? -errno : 0;
+    secret_wipe(request, sizeof(request));
+    return result;
+}
+
+static int reply_receive(struct task *task, struct child *child, struct secret **ret_hash)
+{
+    uint8_t reply[REPLY_SIZE];
+    for (;;) {
+        ssize_t got = recv(child->fd, reply, sizeof(reply), MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && errno == EAGAIN) {
+            int result = watch_wait(task, child->watch, WATCH_READ, ANSWER_TIMEOUT);
+            if (result != 0)
+                return result;
+            continue;
+        }
+        if (got != (ssize_t)sizeof(reply))
+            return -EPIPE; /* it died */
+        if (bytes_get_u64(reply) != child->number)
+            continue;
+        int result = -(int)bytes_get_u32(reply + 8);
+        if (result == 0)
+            result = secret_take(reply + 12, PASSWORD_HASH_SIZE, ret_hash);
+        return result;
+    }
+}
+
+int hasher_run(struct task *task, struct hasher *hasher, const struct password_params *params, span_t password,
+               struct secret **ret_hash)
+{
+    if (password.len > PASSWORD_MAX)
+        return -EINVAL;
+    struct child *child = NULL;
+    int result = child_take(task, hasher, &child);
+    if (result != 0)
+        return result;
+    result = request_send(child, params, password);
+    if (result == 0)
+        result = reply_receive(task, child, ret_hash);
+    child->busy = 0;
+    event_pulse(&hasher->freed);
+    if (result == -EPIPE)
+        log_error("keeper.hasher.died");
+    return result;
+}
