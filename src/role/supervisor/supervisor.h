@@ -1,14 +1,35 @@
 #pragma once
 
-#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/result.h"
 
 struct conf;
+struct role_start;
 
 /*
- * `waxwing serve`: starts all roles, watches and restarts them, forks sessions, answers the control socket. conf_path
- * is what the roles are given as their -c, NULL for none. Returns the exit status of the process.
+ * `waxwing serve`: starts all roles, watches and restarts them, forks sessions, answers the control socket. It touches
+ * no mail, holds no key, and speaks to no stranger.
+ *
+ *   supervisor.c  start, signals, stop        place.c     the data directory and what must stand in it
+ *   child.c       starting and restarting     listen.c    the listening sockets
+ *   wire.c        channels between roles      session.c   sessions: fork, attach, end
+ *   control.c     the control socket          status.c    what `waxwing status` says
+ *   erase.c       a removed account's vault   notify.c    the service manager
  */
-int supervisor_run(const struct conf *conf, const char *conf_path);
+struct supervisor_start {
+    const struct conf *conf;
+    const char *conf_path; /* given to the roles as their -c; NULL: none */
+    const char *program;   /* path of this executable */
+    /* What a forked session runs; returns its exit status. */
+    int (*session)(const struct role_start *start);
+};
 
-/* `waxwing role NAME INDEX COUNT`: becomes one of them; descriptor 3 is its channel to the supervisor. */
-int supervisor_role(const struct conf *conf, int count, char **words);
+/* Returns the exit status of the process. */
+MUST_USE int supervisor_run(const struct supervisor_start *start);
+
+/* The descriptors a role process starts with. */
+enum { SUPERVISOR_FD = 3, SUPERVISOR_LOCK_FD = 4 };
+
+/* In the environment of a role process: the key of hashed log fields, in hexadecimal. */
+#define SUPERVISOR_LOG_KEY "WAXWING_LOG_KEY"

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "conf/conf.h"
+#include "ipc/channel.h"
+#include "role/supervisor/supervisor.h"
+#include "rt/task.h"
+#include "rt/timer.h"
+#include "rt/watch.h"
+
+/* The insides of the supervisor: for the files of this folder alone. */
+
+#define CHILDREN_MAX 130U
+#define LISTENERS_MAX 64U
+#define WAITING_MAX 64U /* clients waiting for one session to start */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 30000
+#define BACKOFF_RESET_MS 60000
+#define STOP_MS 10000
+
+struct supervisor;
+
+/* A role process, or the place of one that has died. */
+struct child {
+    struct supervisor *supervisor;
+    enum ipc_role role;
+    uint32_t index;
+    pid_t pid; /* 0: not running */
+    struct channel *channel;
+    struct timer *timer; /* until it is started again */
+    int64_t started;
+    int64_t delay;
+    uint64_t restarts;
+    bool is_ready;
+};
+
+enum session_state {
+    SESSION_STARTING,
+    SESSION_OPEN,
+    SESSION_ENDING, /* it left, was told to, or its channel broke: only its end is awaited */
+};
+
+/* A session process. Clients that come while it is not open wait here. */
+struct session_child {
+    struct supervisor *supervisor;
+    uint64_t account;
+    pid_t pid;
+    enum session_state state;
+    struct channel *channel;
+    struct ipc_message *waiting[WAITING_MAX];
+    size_t waiting_count;
+    uint64_t attached;
+    bool is_destroyed; /* the account is removed: erase what it left */
+};
+
+struct listener {
+    enum ipc_service service;
+    int fd;
+};
+
+struct supervisor {
+    const struct supervisor_start *start;
+    const struct conf *conf;
+    const char *data;
+    struct loop *loop;
+    struct task_group tasks;
+    struct child children[CHILDREN_MAX];
+    size_t child_count;
+    struct map *sessions; /* by account */
+    struct listener listeners[LISTENERS_MAX];
+    size_t listener_count;
+    struct event ended; /* pulsed whenever a process has ended or become ready */
+    struct watch *signals;
+    int signal_fd;
+    int control_fd;
+    int lock_fd;
+    uint8_t log_key[16];
+    int64_t started;
+    int exit_status;
+    bool is_started; /* all roles were ready once */
+    bool is_stopping;
+};
+
+/* place.c: makes the data directory, server.key and the self-signed certificate where they are missing; takes the lock
+ * that all processes of one server share. -EBUSY: another server runs in this directory. */
+MUST_USE int place_prepare(struct supervisor *supervisor);
+/* Makes the folder of an account's vault where it is missing. */
+MUST_USE int place_make_vault(struct supervisor *supervisor, uint64_t account);
+
+/* listen.c */
+MUST_USE int listen_all(struct supervisor *supervisor);
+void listen_close(struct supervisor *supervisor);
+
+/* child.c */
+MUST_USE int child_start_all(struct supervisor *supervisor);
+void child_ended(struct supervisor *supervisor, pid_t pid, int status); /* also of sessions */
+void child_free_all(struct supervisor *supervisor);
+struct child *child_find(struct supervisor *supervisor, enum ipc_role role, uint32_t index);
+/* In a child just forked: nothing but these two descriptors stays open, signals are as at first. */
+void child_settle(int channel_fd, int lock_fd);
+
+/* wire.c: gives a child its channels to all living peers, its listeners, and lets it begin. */
+MUST_USE int wire_child(struct child *child);
+
+/* session.c */
+void session_open(struct supervisor *supervisor, struct channel *keeper, struct ipc_message *message);
+void session_account_gone(struct supervisor *supervisor, uint64_t account, bool destroy);
+bool session_ended(struct supervisor *supervisor, pid_t pid, int status); /* false: it was none */
+void session_rewire_store(struct supervisor *supervisor);                 /* a new store has started */
+void session_stop_all(struct supervisor *supervisor);
+void session_kill_all(struct supervisor *supervisor);
+
+/* control.c */
+MUST_USE int control_listen(struct supervisor *supervisor);
+MUST_USE int control_serve(struct supervisor *supervisor);
+void control_close(struct supervisor *supervisor);
+
+/* status.c: appends it, as JSON or for people; *ret_healthy tells whether every role is ready. */
+void status_write(struct task *task, struct supervisor *supervisor, bool as_json, struct buf *text, bool *ret_healthy);
+
+/* erase.c: removes DATA/vault/ACCOUNT/ and all in it. */
+MUST_USE int erase_vault(const char *data, uint64_t account);
+
+/* notify.c: tells the service manager, where there is one (sd_notify(3)). */
+void notify_manager(const char *text);
+
+/* supervisor.c */
+void supervisor_stop(struct supervisor *supervisor, int exit_status);

@@ -1,0 +1,75 @@
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "role/supervisor/state.h"
+
+#define ANSWER_MS 1000
+
+static const char *const service_names[SERVICE_COUNT] = {
+    [SERVICE_SMTP] = "smtp", [SERVICE_SUBMISSION] = "submission", [SERVICE_SUBMISSION_TLS] = "submission_tls",
+    [SERVICE_IMAP] = "imap", [SERVICE_IMAP_TLS] = "imap_tls",
+};
+
+static bool child_status(struct task *task, struct child *child, bool as_json, struct buf *text)
+{
+    struct ipc_message request = {.type = IPC_status};
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    bool well = child->is_ready && child->channel != NULL &&
+                channel_call_within(task, child->channel, &request, ANSWER_MS, &reply) == 0;
+    const char *state = well ? "ready" : child->pid > 0 ? "starting" : "waiting to restart";
+    if (as_json) {
+        (void)buf_append_format(text, "{\"role\":\"%s\",\"index\":%u,\"pid\":%d,\"state\":\"%s\",\"restarts\":%" PRIu64,
+                                ipc_role_name(child->role), child->index, (int)child->pid, state, child->restarts);
+        (void)buf_append_text(text, ",\"detail\":");
+        (void)buf_append(text, well ? reply->status_done.json : SPAN("null"));
+        (void)buf_append_byte(text, '}');
+    } else {
+        (void)buf_append_format(text, "%-7s %-2u  pid %-8d %s", ipc_role_name(child->role), child->index,
+                                (int)child->pid, state);
+        if (child->restarts > 0)
+            (void)buf_append_format(text, ", restarted %" PRIu64 " times", child->restarts);
+        (void)buf_append_byte(text, '\n');
+    }
+    return well;
+}
+
+static void write_ports(const struct supervisor *supervisor, bool as_json, struct buf *text)
+{
+    for (enum ipc_service service = 0; service < SERVICE_COUNT; service++) {
+        unsigned port = conf_port(supervisor->conf, service);
+        if (as_json)
+            (void)buf_append_format(text, "%s\"%s\":%u", service > 0 ? "," : "", service_names[service], port);
+        else if (port != 0)
+            (void)buf_append_format(text, " %s %u", service_names[service], port);
+    }
+}
+
+void status_write(struct task *task, struct supervisor *supervisor, bool as_json, struct buf *text, bool *ret_healthy)
+{
+    AUTO_BUF struct buf roles;
+    bool healthy = true;
+    buf_init(&roles, 98304);
+    for (size_t i = 0; i < supervisor->child_count; i++) {
+        if (as_json && i > 0)
+            (void)buf_append_byte(&roles, ',');
+        healthy = child_status(task, &supervisor->children[i], as_json, &roles) && healthy;
+    }
+    const char *state = healthy ? "healthy" : "degraded";
+    int64_t uptime = (loop_now(supervisor->loop) - supervisor->started) / 1000;
+    size_t sessions = map_count(supervisor->sessions);
+    if (as_json) {
+        (void)buf_append_format(text,
+                                "{\"state\":\"%s\",\"pid\":%d,\"uptime\":%" PRId64 ",\"sessions\":%zu,\"ports\":{",
+                                state, (int)getpid(), uptime, sessions);
+        write_ports(supervisor, true, text);
+        (void)buf_append_text(text, "},\"roles\":[");
+        (void)buf_append(text, buf_span(&roles));
+        (void)buf_append_text(text, "]}\n");
+    } else {
+        (void)buf_append_format(text, "%s, up %" PRId64 " s, %zu sessions open\nports  ", state, uptime, sessions);
+        write_ports(supervisor, false, text);
+        (void)buf_append_byte(text, '\n');
+        (void)buf_append(text, buf_span(&roles));
+    }
+    *ret_healthy = healthy;
+}
