@@ -38,7 +38,7 @@ void trace_scan(span_t message, struct trace_facts *ret_facts);
 MUST_USE int trace_write(const struct trace_delivery *delivery, const struct trace_facts *facts, struct buf *lines);
 
 /*
- * Takes header fields out of the message in place and returns its new length: Return-Path always (RFC 5321 §4.4), Bcc
- * on submission (RFC 5322 §3.6.3).
+ * Takes header fields out of the message in place: Return-Path always (RFC 5321 §4.4), Bcc on submission (RFC 5322
+ * §3.6.3). What is left ends where it ended before; returns by how many bytes it begins later.
  */
 size_t trace_strip(uint8_t *message, size_t len, const struct trace_delivery *delivery);

@@ -1,0 +1,201 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "crypto/secret.h"
+#include "ipc/body.h"
+#include "role/intake/intake-state.h"
+
+#define BODY_WAIT 600000 /* milliseconds without a byte from gate, which has limits of its own */
+
+/* The message lies in one block, behind room for the lines that go in front of it. */
+struct delivery {
+    struct intake *intake;
+    struct channel *channel;
+    struct ipc_message *message;
+    struct buf block;
+    uint64_t held;
+    const char *text;
+};
+
+static void delivery_free(struct delivery *delivery)
+{
+    if (delivery == NULL)
+        return;
+    delivery->intake->held -= delivery->held;
+    buf_deinit(&delivery->block);
+    ipc_message_free(delivery->message);
+    channel_unref(delivery->channel);
+    free(delivery);
+}
+
+SCOPE_OF(delivery)
+
+static int block_add(struct delivery *delivery, span_t bytes)
+{
+    const struct conf *conf = delivery->intake->start->conf;
+    if (buf_len(&delivery->block) - TRACE_ADDED_MAX + bytes.len > conf->smtp_message_max)
+        return DELIVER_TOO_LARGE;
+    if (delivery->intake->held + bytes.len > conf->intake_memory_max)
+        return DELIVER_LATER;
+    if (buf_append(&delivery->block, bytes) != 0)
+        return DELIVER_LATER;
+    delivery->intake->held += bytes.len;
+    delivery->held += bytes.len;
+    return DELIVER_OK;
+}
+
+/* An enum deliver_outcome; -ECONNABORTED where the client gave up. */
+static int read_body(struct task *task, struct delivery *delivery)
+{
+    AUTO(body_reader) struct body_reader *reader = NULL;
+    int result = body_reader_new(delivery->intake->loop, ipc_message_take_fd(delivery->message, 0), &reader);
+    uint8_t *room;
+    buf_init(&delivery->block, TRACE_ADDED_MAX + delivery->intake->start->conf->smtp_message_max);
+    if (result == 0)
+        result = buf_reserve(&delivery->block, 2 * TRACE_ADDED_MAX, &room);
+    if (result != 0)
+        return result;
+    buf_commit(&delivery->block, TRACE_ADDED_MAX);
+    for (;;) {
+        span_t bytes = SPAN_NONE;
+        result = body_read(task, reader, BODY_WAIT, &bytes);
+        if (result == BODY_COMPLETE)
+            return DELIVER_OK;
+        if (result != BODY_DATA)
+            return result == BODY_ABORTED ? -ECONNABORTED : result;
+        result = block_add(delivery, bytes);
+        if (result != DELIVER_OK)
+            return result;
+    }
+}
+
+static int check_sender(struct task *task, struct delivery *delivery, span_t header)
+{
+    const struct ipc_deliver *deliver = &delivery->message->deliver;
+    if ((deliver->flags & DELIVER_SUBMISSION) == 0)
+        return DELIVER_OK;
+    int result = intake_check_sender(task, delivery->intake, header, deliver->account);
+    if (result == SENDER_FOREIGN)
+        delivery->text = "The From address is not one of your own";
+    if (result < 0)
+        return result;
+    return result == SENDER_OK ? DELIVER_OK : result == SENDER_FOREIGN ? DELIVER_REFUSED : DELIVER_LATER;
+}
+
+static struct trace_delivery trace_of(const struct delivery *delivery, const struct timespec *now)
+{
+    const struct ipc_deliver *deliver = &delivery->message->deliver;
+    struct trace_delivery trace = {
+        .submission = (deliver->flags & DELIVER_SUBMISSION) != 0,
+        .tls = (deliver->flags & DELIVER_TLS) != 0,
+        .utf8 = (deliver->flags & DELIVER_UTF8) != 0,
+        .client = deliver->client,
+        .helo = deliver->helo,
+        .sender = deliver->sender,
+        .for_address = deliver->for_address,
+        .hostname = span_of_text(delivery->intake->start->conf->server_hostname),
+        .now_seconds = now->tv_sec,
+    };
+    random_bytes(&trace.id, sizeof(trace.id));
+    return trace;
+}
+
+/* Takes out what must not stay, and puts the lines in front: *ret_message is what the recipients will see. */
+static int stamp(struct delivery *delivery, const struct timespec *now, const struct trace_facts *facts,
+                 span_t *ret_message)
+{
+    struct trace_delivery trace = trace_of(delivery, now);
+    AUTO_BUF struct buf lines;
+    buf_init(&lines, TRACE_ADDED_MAX);
+    int result = trace_write(&trace, facts, &lines);
+    if (result != 0)
+        return result;
+    span_t whole = buf_span(&delivery->block);
+    uint8_t *start = delivery->block.bytes + delivery->block.start + TRACE_ADDED_MAX;
+    start += trace_strip(start, whole.len - TRACE_ADDED_MAX, &trace);
+    start -= buf_len(&lines);
+    memcpy(start, buf_span(&lines).at, buf_len(&lines));
+    *ret_message = span_of(start, (size_t)(whole.at + whole.len - start));
+    return 0;
+}
+
+/* An enum deliver_outcome or a fault. */
+static int deliver(struct task *task, struct delivery *delivery)
+{
+    int result = read_body(task, delivery);
+    if (result != DELIVER_OK)
+        return result;
+    span_t message = span_from(buf_span(&delivery->block), TRACE_ADDED_MAX);
+    struct trace_facts facts;
+    trace_scan(message, &facts);
+    if (facts.received > TRACE_RECEIVED_MAX)
+        return DELIVER_LOOP;
+    result = check_sender(task, delivery, span_upto(message, facts.header_len));
+    if (result != DELIVER_OK)
+        return result;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    result = stamp(delivery, &now, &facts, &message);
+    if (result != 0)
+        return result;
+    uint64_t arrived = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return intake_send(task, delivery->intake, message, &delivery->message->deliver, arrived);
+}
+
+static void answer(struct delivery *delivery, int outcome)
+{
+    struct ipc_message reply = {
+        .type = IPC_delivered,
+        .delivered = {.outcome = (uint32_t)outcome, .text = span_of_text(delivery->text)},
+    };
+    int result = channel_reply(delivery->channel, delivery->message->call, &reply);
+    if (result != 0)
+        log_debug("intake.answer.unheard", F_FAULT(result));
+}
+
+static void deliver_task(struct task *task, void *arg)
+{
+    AUTO(delivery) struct delivery *delivery = arg;
+    int result = deliver(task, delivery);
+    if (result < 0 && result != -ECONNABORTED && result != -ECANCELED)
+        log_error("intake.delivery.failed", F_FAULT(result));
+    int outcome = result < 0 ? (int)DELIVER_LATER : result;
+    if (outcome == DELIVER_OK)
+        delivery->intake->delivered++;
+    else
+        delivery->intake->refused++;
+    log_debug("intake.delivery", F_INT("outcome", outcome), F_U64("bytes", delivery->held),
+              F_U64("recipients", delivery->message->deliver.recipients.len / RECIPIENT_ROW_SIZE));
+    answer(delivery, outcome);
+}
+
+static bool is_sound(const struct ipc_message *message)
+{
+    return message->fd_count == 1 && message->deliver.recipients.len > 0 &&
+           message->deliver.recipients.len % RECIPIENT_ROW_SIZE == 0;
+}
+
+void intake_deliver(struct intake *intake, struct channel *channel, struct ipc_message *message)
+{
+    AUTO(ipc_message) struct ipc_message *owned = message;
+    AUTO(delivery) struct delivery *delivery = is_sound(message) ? mem_new(sizeof(*delivery)) : NULL;
+    int result = delivery != NULL ? 0 : -ENOMEM;
+    if (result == 0) {
+        *delivery =
+            (struct delivery){.intake = intake, .channel = channel_ref(channel), .message = TAKE(owned), .text = ""};
+        result = task_group_spawn(&intake->tasks, intake->loop, "intake.delivery", deliver_task, delivery);
+    }
+    if (result == 0) {
+        (void)TAKE(delivery);
+        return;
+    }
+    struct ipc_message reply = {.type = IPC_delivered, .delivered = {.outcome = DELIVER_LATER}};
+    result = channel_reply(channel, message->call, &reply);
+    if (result != 0)
+        log_debug("intake.answer.unheard", F_FAULT(result));
+}

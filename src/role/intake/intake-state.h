@@ -1,0 +1,31 @@
+#pragma once
+
+#include "ipc/wiring.h"
+#include "role/intake/trace.h"
+#include "role/start.h"
+#include "rt/task.h"
+
+/* What intake.c (life), delivery.c (a message's way), sender.c (its From) and send.c (to the store) share. */
+struct intake {
+    const struct role_start *start;
+    struct loop *loop;
+    struct wiring *wiring;
+    struct task_group tasks;
+    uint64_t held; /* bytes of messages in memory */
+    uint64_t delivered;
+    uint64_t refused;
+};
+
+/* delivery.c: takes the message. */
+void intake_deliver(struct intake *intake, struct channel *channel, struct ipc_message *message);
+
+/* sender.c: whether all addresses in the header's From belong to the account (RFC 6409 §6.1). SENDER_UNKNOWN where
+ * keeper cannot be asked. */
+enum sender_result { SENDER_OK, SENDER_FOREIGN, SENDER_UNKNOWN };
+#define SENDER_ADDRESSES_MAX 20U
+MUST_USE int intake_check_sender(struct task *task, struct intake *intake, span_t header, uint64_t account);
+
+/* send.c: seals the message for the recipients (rows of RECIPIENT_ROW_SIZE) and has it stored: an enum deliver_outcome,
+ * or a fault. */
+MUST_USE int intake_send(struct task *task, struct intake *intake, span_t message, const struct ipc_deliver *deliver,
+                         uint64_t arrived);

@@ -1,0 +1,68 @@
+#include "role/intake/intake.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "priv/rights.h"
+#include "role/intake/intake-state.h"
+
+#define END_WAIT 5000 /* milliseconds for what is under way, once we have to end */
+
+static int on_begin(void *arg)
+{
+    const struct intake *intake = arg;
+    const struct priv_start rights = {.data = intake->start->data, .user = intake->start->conf->server_user};
+    return priv_enter(PRIV_INTAKE, &rights);
+}
+
+static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
+{
+    if (message->type == IPC_deliver) {
+        intake_deliver(arg, channel, message);
+        return;
+    }
+    log_error("intake.message.unexpected", F_TEXT("type", ipc_type_name(message->type)));
+    ipc_message_free(message);
+    channel_close(channel);
+}
+
+static void on_status(void *arg, struct buf *json)
+{
+    const struct intake *intake = arg;
+    (void)buf_append_format(json, ",\"delivered\":%llu,\"refused\":%llu,\"held\":%llu",
+                            (unsigned long long)intake->delivered, (unsigned long long)intake->refused,
+                            (unsigned long long)intake->held);
+}
+
+static void on_stop(void *arg)
+{
+    const struct intake *intake = arg;
+    loop_stop(intake->loop);
+}
+
+static const struct wiring_hooks hooks = {
+    .begin = on_begin, .message = on_message, .stop = on_stop, .status = on_status};
+
+int intake_run(const struct role_start *start)
+{
+    struct intake *intake = mem_new(sizeof(*intake));
+    if (intake == NULL)
+        return EXIT_FAILURE;
+    intake->start = start;
+    task_group_init(&intake->tasks);
+    int result = loop_new(&intake->loop);
+    if (result == 0)
+        result = wiring_new(intake->loop, start->supervisor_fd, ROLE_INTAKE, &hooks, intake, &intake->wiring);
+    if (result == 0)
+        result = loop_run(intake->loop);
+    if (result != 0)
+        log_error("intake.failed", F_FAULT(result));
+    if (intake->loop != NULL && loop_finish(intake->loop, END_WAIT) != 0)
+        log_warn("intake.end.late");
+    wiring_free(intake->wiring);
+    loop_free(intake->loop);
+    free(intake);
+    return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,139 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "crypto/record.h"
+#include "ipc/body.h"
+#include "role/intake/intake-state.h"
+
+#define STORE_WAIT 120000  /* milliseconds for the store to answer */
+#define BODY_WAIT 60000    /* milliseconds without the store taking a byte */
+#define KEYS_AT_A_TIME 16U /* sealed before others have their turn */
+#define SMALL 32768U       /* sealed bodies up to this fit into the socket before anybody reads */
+
+/* Takes the end for the store over the channel while the body is written to the other one. */
+struct passage {
+    struct intake *intake;
+    struct record_sealer *sealer;
+    struct body_writer *writer;
+    int result;
+};
+
+/* One row for each account, however often it stands among the recipients. */
+static int rows_seal(struct task *task, span_t recipients, const struct secret *key, struct buf *rows)
+{
+    unsigned sealed = 0;
+    for (; recipients.len >= RECIPIENT_ROW_SIZE; recipients = span_from(recipients, RECIPIENT_ROW_SIZE)) {
+        span_t known = buf_span(rows);
+        bool repeated = false;
+        for (; known.len > 0 && !repeated; known = span_from(known, KEY_ROW_SIZE))
+            repeated = memcmp(known.at, recipients.at, 8) == 0;
+        if (repeated)
+            continue;
+        uint8_t row[KEY_ROW_SIZE];
+        memcpy(row, recipients.at, 8);
+        int result = record_key_seal(key, recipients.at + 8, row + 8);
+        if (result == 0)
+            result = buf_append(rows, span_of(row, sizeof(row)));
+        if (result == 0 && ++sealed % KEYS_AT_A_TIME == 0)
+            result = task_yield(task);
+        if (result != 0)
+            return result;
+    }
+    return buf_len(rows) > 0 ? 0 : -EINVAL;
+}
+
+static int body_send(struct task *task, struct passage *passage)
+{
+    AUTO_BUF struct buf piece;
+    buf_init(&piece, RECORD_CHUNK + 64);
+    int result = 0;
+    while (result == 0 && !record_sealer_done(passage->sealer)) {
+        buf_clear(&piece);
+        result = record_sealer_next(passage->sealer, &piece);
+        if (result == 0)
+            result = body_write(task, passage->writer, buf_span(&piece), BODY_WAIT);
+    }
+    return result == 0 ? body_finish(task, passage->writer, BODY_WAIT) : result;
+}
+
+static void body_task(struct task *task, void *arg)
+{
+    struct passage *passage = arg;
+    passage->result = body_send(task, passage);
+    /* a body that is not complete ends here, or the store would wait for its rest */
+    body_writer_free(TAKE(passage->writer));
+}
+
+static int outcome_of(const struct ipc_message *reply)
+{
+    static const enum deliver_outcome outcomes[] = {
+        [APPEND_OK] = DELIVER_OK, [APPEND_FULL] = DELIVER_FULL, [APPEND_FAILED] = DELIVER_LATER};
+    uint32_t outcome = reply->appended.outcome;
+    return outcome < COUNT_OF(outcomes) ? (int)outcomes[outcome] : (int)DELIVER_LATER;
+}
+
+static int call_store(struct task *task, struct passage *passage, struct ipc_message *request, uint64_t sealed_len)
+{
+    struct channel *store = wiring_any(passage->intake->wiring, ROLE_STORE);
+    if (store == NULL) {
+        ipc_message_close_fds(request);
+        return DELIVER_LATER;
+    }
+    struct task_group helper;
+    task_group_init(&helper);
+    int result = 0;
+    if (sealed_len <= SMALL)
+        body_task(task, passage);
+    else
+        result = task_group_spawn(&helper, passage->intake->loop, "intake.body", body_task, passage);
+    if (result != 0 || passage->result != 0) {
+        ipc_message_close_fds(request);
+        return result != 0 ? result : passage->result;
+    }
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    struct channel *held = channel_ref(store);
+    result = channel_call_within(task, held, request, STORE_WAIT, &reply);
+    channel_unref(held);
+    if (result != 0)
+        task_group_cancel(&helper);
+    task_group_wait(task, &helper);
+    if (result != 0)
+        return result == -ECANCELED ? result : (int)DELIVER_LATER;
+    return outcome_of(reply);
+}
+
+int intake_send(struct task *task, struct intake *intake, span_t message, const struct ipc_deliver *deliver,
+                uint64_t arrived)
+{
+    const struct record_meta meta = {
+        .kind = RECORD_DELIVERY, .arrived = arrived, .return_path = span_upto(deliver->sender, RECORD_PATH_MAX)};
+    AUTO(record_sealer) struct record_sealer *sealer = NULL;
+    AUTO_BUF struct buf rows;
+    buf_init(&rows, 131072);
+    int result = record_sealer_new(&meta, message, &sealer);
+    if (result == 0)
+        result = rows_seal(task, deliver->recipients, record_sealer_key(sealer), &rows);
+    int ends[2];
+    if (result == 0)
+        result = body_pair(ends);
+    if (result != 0)
+        return result;
+    struct passage passage = {.intake = intake, .sealer = sealer};
+    uint64_t length = record_sealed_len(&meta, message.len);
+    struct ipc_message request = {.type = IPC_append,
+                                  .fd_count = 1,
+                                  .fds = {ends[1]},
+                                  .append = {.length = length, .recipients = buf_span(&rows)}};
+    result = body_writer_new(intake->loop, ends[0], &passage.writer);
+    if (result != 0) {
+        ipc_message_close_fds(&request);
+        return result;
+    }
+    result = call_store(task, &passage, &request, length);
+    body_writer_free(passage.writer);
+    return result;
+}

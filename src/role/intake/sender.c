@@ -1,0 +1,63 @@
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "mime/address.h"
+#include "mime/header.h"
+#include "role/intake/intake-state.h"
+
+#define ASK_WAIT 30000 /* milliseconds */
+#define ARENA_MAX (4U << 20)
+
+static bool holds_account(span_t rows, uint64_t account)
+{
+    for (; rows.len >= RECIPIENT_ROW_SIZE; rows = span_from(rows, RECIPIENT_ROW_SIZE))
+        if (bytes_get_u64(rows.at) == account)
+            return true;
+    return false;
+}
+
+/* An address belongs to whom its mail goes to. */
+static int address_check(struct task *task, struct intake *intake, const struct mime_address *address, uint64_t account)
+{
+    AUTO_BUF struct buf text;
+    buf_init(&text, 1024);
+    (void)buf_append(&text, address->local);
+    (void)buf_append_byte(&text, '@');
+    (void)buf_append(&text, address->domain);
+    struct channel *keeper = wiring_any(intake->wiring, ROLE_KEEPER);
+    if (buf_fault(&text) != 0)
+        return SENDER_FOREIGN;
+    if (keeper == NULL)
+        return SENDER_UNKNOWN;
+    struct ipc_message request = {.type = IPC_resolve, .resolve = {.address = buf_span(&text)}};
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = channel_call_within(task, keeper, &request, ASK_WAIT, &reply);
+    if (result != 0)
+        return result == -ECANCELED ? result : SENDER_UNKNOWN;
+    if (reply->resolved.outcome == RESOLVE_UNAVAILABLE)
+        return SENDER_UNKNOWN;
+    return holds_account(reply->resolved.recipients, account) ? SENDER_OK : SENDER_FOREIGN;
+}
+
+int intake_check_sender(struct task *task, struct intake *intake, span_t header, uint64_t account)
+{
+    AUTO(arena) struct arena *arena = NULL;
+    int result = arena_new(ARENA_MAX, &arena);
+    unsigned count = 0;
+    struct mime_field field;
+    while (result == 0 && mime_field_next(&header, &field)) {
+        if (!span_equal_nocase(field.name, SPAN("From")))
+            continue;
+        struct mime_address *address = NULL;
+        result = mime_address_parse(field.value, arena, &address);
+        for (; result == 0 && address != NULL; address = address->next) {
+            if (address->kind != MIME_ADDRESS_MAILBOX)
+                continue;
+            if (address->local.at == NULL || address->domain.at == NULL || ++count > SENDER_ADDRESSES_MAX)
+                return SENDER_FOREIGN;
+            result = address_check(task, intake, address, account);
+        }
+    }
+    return result == -ENOMEM || result == -ENOBUFS ? SENDER_UNKNOWN : result;
+}

@@ -1,0 +1,141 @@
+#include "base/test.h"
+
+#include <string.h>
+
+#include "role/intake/trace.h"
+
+static struct trace_delivery from_a_stranger(void)
+{
+    return (struct trace_delivery){
+        .client = SPAN("192.0.2.7"),
+        .helo = SPAN("mail.example.org"),
+        .sender = SPAN("ann@example.org"),
+        .for_address = SPAN("bob@example.net"),
+        .hostname = SPAN("mx.example.net"),
+        .id = 0xABCDEF,
+        .now_seconds = 1136214245,
+    };
+}
+
+static void expect_lines(const struct trace_delivery *delivery, const char *message, const char *expected)
+{
+    AUTO_BUF struct buf lines;
+    buf_init(&lines, TRACE_ADDED_MAX);
+    struct trace_facts facts;
+    trace_scan(span_of_text(message), &facts);
+    assert_int_equal(trace_write(delivery, &facts, &lines), 0);
+    assert_int_equal(buf_append_byte(&lines, 0), 0);
+    assert_string_equal((const char *)buf_span(&lines).at, expected);
+}
+
+static void a_delivery_is_stamped(void **state)
+{
+    (void)state;
+    struct trace_delivery delivery = from_a_stranger();
+    expect_lines(&delivery, "Subject: x\r\n\r\n",
+                 "Return-Path: <ann@example.org>\r\n"
+                 "Received: from mail.example.org ([192.0.2.7])\r\n"
+                 "\tby mx.example.net with ESMTP id 0000000000abcdef\r\n"
+                 "\tfor <bob@example.net>;\r\n"
+                 "\tMon, 02 Jan 2006 15:04:05 +0000\r\n");
+    delivery.tls = true;
+    delivery.client = SPAN("2001:db8::1");
+    delivery.sender = SPAN_NONE;
+    delivery.for_address = SPAN_NONE;
+    expect_lines(&delivery, "",
+                 "Return-Path: <>\r\n"
+                 "Received: from mail.example.org ([IPv6:2001:db8::1])\r\n"
+                 "\tby mx.example.net with ESMTPS id 0000000000abcdef;\r\n"
+                 "\tMon, 02 Jan 2006 15:04:05 +0000\r\n");
+}
+
+static void a_submission_hides_its_client_and_is_completed(void **state)
+{
+    (void)state;
+    struct trace_delivery delivery = from_a_stranger();
+    delivery.submission = true;
+    delivery.tls = true;
+    expect_lines(&delivery, "Subject: x\r\n\r\n",
+                 "Return-Path: <ann@example.org>\r\n"
+                 "Received: from hidden.invalid\r\n"
+                 "\tby mx.example.net with ESMTPSA id 0000000000abcdef\r\n"
+                 "\tfor <bob@example.net>;\r\n"
+                 "\tMon, 02 Jan 2006 15:04:05 +0000\r\n"
+                 "Date: Mon, 02 Jan 2006 15:04:05 +0000\r\n"
+                 "Message-ID: <0000000000abcdef.43b940e5@mx.example.net>\r\n");
+    expect_lines(&delivery, "DATE: x\r\nmessage-id: <a@b>\r\n\r\n",
+                 "Return-Path: <ann@example.org>\r\n"
+                 "Received: from hidden.invalid\r\n"
+                 "\tby mx.example.net with ESMTPSA id 0000000000abcdef\r\n"
+                 "\tfor <bob@example.net>;\r\n"
+                 "\tMon, 02 Jan 2006 15:04:05 +0000\r\n");
+}
+
+static void nothing_a_client_says_ends_a_line_or_a_comment(void **state)
+{
+    (void)state;
+    static const char *const helos[] = {"a\r\nX: y", "a b", "a)(", "a;b", "", "<a>", "\"a\"", "a\\"};
+    for (size_t at = 0; at < COUNT_OF(helos); at++) {
+        struct trace_delivery delivery = from_a_stranger();
+        delivery.helo = span_of_text(helos[at]);
+        delivery.for_address = SPAN("a\r\nb");
+        delivery.sender = SPAN("a\r\nb@c");
+        expect_lines(&delivery, "",
+                     "Return-Path: <ab@c>\r\n"
+                     "Received: from [192.0.2.7] ([192.0.2.7])\r\n"
+                     "\tby mx.example.net with ESMTP id 0000000000abcdef;\r\n"
+                     "\tMon, 02 Jan 2006 15:04:05 +0000\r\n");
+    }
+}
+
+static void received_lines_are_counted_in_the_header_only(void **state)
+{
+    (void)state;
+    struct trace_facts facts;
+    trace_scan(SPAN("Received: a\r\n b\r\nRECEIVED: c\nX-Received: d\r\n\r\nReceived: e\r\n"), &facts);
+    assert_int_equal(facts.received, 2);
+    assert_false(facts.has_date);
+}
+
+static void fields_that_must_go_are_taken_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message;
+        const char *delivered;
+        const char *submitted;
+    } rows[] = {
+        {"A: 1\r\n\r\nbody", "A: 1\r\n\r\nbody", "A: 1\r\n\r\nbody"},
+        {"Return-Path: <x>\r\nA: 1\r\nbcc: a,\r\n b\r\nB: 2\r\n\r\nBcc: body",
+         "A: 1\r\nbcc: a,\r\n b\r\nB: 2\r\n\r\nBcc: body", "A: 1\r\nB: 2\r\n\r\nBcc: body"},
+        {"Bcc: a\r\nBcc: b\r\nReturn-path:\r\n\r\n", "Bcc: a\r\nBcc: b\r\n\r\n", "\r\n"},
+        {"", "", ""},
+        {"\r\nReturn-Path: x\r\n", "\r\nReturn-Path: x\r\n", "\r\nReturn-Path: x\r\n"},
+        {"Return-Path: x", "", ""},
+        {"A: 1\nReturn-Path: x\n\nbody\n", "A: 1\n\nbody\n", "A: 1\n\nbody\n"},
+    };
+    for (size_t at = 0; at < COUNT_OF(rows); at++) {
+        for (int submission = 0; submission < 2; submission++) {
+            uint8_t message[128];
+            size_t len = strlen(rows[at].message);
+            memcpy(message, rows[at].message, len);
+            const struct trace_delivery delivery = {.submission = submission == 1};
+            size_t gone = trace_strip(message, len, &delivery);
+            const char *expected = submission == 1 ? rows[at].submitted : rows[at].delivered;
+            assert_int_equal(len - gone, strlen(expected));
+            assert_memory_equal(message + gone, expected, strlen(expected));
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_delivery_is_stamped),
+        cmocka_unit_test(a_submission_hides_its_client_and_is_completed),
+        cmocka_unit_test(nothing_a_client_says_ends_a_line_or_a_comment),
+        cmocka_unit_test(received_lines_are_counted_in_the_header_only),
+        cmocka_unit_test(fields_that_must_go_are_taken_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,166 @@
+#include "role/intake/trace.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "mime/date.h"
+#include "mime/header.h"
+
+void trace_scan(span_t message, struct trace_facts *ret_facts)
+{
+    *ret_facts = (struct trace_facts){.header_len = mime_header_len(message)};
+    span_t rest = span_upto(message, ret_facts->header_len);
+    struct mime_field field;
+    while (mime_field_next(&rest, &field)) {
+        if (span_equal_nocase(field.name, SPAN("Received")))
+            ret_facts->received++;
+        else if (span_equal_nocase(field.name, SPAN("Date")))
+            ret_facts->has_date = true;
+        else if (span_equal_nocase(field.name, SPAN("Message-ID")))
+            ret_facts->has_message_id = true;
+    }
+}
+
+/* What may stand inside a header line without ending it, or the path or comment it stands in. */
+static bool is_plain(span_t text, const struct trace_delivery *delivery)
+{
+    for (size_t at = 0; at < text.len; at++) {
+        uint8_t byte = text.at[at];
+        if (!ascii_is_print(byte) && !(byte >= 0x80 && delivery->utf8))
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* Domain or address literal (RFC 5321 §4.1.2); other things clients say are not repeated. */
+static bool is_domain(span_t text, const struct trace_delivery *delivery)
+{
+    if (text.len > 255 || !is_plain(text, delivery))
+        return false;
+    bool literal = text.at[0] == '[' && text.at[text.len - 1] == ']';
+    for (size_t at = literal ? 1 : 0; at < text.len - (literal ? 1 : 0); at++) {
+        uint8_t byte = text.at[at];
+        bool part = ascii_is_alpha(byte) || ascii_is_digit(byte) || byte == '-' || byte == '.' || byte >= 0x80;
+        if (!part && !(literal && byte == ':') && byte != '_')
+            return false;
+    }
+    return true;
+}
+
+static void address_literal(span_t client, struct buf *lines)
+{
+    bool is_six = span_find_byte(client, ':') < client.len;
+    (void)buf_append(lines, is_six ? SPAN("[IPv6:") : SPAN("[")); /* RFC 5321 §4.1.3 */
+    (void)buf_append(lines, client);
+    (void)buf_append_byte(lines, ']');
+}
+
+/*
+ * The grammar wants a domain here. A submitting client's own name and address are nobody's business; a name below
+ * `.invalid` (RFC 2606 §2) says that it is withheld.
+ */
+static void from_domain(const struct trace_delivery *delivery, struct buf *lines)
+{
+    bool named = is_domain(delivery->helo, delivery);
+    bool located =
+        is_domain(delivery->client, delivery) || span_find_byte(delivery->client, ':') < delivery->client.len;
+    if (delivery->submission || !(named || located)) {
+        (void)buf_append_text(lines, "hidden.invalid");
+        return;
+    }
+    if (named)
+        (void)buf_append(lines, delivery->helo);
+    else
+        address_literal(delivery->client, lines);
+    if (!located)
+        return;
+    (void)buf_append_text(lines, " (");
+    address_literal(delivery->client, lines);
+    (void)buf_append_byte(lines, ')');
+}
+
+/* RFC 3848, and for SMTPUTF8 RFC 6531 §4.3. */
+static const char *protocol_of(const struct trace_delivery *delivery)
+{
+    static const char *const names[2][2][2] = {
+        {{"ESMTP", "ESMTPA"}, {"ESMTPS", "ESMTPSA"}},
+        {{"UTF8SMTP", "UTF8SMTPA"}, {"UTF8SMTPS", "UTF8SMTPSA"}},
+    };
+    return names[delivery->utf8][delivery->tls][delivery->submission];
+}
+
+static void received(const struct trace_delivery *delivery, span_t date, struct buf *lines)
+{
+    (void)buf_append_text(lines, "Received: from ");
+    from_domain(delivery, lines);
+    (void)buf_append_text(lines, "\r\n\tby ");
+    (void)buf_append(lines, delivery->hostname);
+    (void)buf_append_format(lines, " with %s id %016llx", protocol_of(delivery), (unsigned long long)delivery->id);
+    if (delivery->for_address.len <= 512 && is_plain(delivery->for_address, delivery)) {
+        (void)buf_append_text(lines, "\r\n\tfor <");
+        (void)buf_append(lines, delivery->for_address);
+        (void)buf_append_byte(lines, '>');
+    }
+    (void)buf_append_text(lines, ";\r\n\t");
+    (void)buf_append(lines, date);
+    (void)buf_append_text(lines, "\r\n");
+}
+
+static void return_path(const struct trace_delivery *delivery, struct buf *lines)
+{
+    (void)buf_append_text(lines, "Return-Path: <");
+    for (size_t at = 0; at < delivery->sender.len;
+         at++) /* a quoted local part may hold spaces, but nothing that ends a line */
+        if (delivery->sender.at[at] >= 0x20 && delivery->sender.at[at] != 0x7F)
+            (void)buf_append_byte(lines, delivery->sender.at[at]);
+    (void)buf_append_text(lines, ">\r\n");
+}
+
+int trace_write(const struct trace_delivery *delivery, const struct trace_facts *facts, struct buf *lines)
+{
+    AUTO_BUF struct buf date;
+    buf_init(&date, 64);
+    const struct mime_date now = {.unix_time = delivery->now_seconds};
+    int result = mime_date_format(&now, &date);
+    if (result < 0)
+        return result;
+    return_path(delivery, lines);
+    received(delivery, buf_span(&date), lines);
+    if (delivery->submission && !facts->has_date)
+        (void)buf_append_format(lines, "Date: %.*s\r\n", SPAN_PRINT(buf_span(&date)));
+    if (delivery->submission && !facts->has_message_id)
+        (void)buf_append_format(lines, "Message-ID: <%016llx.%llx@%.*s>\r\n", (unsigned long long)delivery->id,
+                                (unsigned long long)delivery->now_seconds, SPAN_PRINT(delivery->hostname));
+    return buf_fault(lines);
+}
+
+static bool is_stripped(span_t name, const struct trace_delivery *delivery)
+{
+    return span_equal_nocase(name, SPAN("Return-Path")) ||
+           (delivery->submission && span_equal_nocase(name, SPAN("Bcc")));
+}
+
+/* Closes the gaps inside the header first and moves it to the body once, so that many fields cost no more than one. */
+size_t trace_strip(uint8_t *message, size_t len, const struct trace_delivery *delivery)
+{
+    size_t header_len = mime_header_len(span_of(message, len));
+    size_t kept = 0;  /* bytes at the front that stay */
+    size_t moved = 0; /* up to where the header has been dealt with */
+    for (;;) {
+        span_t rest = span_of(message + moved, header_len - moved);
+        struct mime_field field;
+        bool found = false;
+        while (!found && mime_field_next(&rest, &field))
+            found = is_stripped(field.name, delivery);
+        size_t upto = found ? (size_t)(field.whole.at - message) : header_len;
+        memmove(message + kept, message + moved, upto - moved);
+        kept += upto - moved;
+        if (!found)
+            break;
+        moved = upto + field.whole.len;
+    }
+    size_t gone = header_len - kept;
+    if (gone > 0)
+        memmove(message + gone, message, kept);
+    return gone;
+}
