@@ -21,7 +21,7 @@ check:
 
 bench: build/waxwing
 	@tools/deps build bench
-	@test/bench/run
+	@/usr/bin/python3 test/bench/run.py build/waxwing
 
 fuzz:
 	@tools/deps build test
