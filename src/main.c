@@ -69,6 +69,13 @@ static void start_log(const char *role, const struct conf *conf)
     log_start(role, level_of(conf), key);
 }
 
+/* Forked from the supervisor, it takes its own name in the log. */
+static int serve_session(const struct role_start *start)
+{
+    start_log("session", start->conf);
+    return session_run(start);
+}
+
 static int serve(const char *conf_path)
 {
     AUTO(conf) struct conf *conf = NULL;
@@ -87,7 +94,7 @@ static int serve(const char *conf_path)
         .conf = conf,
         .conf_path = full_path,
         .program = program,
-        .session = session_run,
+        .session = serve_session,
     };
     return supervisor_run(&start);
 }
