@@ -11,7 +11,6 @@
 #include "rt/stream.h"
 
 #define FRAME_SIZE 4U
-#define SOCKET_BUFFER (1 << 18)
 
 /* The chunk under construction, its length in front, so that a small body is one write(). */
 struct body_writer {
@@ -30,10 +29,6 @@ int body_pair(int ret_fds[2])
 {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_fds) < 0)
         return -errno;
-    for (int i = 0; i < 2; i++) {
-        int size = SOCKET_BUFFER;
-        (void)setsockopt(ret_fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    }
     return 0;
 }
 

@@ -18,7 +18,7 @@
 
 struct stream {
     struct loop *loop;
-    struct watch *watch;
+    struct watch *watch; /* from the first wait on: a short body needs none */
     SSL *ssl;
     struct buf input;
     struct buf output;
@@ -29,13 +29,21 @@ struct stream {
 /* What one attempt of I/O came to, besides bytes or a negative errno. */
 enum { IO_END = 0, IO_WAIT_READ = -10001, IO_WAIT_WRITE = -10002 };
 
+static int make_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
+        return -errno;
+    return 0;
+}
+
 int stream_new(struct loop *loop, int fd, struct stream **ret_stream)
 {
     AUTO_FD int owned = fd;
     AUTO_FREE struct stream *stream = mem_new(sizeof(*stream));
     if (stream == NULL)
         return -ENOMEM;
-    int result = watch_new(loop, fd, &stream->watch);
+    int result = make_nonblocking(fd);
     if (result < 0)
         return result;
     stream->loop = loop;
@@ -138,6 +146,9 @@ static int wait_for(struct task *task, struct stream *stream, ssize_t outcome, i
         if (left <= 0)
             return -ETIMEDOUT;
     }
+    int result = stream->watch == NULL ? watch_new(stream->loop, stream->fd, &stream->watch) : 0;
+    if (result < 0)
+        return result;
     return watch_wait(task, stream->watch, outcome == IO_WAIT_WRITE ? WATCH_WRITE : WATCH_READ, left);
 }
 
