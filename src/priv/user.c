@@ -91,11 +91,9 @@ static const cap_value_t kept[] = {
     CAP_FOWNER, CAP_KILL,   CAP_NET_BIND_SERVICE, CAP_IPC_LOCK,   CAP_SYS_RESOURCE,
 };
 
-static int limit_capabilities(const cap_value_t *keep, int count)
+/* From the bounding set, so that no later exec brings one back. */
+static int limit_bounds(const cap_value_t *keep, int count)
 {
-    cap_t set = cap_init();
-    if (set == NULL)
-        return -errno;
     int result = 0;
     for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++) {
         int keeps = 0;
@@ -104,6 +102,15 @@ static int limit_capabilities(const cap_value_t *keep, int count)
         if (!keeps && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
             result = errno == EPERM ? result : -errno; /* without CAP_SETPCAP there is nothing to win either */
     }
+    return result;
+}
+
+static int limit_capabilities(const cap_value_t *keep, int count)
+{
+    int result = limit_bounds(keep, count);
+    cap_t set = cap_init();
+    if (set == NULL)
+        return -errno;
     if (count > 0 && (cap_set_flag(set, CAP_PERMITTED, count, keep, CAP_SET) < 0 ||
                       cap_set_flag(set, CAP_EFFECTIVE, count, keep, CAP_SET) < 0))
         result = -errno;
@@ -138,6 +145,9 @@ int priv_user_become(const struct priv_user *user, enum priv_uid how)
         return keep_capabilities();
     if (user->uid == 0)
         return limit_capabilities(NULL, 0);
+    int result = limit_bounds(NULL, 0);
+    if (result < 0)
+        return result;
     if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
         setresuid(user->uid, user->uid, user->uid) < 0)
         return -errno;
