@@ -31,6 +31,7 @@ struct child {
 };
 
 struct hasher {
+    struct loop *loop;
     struct event freed; /* pulsed when a child has nothing to do */
     unsigned waiting;
     unsigned count;
@@ -119,6 +120,8 @@ void hasher_free(struct hasher *hasher)
         return;
     hasher_stop(hasher);
     for (unsigned at = 0; at < hasher->count; at++) {
+        if (hasher->children[at].fd < 0)
+            continue;
         close(hasher->children[at].fd);
         kill(hasher->children[at].pid, SIGKILL);
         while (waitpid(hasher->children[at].pid, NULL, 0) < 0 && errno == EINTR)
@@ -129,6 +132,7 @@ void hasher_free(struct hasher *hasher)
 
 int hasher_start(struct hasher *hasher, struct loop *loop)
 {
+    hasher->loop = loop;
     for (unsigned at = 0; at < hasher->count; at++) {
         struct child *child = &hasher->children[at];
         int result = watch_new(loop, child->fd, &child->watch);
@@ -207,6 +211,21 @@ static int reply_receive(struct task *task, struct child *child, struct secret *
     }
 }
 
+/* A new one in its place. It inherits the confinement that keeper has by now. */
+static int child_replace(struct hasher *hasher, struct child *child)
+{
+    log_warn("keeper.hasher.replaced");
+    watch_free(child->watch);
+    child->watch = NULL;
+    close(child->fd);
+    child->fd = -1;
+    kill(child->pid, SIGKILL);
+    while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    int result = child_fork(child, NULL);
+    return result == 0 ? watch_new(hasher->loop, child->fd, &child->watch) : result;
+}
+
 int hasher_run(struct task *task, struct hasher *hasher, const struct password_params *params, span_t password,
                struct secret **ret_hash)
 {
@@ -219,9 +238,9 @@ int hasher_run(struct task *task, struct hasher *hasher, const struct password_p
     result = request_send(child, params, password);
     if (result == 0)
         result = reply_receive(task, child, ret_hash);
+    if ((result == -EPIPE || result == -ECONNRESET) && child_replace(hasher, child) != 0)
+        return result; /* out of service, and the others go on */
     child->busy = 0;
     event_pulse(&hasher->freed);
-    if (result == -EPIPE)
-        log_error("keeper.hasher.died");
     return result;
 }

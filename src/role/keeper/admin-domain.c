@@ -1,0 +1,153 @@
+#include <string.h>
+
+#include "role/keeper/admin-state.h"
+
+static struct directory *directory_of(const struct admin_command *command)
+{
+    return command->admin->auth->directory;
+}
+
+/* 1 and the domain in its one form, or 0 and it is told. */
+static int domain_of(struct admin_command *command, char domain[NAME_DOMAIN_MAX + 1])
+{
+    int result = name_parse_domain(command->words[0], domain);
+    if (result < 0)
+        return result;
+    if (result == NAME_OK)
+        return 1;
+    return admin_refuse(command, "%.*s is not a domain name; write it as example.org", SPAN_PRINT(command->words[0]));
+}
+
+int admin_domain_add(struct admin_command *command)
+{
+    char domain[NAME_DOMAIN_MAX + 1];
+    int result = domain_of(command, domain);
+    if (result != 1)
+        return result;
+    result = directory_domain_add(directory_of(command), domain);
+    if (result == DIRECTORY_EXISTS)
+        return admin_refuse(command, "domain %s is here already; nothing to do", domain);
+    return result;
+}
+
+int admin_domain_remove(struct admin_command *command)
+{
+    char domain[NAME_DOMAIN_MAX + 1];
+    int result = domain_of(command, domain);
+    if (result != 1)
+        return result;
+    result = directory_domain_remove(directory_of(command), domain);
+    if (result == DIRECTORY_IN_USE)
+        return admin_refuse(command, "domain %s still has accounts or addresses; remove those first", domain);
+    if (result == DIRECTORY_NONE)
+        return admin_refuse(command, "there is no domain %s; see `waxwing domain list`", domain);
+    return result;
+}
+
+struct listing {
+    struct buf *output;
+    bool json;
+    unsigned rows;
+};
+
+static int domain_row(void *arg, const char *name)
+{
+    struct listing *listing = arg;
+    if (!listing->json)
+        return buf_append_format(listing->output, "%s\n", name);
+    if (listing->rows++ > 0)
+        buf_append_byte(listing->output, ',');
+    admin_write_json(listing->output, name);
+    return buf_fault(listing->output);
+}
+
+static int list_end(struct listing *listing, int result)
+{
+    if (result == 0 && listing->json)
+        buf_append_text(listing->output, "]\n");
+    return result;
+}
+
+static struct listing list_begin(struct admin_command *command)
+{
+    struct listing listing = {.output = &command->reply->output, .json = command->json};
+    if (listing.json)
+        buf_append_byte(listing.output, '[');
+    return listing;
+}
+
+int admin_domain_list(struct admin_command *command)
+{
+    struct listing listing = list_begin(command);
+    return list_end(&listing, directory_domain_each(directory_of(command), domain_row, &listing));
+}
+
+/* --- addresses --- */
+
+/* One transaction for all targets: half an alias would be none that was asked for. */
+static int targets_add(struct admin_command *command, const struct name *name, const uint64_t *accounts)
+{
+    int result = directory_begin(directory_of(command));
+    for (unsigned at = 1; result == 0 && at < command->count; at++) {
+        result = directory_address_add(directory_of(command), name, accounts[at]);
+        if (result == DIRECTORY_EXISTS)
+            result = DIRECTORY_OK; /* that target stands there already */
+    }
+    return result == 0 ? directory_commit(directory_of(command)) : result;
+}
+
+int admin_address_add(struct admin_command *command)
+{
+    struct name name;
+    struct account account;
+    uint64_t accounts[ADMIN_WORDS_MAX];
+    int result = admin_name_of(command, command->words[0], &name);
+    for (unsigned at = 1; result == 1 && at < command->count; at++) {
+        result = admin_account_of(command, command->words[at], &account);
+        accounts[at] = account.id;
+    }
+    if (result != 1)
+        return result;
+    result = targets_add(command, &name, accounts);
+    if (result == DIRECTORY_NO_DOMAIN)
+        return admin_refuse(command, "%s is not a domain of this server; first run `waxwing domain add %s`",
+                            name.domain, name.domain);
+    if (result == DIRECTORY_IN_USE)
+        return admin_refuse(command, "%s@%s is an account's own address; choose another one", name.local, name.domain);
+    return result;
+}
+
+int admin_address_remove(struct admin_command *command)
+{
+    struct name name;
+    int result = admin_name_of(command, command->words[0], &name);
+    if (result != 1)
+        return result;
+    result = directory_address_remove(directory_of(command), &name);
+    if (result == DIRECTORY_IN_USE)
+        return admin_refuse(command, "%s@%s is an account's own address; it goes with `waxwing account remove`",
+                            name.local, name.domain);
+    if (result == DIRECTORY_NONE || result == DIRECTORY_NO_DOMAIN)
+        return admin_refuse(command, "there is no further address %s@%s; see `waxwing address list`", name.local,
+                            name.domain);
+    return result;
+}
+
+static int address_row(void *arg, const char *local, const char *domain, const char *account)
+{
+    struct listing *listing = arg;
+    if (!listing->json)
+        return buf_append_format(listing->output, "%s@%s\t%s\n", local, domain, account);
+    buf_append_text(listing->output, listing->rows++ > 0 ? ",{\"address\":" : "{\"address\":");
+    admin_write_json_address(listing->output, local, domain);
+    buf_append_text(listing->output, ",\"target\":");
+    admin_write_json(listing->output, account);
+    buf_append_byte(listing->output, '}');
+    return buf_fault(listing->output);
+}
+
+int admin_address_list(struct admin_command *command)
+{
+    struct listing listing = list_begin(command);
+    return list_end(&listing, directory_address_each(directory_of(command), address_row, &listing));
+}

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "role/keeper/admin.h"
+
+/* What the files of the administrator's commands share. */
+struct admin_command {
+    const struct admin *admin;
+    struct task *task;
+    struct admin_reply *reply;
+    span_t words[ADMIN_WORDS_MAX]; /* after the command's own; options and their values removed */
+    unsigned count;
+    span_t input; /* lines not yet read */
+    bool json;
+    bool by_recovery;
+    span_t recovery; /* empty: on standard input */
+    span_t quota;
+    span_t label;
+    span_t scope;
+};
+
+/* They answer 0 and say in the reply how it went, or a fault. */
+typedef int admin_function(struct admin_command *command);
+admin_function admin_domain_add, admin_domain_list, admin_domain_remove;
+admin_function admin_account_add, admin_account_list, admin_account_remove;
+admin_function admin_account_lock, admin_account_unlock, admin_account_passwd;
+admin_function admin_app_add, admin_app_list, admin_app_remove;
+admin_function admin_address_add, admin_address_list, admin_address_remove;
+
+/* What went wrong and what to do; returns 0. */
+int admin_refuse(struct admin_command *command, const char *format, ...) PRINTF_LIKE(2, 3);
+int admin_misused(struct admin_command *command, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The next line of standard input; false where there is none, or an empty one. */
+bool admin_next_line(struct admin_command *command, span_t *ret_line);
+
+/* The account of an address given as a word: 1 and the account, or 0 and it is told, or a fault. */
+MUST_USE int admin_account_of(struct admin_command *command, span_t address, struct account *ret_account);
+/* 1 where the word is an address, or (pattern) @domain; else 0 and it is told. */
+MUST_USE int admin_name_of(struct admin_command *command, span_t address, struct name *ret_name);
+
+/* The account's root secret by its password: 1, or 0 and it is told, or a fault. */
+MUST_USE int admin_unlock_root(struct admin_command *command, const struct account *account, span_t password,
+                               struct secret **ret_root);
+/* A password credential for the account: hashes, which takes a while. 1, or 0 and it is told, or a fault. */
+MUST_USE int admin_make_password(struct admin_command *command, uint64_t account, span_t password,
+                                 struct secret **ret_hash, struct credential *ret_credential);
+/* A new recovery code and its credential. */
+MUST_USE int admin_make_recovery(const struct account *account, const struct secret *root,
+                                 struct credential *ret_credential, struct secret **ret_text);
+
+/* Seconds since 1970 as 2026-01-31 12:00, UTC; "never" for 0. */
+void admin_write_time(struct buf *text, uint64_t seconds);
+/* A JSON string, quotes included (RFC 8259 §7). */
+void admin_write_json(struct buf *text, const char *string);
+void admin_write_json_address(struct buf *text, const char *local, const char *domain);

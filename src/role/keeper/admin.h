@@ -1,0 +1,34 @@
+#pragma once
+
+#include "role/keeper/auth.h"
+
+/*
+ * The administrator's commands: `domain`, `account`, `app-password`, `address`. One row each in admin.c.
+ */
+#define ADMIN_OUTPUT_MAX 98304U
+#define ADMIN_ERROR_MAX 1024U
+#define ADMIN_WORDS_MAX 128U
+
+enum admin_status { ADMIN_DONE = 0, ADMIN_FAILED = 1, ADMIN_USAGE = 2 };
+
+/* An account was removed, or locked: its session has to end. */
+enum admin_gone { ADMIN_LOCKED, ADMIN_DESTROYED };
+typedef void admin_gone_function(void *arg, uint64_t account, enum admin_gone how);
+
+struct admin {
+    struct auth *auth;
+    admin_gone_function *gone;
+    void *arg;
+};
+
+struct admin_reply {
+    enum admin_status status;
+    struct buf output;
+    struct buf error; /* one line, without its end */
+};
+
+void admin_reply_init(struct admin_reply *reply);
+void admin_reply_deinit(struct admin_reply *reply); /* wipes: passwords and codes stand in it */
+
+/* words: the command's, NUL between them; input: what came on standard input. A fault is told in the reply too. */
+void admin_run(struct task *task, const struct admin *admin, span_t words, span_t input, struct admin_reply *reply);

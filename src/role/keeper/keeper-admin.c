@@ -1,0 +1,29 @@
+#include "base/log.h"
+#include "role/keeper/admin.h"
+#include "role/keeper/keeper-state.h"
+
+static void on_gone(void *arg, uint64_t account, enum admin_gone how)
+{
+    struct keeper *keeper = arg;
+    struct ipc_message message = {.type = IPC_account_gone,
+                                  .account_gone = {.account = account, .destroy = how == ADMIN_DESTROYED ? 1 : 0}};
+    int result = channel_send(wiring_supervisor(keeper->wiring), &message);
+    if (result != 0)
+        log_error("keeper.account.not_told", F_FAULT(result));
+}
+
+void keeper_admin(struct task *task, struct keeper *keeper, struct keeper_request *request)
+{
+    const struct ipc_admin *asked = &request->message->admin;
+    const struct admin admin = {.auth = &keeper->auth, .gone = on_gone, .arg = keeper};
+    struct admin_reply done;
+    admin_reply_init(&done);
+    admin_run(task, &admin, asked->words, asked->input, &done);
+    if (asked->input.len > 0) /* passwords, in the message's own block */
+        secret_wipe((void *)(uintptr_t)asked->input.at, asked->input.len);
+    struct ipc_message reply = {
+        .type = IPC_admin_done,
+        .admin_done = {.status = done.status, .output = buf_span(&done.output), .error = buf_span(&done.error)}};
+    keeper_reply(request, &reply);
+    admin_reply_deinit(&done);
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "ipc/wiring.h"
+#include "role/keeper/auth.h"
+#include "rt/task.h"
+
+/* What the files of keeper share. */
+struct keeper {
+    struct loop *loop;
+    struct wiring *wiring;
+    const struct role_start *start;
+    struct secret *directory_key;
+    struct hasher *hasher;
+    struct throttle *throttle;
+    struct directory *directory;
+    struct auth auth;
+    struct task_group tasks;
+    uint64_t logins;
+    uint64_t refusals;
+};
+
+/* A request under way: freed at the end of its task. */
+struct keeper_request {
+    struct keeper *keeper;
+    struct channel *channel;
+    struct ipc_message *message;
+};
+typedef void keeper_handler(struct task *task, struct keeper *keeper, struct keeper_request *request);
+
+/* keeper-login.c */
+keeper_handler keeper_login;
+keeper_handler keeper_scram_start;
+keeper_handler keeper_scram_finish;
+/* keeper-admin.c */
+keeper_handler keeper_admin;
+
+/* Answers the request; a channel that has gone is nobody's concern. Takes the reply's descriptors. */
+void keeper_reply(struct keeper_request *request, struct ipc_message *reply);

@@ -1,0 +1,219 @@
+#include "role/keeper/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "crypto/kdf.h"
+#include "priv/rights.h"
+#include "role/keeper/keeper-state.h"
+#include "role/start.h"
+
+#define FINISH_TIMEOUT 5000
+
+void keeper_reply(struct keeper_request *request, struct ipc_message *reply)
+{
+    int result = channel_reply(request->channel, request->message->call, reply);
+    if (result != 0 && result != -EPIPE)
+        log_warn("keeper.reply.failed", F_FAULT(result));
+}
+
+/* --- requests that need no task --- */
+
+static void resolve(struct keeper *keeper, struct keeper_request *request)
+{
+    AUTO_BUF struct buf rows = {0};
+    buf_init(&rows, 65536);
+    int outcome = directory_resolve(keeper->directory, request->message->resolve.address, &rows);
+    struct ipc_message reply = {.type = IPC_resolved};
+    if (outcome < 0) {
+        log_error("keeper.resolve.failed", F_FAULT(outcome));
+        outcome = RESOLVE_UNAVAILABLE;
+    }
+    reply.resolved.outcome = (uint32_t)outcome;
+    if (outcome == RESOLVE_LOCAL)
+        reply.resolved.recipients = buf_span(&rows);
+    keeper_reply(request, &reply);
+}
+
+static void may_send(struct keeper *keeper, struct keeper_request *request)
+{
+    const struct ipc_may_send *asked = &request->message->may_send;
+    int result = directory_may_send(keeper->directory, asked->account, asked->address);
+    if (result < 0)
+        log_error("keeper.may_send.failed", F_FAULT(result));
+    struct ipc_message reply = {.type = IPC_may_send_done, .may_send_done = {.allowed = result == DIRECTORY_OK}};
+    keeper_reply(request, &reply);
+}
+
+/* --- requests that may wait --- */
+
+static keeper_handler *handler_of(enum ipc_type type)
+{
+    static const struct {
+        enum ipc_type type;
+        keeper_handler *handler;
+    } rows[] = {
+        {IPC_login, keeper_login},
+        {IPC_scram_start, keeper_scram_start},
+        {IPC_scram_finish, keeper_scram_finish},
+        {IPC_admin, keeper_admin},
+    };
+    for (size_t at = 0; at < COUNT_OF(rows); at++)
+        if (rows[at].type == type)
+            return rows[at].handler;
+    return NULL;
+}
+
+static void request_free(struct keeper_request *request)
+{
+    channel_unref(request->channel);
+    ipc_message_free(request->message);
+    scope_free(&request);
+}
+
+static void request_task(struct task *task, void *arg)
+{
+    struct keeper_request *request = arg;
+    handler_of(request->message->type)(task, request->keeper, request);
+    request_free(request);
+}
+
+static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
+{
+    struct keeper *keeper = arg;
+    struct keeper_request at_once = {keeper, channel, message};
+    if (keeper->directory != NULL && message->type == IPC_resolve)
+        resolve(keeper, &at_once);
+    else if (keeper->directory != NULL && message->type == IPC_may_send)
+        may_send(keeper, &at_once);
+    struct keeper_request *request = NULL;
+    if (keeper->directory != NULL && handler_of(message->type) != NULL)
+        request = mem_new(sizeof(*request));
+    if (request == NULL) {
+        ipc_message_free(message);
+        return;
+    }
+    *request = (struct keeper_request){keeper, channel_ref(channel), message};
+    int result = task_group_spawn(&keeper->tasks, keeper->loop, "keeper.request", request_task, request);
+    if (result != 0) {
+        log_error("keeper.request.dropped", F_FAULT(result));
+        request_free(request);
+    }
+}
+
+/* --- the role --- */
+
+static int on_begin(void *arg)
+{
+    struct keeper *keeper = arg;
+    const struct role_start *start = keeper->start;
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%s/directory.db", start->data);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return -ENAMETOOLONG;
+    const struct priv_start confine = {.data = start->data, .user = start->conf->server_user};
+    int result = priv_enter(PRIV_KEEPER, &confine);
+    if (result == 0)
+        result = directory_open(path, secret_bytes(keeper->directory_key), &keeper->directory);
+    secret_free(keeper->directory_key);
+    keeper->directory_key = NULL;
+    if (result != 0) {
+        log_error("keeper.directory.unavailable", F_FAULT(result));
+        return result;
+    }
+    auth_init(&keeper->auth, keeper->directory, keeper->hasher, keeper->throttle);
+    keeper->auth.defaults.memory_kib = (uint32_t)(start->conf->auth_argon2_memory / 1024);
+    keeper->auth.defaults.passes = (uint32_t)start->conf->auth_argon2_passes;
+    random_bytes(keeper->auth.defaults.salt, sizeof(keeper->auth.defaults.salt));
+    return 0;
+}
+
+static void on_status(void *arg, struct buf *json)
+{
+    struct keeper *keeper = arg;
+    struct directory_counts counts = {0};
+    if (keeper->directory != NULL && directory_count(keeper->directory, &counts) != 0)
+        log_warn("keeper.status.incomplete");
+    buf_append_format(json, ",\"domains\":%llu,\"accounts\":%llu,\"logins\":%llu,\"refusals\":%llu",
+                      (unsigned long long)counts.domains, (unsigned long long)counts.accounts,
+                      (unsigned long long)keeper->logins, (unsigned long long)keeper->refusals);
+}
+
+static const struct wiring_hooks hooks = {.begin = on_begin, .message = on_message, .status = on_status};
+
+/* From the 32 bytes of server.key, which is read while it still can be. */
+static int keys_read(const char *data, struct secret **ret_directory_key)
+{
+    char path[PATH_MAX];
+    uint8_t bytes[KEY_SIZE + 1];
+    int len = snprintf(path, sizeof(path), "%s/server.key", data);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return -ENAMETOOLONG;
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t got = read(fd, bytes, sizeof(bytes));
+    if (got != (ssize_t)KEY_SIZE)
+        return got < 0 ? -errno : -EBADMSG;
+    AUTO(secret) struct secret *server = NULL;
+    int result = secret_take(bytes, KEY_SIZE, &server);
+    return result == 0 ? kdf_directory_key(server, ret_directory_key) : result;
+}
+
+static int prepare(struct keeper *keeper)
+{
+    const struct role_start *start = keeper->start;
+    const struct priv_start confine = {.data = start->data, .user = start->conf->server_user};
+    uint8_t key[16];
+    random_bytes(key, sizeof(key));
+    int result = keys_read(start->data, &keeper->directory_key);
+    if (result == 0)
+        result = hasher_new(HASHER_CHILDREN, &confine, &keeper->hasher);
+    if (result == 0)
+        result = throttle_new((uint32_t)start->conf->auth_failures_before_delay,
+                              (int64_t)start->conf->auth_delay * 1000, key, &keeper->throttle);
+    if (result == 0)
+        result = loop_new(&keeper->loop);
+    if (result == 0)
+        result = hasher_start(keeper->hasher, keeper->loop);
+    return result;
+}
+
+static int serve(struct keeper *keeper)
+{
+    int result = prepare(keeper);
+    if (result == 0)
+        result = wiring_new(keeper->loop, keeper->start->supervisor_fd, ROLE_KEEPER, &hooks, keeper, &keeper->wiring);
+    if (result == 0)
+        result = loop_run(keeper->loop);
+    if (keeper->loop != NULL) {
+        task_group_cancel(&keeper->tasks);
+        (void)!loop_finish(keeper->loop, FINISH_TIMEOUT);
+    }
+    return result;
+}
+
+int keeper_run(const struct role_start *start)
+{
+    struct keeper keeper = {.start = start};
+    task_group_init(&keeper.tasks);
+    int result = serve(&keeper);
+    if (result != 0)
+        log_error("keeper.failed", F_FAULT(result));
+    wiring_free(keeper.wiring);
+    if (keeper.directory != NULL)
+        auth_deinit(&keeper.auth);
+    directory_free(keeper.directory);
+    throttle_free(keeper.throttle);
+    hasher_free(keeper.hasher);
+    secret_free(keeper.directory_key);
+    loop_free(keeper.loop);
+    return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
