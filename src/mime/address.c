@@ -78,7 +78,7 @@ static bool is_simple(span_t raw)
     return true;
 }
 
-enum gather_mode { GATHER_PHRASE, GATHER_ADDRESS };
+enum gather_mode { GATHER_PHRASE, GATHER_ADDRESS, GATHER_COMMENT };
 
 struct gathered {
     uint8_t *out;
@@ -96,6 +96,18 @@ static void gather_quoted(struct gathered *gathered, span_t inside)
     }
 }
 
+static void gather_token(struct gathered *gathered, span_t token, bool is_whole)
+{
+    if (token.at[0] == '"' && is_whole) {
+        gather_quoted(gathered, token_inside(token));
+        return;
+    }
+    if (token.at[0] == '\\' && token.len > 1)
+        token = span_from(token, 1);
+    memcpy(gathered->out + gathered->len, token.at, token.len);
+    gathered->len += token.len;
+}
+
 /*
  * The text of a raw range: comments gone, quoting undone, white space gone (in an address) or one space (in a phrase).
  * The result has at != NULL.
@@ -103,7 +115,7 @@ static void gather_quoted(struct gathered *gathered, span_t inside)
 static int gather(struct arena *arena, span_t raw, enum gather_mode mode, span_t *ret_text)
 {
     raw = span_trim(raw);
-    if (is_simple(raw) && (mode == GATHER_PHRASE || span_find_byte(raw, ' ') == raw.len)) {
+    if (is_simple(raw) && (mode != GATHER_ADDRESS || span_find_byte(raw, ' ') == raw.len)) {
         *ret_text = raw.at == NULL ? span_of("", 0) : raw;
         return 0;
     }
@@ -113,22 +125,17 @@ static int gather(struct arena *arena, span_t raw, enum gather_mode mode, span_t
     bool has_gap = false;
     for (size_t i = 0; i < raw.len;) {
         span_t token = span_from(raw, i);
-        token = span_upto(token, token_len(token));
+        bool is_whole = mode != GATHER_COMMENT || token.at[0] == '\\';
+        token = span_upto(token, is_whole ? token_len(token) : 1);
         i += token.len;
-        if (is_white(token.at[0]) || token.at[0] == '(') {
+        if (is_white(token.at[0]) || (token.at[0] == '(' && is_whole)) {
             has_gap = true;
             continue;
         }
-        if (has_gap && gathered.len > 0 && mode == GATHER_PHRASE)
+        if (has_gap && gathered.len > 0 && mode != GATHER_ADDRESS)
             gathered.out[gathered.len++] = ' ';
         has_gap = false;
-        if (token.at[0] == '"') {
-            gather_quoted(&gathered, token_inside(token));
-        } else {
-            token = token.at[0] == '\\' && token.len > 1 ? span_from(token, 1) : token;
-            memcpy(gathered.out + gathered.len, token.at, token.len);
-            gathered.len += token.len;
-        }
+        gather_token(&gathered, token, is_whole);
     }
     *ret_text = span_of(gathered.out, gathered.len);
     return 0;
@@ -192,7 +199,7 @@ static int name_from_comment(struct reader *reader, struct mime_address *address
 {
     if (address->name.len > 0 || reader->comment.at == NULL)
         return 0;
-    return gather(reader->arena, reader->comment, GATHER_PHRASE, &address->name);
+    return gather(reader->arena, reader->comment, GATHER_COMMENT, &address->name);
 }
 
 /* An element that had no angle brackets. */
@@ -210,11 +217,10 @@ static int add_bare(struct reader *reader, span_t raw)
         result = split_address(reader->arena, span_from(raw, start), &address);
     else if (result == 0)
         result = gather(reader->arena, raw, GATHER_PHRASE, &address.local);
-    if (result == 0)
-        result = name_from_comment(reader, &address);
     if (result < 0 || (address.local.len == 0 && address.domain.len == 0 && address.name.len == 0))
-        return result;
-    return add(reader, &address);
+        return result; /* a comment alone is nobody */
+    result = name_from_comment(reader, &address);
+    return result < 0 ? result : add(reader, &address);
 }
 
 /* `<…>` is at the front; raw is the phrase before it. */

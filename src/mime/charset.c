@@ -33,9 +33,10 @@ static const char *const aliases[][2] = {
     {"windows-31j", "ibm-943_P15A-2003"},
 };
 /* Read as UTF-8 or windows-1252, whichever fits: what says ASCII and is not, and what says nothing. */
-static const char *const unsaid[] = {
-    "",     "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit",   "x-unknown", "unknown",  "_iso-2022-jp", "8bit",
-    "7bit", "default",  "utf-8", "utf8",           "x-user-defined", "iso-10646", "us_ascii", "x-utf-8"};
+static const char *const unsaid[] = {"",         "us-ascii",       "ascii",    "ansi_x3.4-1968", "unknown-8bit",
+                                     "unknown",  "_iso-2022-jp",   "8bit",     "7bit",           "default",
+                                     "us_ascii", "x-user-defined", "x-unknown"};
+static const char *const utf8_names[] = {"utf-8", "utf8", "x-utf-8", "unicode-1-1-utf-8", "utf-8mb4"};
 
 struct converter {
     char name[CHARSET_NAME_MAX];
@@ -47,7 +48,7 @@ struct converter {
 static struct converter idle[CHARSET_CACHE_MAX];
 
 enum reader_mode {
-    READER_UNDECIDED, /* only ASCII so far */
+    READER_UNDECIDED, /* only ASCII so far, and what is held */
     READER_UTF8,
     READER_ICU,
 };
@@ -86,10 +87,10 @@ static void clean_name(span_t name, char clean[CHARSET_NAME_MAX])
     }
 }
 
-static bool is_unsaid(const char *name)
+static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
-    for (size_t i = 0; i < COUNT_OF(unsaid); i++) {
-        if (strcmp(name, unsaid[i]) == 0)
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name, names[i]) == 0)
             return true;
     }
     return false;
@@ -156,7 +157,9 @@ int charset_reader_new(span_t charset, struct charset_reader **ret_reader)
         return -ENOMEM;
     char name[CHARSET_NAME_MAX];
     clean_name(charset, name);
-    if (!is_unsaid(name) && converter_take(name, &reader->converter))
+    if (is_one_of(name, utf8_names, COUNT_OF(utf8_names)))
+        reader->mode = READER_UTF8;
+    else if (!is_one_of(name, unsaid, COUNT_OF(unsaid)) && converter_take(name, &reader->converter))
         reader->mode = READER_ICU;
     *ret_reader = TAKE(reader);
     return 0;
@@ -205,16 +208,6 @@ static int push_icu(struct charset_reader *reader, span_t bytes, UBool last, str
     return status == U_MEMORY_ALLOCATION_ERROR ? -ENOMEM : buf_fault(utf8);
 }
 
-/* Finds out what bytes of no stated charset are by the first ones beyond ASCII. */
-static void decide(struct charset_reader *reader, span_t rest)
-{
-    size_t valid = utf8_valid_len(rest);
-    bool fits = valid == rest.len || utf8_sequence_len(span_from(rest, valid)) < 0;
-    reader->mode = READER_UTF8;
-    if (!fits && converter_take("windows-1252", &reader->converter))
-        reader->mode = READER_ICU;
-}
-
 static int push_utf8(struct charset_reader *reader, span_t bytes, struct buf *utf8)
 {
     while (reader->held_len > 0 && bytes.len > 0) {
@@ -248,22 +241,73 @@ static int push_utf8(struct charset_reader *reader, span_t bytes, struct buf *ut
     return buf_fault(utf8);
 }
 
-int charset_reader_push(struct charset_reader *reader, span_t bytes, struct buf *utf8)
+static int push_decided(struct charset_reader *reader, span_t bytes, struct buf *utf8)
 {
-    if (reader->mode == READER_UNDECIDED) {
-        size_t plain = ascii_len(bytes);
-        buf_append(utf8, span_upto(bytes, plain));
-        bytes = span_from(bytes, plain);
-        if (bytes.len > 0)
-            decide(reader, bytes);
-    }
     if (bytes.len == 0)
         return buf_fault(utf8);
     return reader->mode == READER_ICU ? push_icu(reader, bytes, false, utf8) : push_utf8(reader, bytes, utf8);
 }
 
+/* It is windows-1252 after all: what was held is read so too. */
+static int decide_legacy(struct charset_reader *reader, struct buf *utf8)
+{
+    uint8_t held[sizeof(reader->held)];
+    size_t len = reader->held_len;
+    memcpy(held, reader->held, len);
+    reader->held_len = 0;
+    reader->mode = converter_take("windows-1252", &reader->converter) ? READER_ICU : READER_UTF8;
+    return push_decided(reader, span_of(held, len), utf8);
+}
+
+/* The first bytes beyond ASCII decide what bytes of no stated charset are; half a sequence does not yet. */
+static int decide(struct charset_reader *reader, span_t *rest, struct buf *utf8)
+{
+    size_t plain = reader->held_len == 0 ? ascii_len(*rest) : 0;
+    buf_append(utf8, span_upto(*rest, plain));
+    *rest = span_from(*rest, plain);
+    while (rest->len > 0 && reader->held_len > 0) {
+        reader->held[reader->held_len++] = rest->at[0];
+        *rest = span_from(*rest, 1);
+        int len = utf8_sequence_len(span_of(reader->held, reader->held_len));
+        if (len == 0)
+            return decide_legacy(reader, utf8);
+        if (len < 0)
+            continue;
+        reader->mode = READER_UTF8;
+        buf_append(utf8, span_of(reader->held, reader->held_len));
+        reader->held_len = 0;
+        return buf_fault(utf8);
+    }
+    if (rest->len == 0)
+        return buf_fault(utf8);
+    size_t valid = utf8_valid_len(*rest);
+    bool is_cut = valid < rest->len && utf8_sequence_len(span_from(*rest, valid)) < 0;
+    if (valid < rest->len && !is_cut)
+        return decide_legacy(reader, utf8);
+    if (valid > 0) {
+        reader->mode = READER_UTF8;
+        return 0;
+    }
+    memcpy(reader->held, rest->at, rest->len);
+    reader->held_len = rest->len;
+    *rest = SPAN_NONE;
+    return 0;
+}
+
+int charset_reader_push(struct charset_reader *reader, span_t bytes, struct buf *utf8)
+{
+    while (reader->mode == READER_UNDECIDED && bytes.len > 0) {
+        int result = decide(reader, &bytes, utf8);
+        if (result < 0)
+            return result;
+    }
+    return push_decided(reader, bytes, utf8);
+}
+
 int charset_reader_finish(struct charset_reader *reader, struct buf *utf8)
 {
+    if (reader->mode == READER_UNDECIDED && reader->held_len > 0)
+        (void)decide_legacy(reader, utf8);
     if (reader->mode == READER_ICU)
         return push_icu(reader, SPAN_NONE, true, utf8);
     if (reader->held_len > 0)
