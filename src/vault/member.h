@@ -29,7 +29,10 @@ struct vault_range {
 };
 #define VAULT_RANGE_ALL ((struct vault_range){1, UINT32_MAX})
 
-/* A result other than 0 ends the walk and is returned. It must not change the vault. */
+/*
+ * A result other than 0 ends the walk and is returned. Rows are read some hundred at a time: a callback may use and
+ * change the vault, and members that are added meanwhile may be met or not.
+ */
 typedef int (*vault_member_fn)(void *arg, const struct vault_member *member);
 typedef int (*vault_uid_fn)(void *arg, uint32_t uid, uint64_t modseq);
 
@@ -56,7 +59,8 @@ struct vault_flag_change {
 };
 
 /*
- * Changes flags; members that would stay as they are keep their modseq. All that change get one new modseq.
+ * VAULT_NOT_FOUND: no such mailbox (here and below). Changes flags; members that would stay as they are keep their
+ * modseq. All that change get one new modseq.
  */
 MUST_USE int vault_member_store(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,
                                 const struct vault_flag_change *change);

@@ -1,0 +1,171 @@
+#include "vault/engine.h"
+
+/* Copy, move and expunge: emails into mailboxes and out of them. */
+struct filing {
+    struct vault *vault;
+    uint64_t mailbox;
+    uint64_t modseq;
+    struct engine_counters source;
+    bool leaves; /* members leave the mailbox */
+    /* Copy and move */
+    uint64_t target;
+    uint32_t next; /* UID in the target */
+    struct engine_counters arrived;
+    vault_copied_fn on_copied;
+    /* Expunge */
+    enum vault_expunge which;
+    vault_uid_fn on_expunged;
+    void *arg;
+};
+
+static int take_out(struct filing *filing, const struct vault_member *member)
+{
+    struct vault *vault = filing->vault;
+    int result = engine_run(vault, STATEMENT_EXPUNGED_ADD,
+                            NUMBERS((int64_t)filing->mailbox, member->uid, (int64_t)filing->modseq));
+    if (result == 0)
+        result = engine_member_remove(vault, filing->mailbox, member);
+    engine_count(&filing->source, -1, member->flags, member->size);
+    return result;
+}
+
+/* In first, then out, so that the email is never without a mailbox. */
+static int file_one(void *arg, const struct vault_member *member)
+{
+    struct filing *filing = arg;
+    if (filing->next == UINT32_MAX)
+        return VAULT_LIMIT;
+    uint32_t uid = filing->next++;
+    int result = engine_run(filing->vault, STATEMENT_MEMBER_ADD,
+                            NUMBERS((int64_t)filing->target, uid, (int64_t)member->email, (int64_t)member->flags,
+                                    (int64_t)filing->modseq, (int64_t)member->size, member->received));
+    if (result == 0 && filing->leaves)
+        result = take_out(filing, member);
+    if (result != 0)
+        return result;
+    engine_count(&filing->arrived, 1, member->flags, member->size);
+    filing->arrived.uids++;
+    return filing->on_copied == NULL ? 0 : filing->on_copied(filing->arg, member->uid, uid);
+}
+
+static int expunge_one(void *arg, const struct vault_member *member)
+{
+    struct filing *filing = arg;
+    if (filing->which == VAULT_EXPUNGE_DELETED && (member->flags & VAULT_DELETED) == 0)
+        return 0;
+    int result = take_out(filing, member);
+    if (result == 0 && filing->on_expunged != NULL)
+        result = filing->on_expunged(filing->arg, member->uid, filing->modseq);
+    return result;
+}
+
+static int finish(struct filing *filing)
+{
+    struct vault *vault = filing->vault;
+    int result = 0;
+    if (filing->source.total == 0 && filing->arrived.total == 0)
+        return 0;
+    vault->modseq = filing->modseq;
+    if (filing->arrived.total != 0)
+        result = engine_counters_put(vault, filing->target, &filing->arrived, filing->modseq);
+    if (result == 0 && filing->source.total != 0)
+        result = engine_counters_put(vault, filing->mailbox, &filing->source, filing->modseq);
+    return result;
+}
+
+static int file_all(struct filing *filing, const struct engine_walk *walk)
+{
+    struct engine_brief target;
+    int result = engine_mailbox_brief(filing->vault, filing->target, &target);
+    if (result != 0)
+        return result;
+    filing->next = target.uidnext;
+    result = engine_walk(filing->vault, walk, file_one, filing);
+    return result == 0 ? finish(filing) : result;
+}
+
+static int file_step(struct filing *filing, const struct vault_range *ranges, size_t count)
+{
+    struct engine_step step;
+    int result = engine_step_begin(filing->vault, &step);
+    if (result != 0)
+        return result;
+    struct engine_walk walk = {.mailbox = filing->mailbox, .ranges = ranges, .count = count};
+    return engine_step_end(filing->vault, &step, file_all(filing, &walk));
+}
+
+int vault_member_copy(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,
+                      uint64_t target, vault_copied_fn fn, void *arg)
+{
+    struct filing filing = {
+        .vault = vault, .mailbox = mailbox, .modseq = vault->modseq + 1, .target = target, .on_copied = fn, .arg = arg};
+    return file_step(&filing, ranges, count);
+}
+
+int vault_member_move(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,
+                      uint64_t target, vault_copied_fn fn, void *arg)
+{
+    struct filing filing = {.vault = vault,
+                            .mailbox = mailbox,
+                            .modseq = vault->modseq + 1,
+                            .leaves = true,
+                            .target = target,
+                            .on_copied = fn,
+                            .arg = arg};
+    return file_step(&filing, ranges, count);
+}
+
+int vault_member_expunge(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,
+                         enum vault_expunge which, vault_uid_fn fn, void *arg)
+{
+    struct engine_step step;
+    int result = engine_step_begin(vault, &step);
+    if (result != 0)
+        return result;
+    struct filing filing = {.vault = vault,
+                            .mailbox = mailbox,
+                            .modseq = vault->modseq + 1,
+                            .leaves = true,
+                            .which = which,
+                            .on_expunged = fn,
+                            .arg = arg};
+    struct engine_walk walk = {.mailbox = mailbox, .ranges = ranges, .count = count};
+    result = engine_walk(vault, &walk, expunge_one, &filing);
+    return engine_step_end(vault, &step, result == 0 ? finish(&filing) : result);
+}
+
+/* The record goes to the outbox in the same transaction: either both are true after a crash, or neither. */
+static int forget(struct vault *vault, uint64_t email)
+{
+    int64_t record = 0;
+    int result = engine_ask(vault, STATEMENT_EMAIL_FORGET, NUMBERS((int64_t)email), &record);
+    if (result == VAULT_NOT_FOUND)
+        return 0;
+    if (result == 0)
+        result = engine_run(vault, STATEMENT_CACHE_DELETE, NUMBERS((int64_t)email));
+    return result == 0 ? engine_run(vault, STATEMENT_OUTBOX_ADD, NUMBERS(record)) : result;
+}
+
+int engine_member_remove(struct vault *vault, uint64_t mailbox, const struct vault_member *member)
+{
+    int result = engine_run(vault, STATEMENT_MEMBER_DELETE, NUMBERS((int64_t)mailbox, member->uid));
+    return result == 0 ? forget(vault, member->email) : result;
+}
+
+static int remove_one(void *arg, const struct vault_member *member)
+{
+    struct filing *filing = arg;
+    engine_count(&filing->source, -1, member->flags, member->size);
+    return engine_member_remove(filing->vault, filing->mailbox, member);
+}
+
+int engine_mailbox_empty(struct vault *vault, uint64_t mailbox)
+{
+    struct filing filing = {.vault = vault, .mailbox = mailbox, .modseq = vault->modseq + 1};
+    struct vault_range all = VAULT_RANGE_ALL;
+    struct engine_walk walk = {.mailbox = mailbox, .ranges = &all, .count = 1};
+    int result = engine_walk(vault, &walk, remove_one, &filing);
+    if (result == VAULT_NOT_FOUND)
+        return 0; /* only a level in the hierarchy: nothing is in it */
+    return result == 0 ? finish(&filing) : result;
+}

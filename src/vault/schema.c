@@ -1,0 +1,136 @@
+#include <errno.h>
+
+#include "crypto/secret.h"
+#include "vault/engine.h"
+
+/*
+ * One text for each version, from the one before. What is written here has been shipped and is never changed: a new
+ * version is a new row. Ids, counters and times are integers; times are microseconds.
+ */
+static const char *const versions[] = {
+    /*
+     * email is narrow, for the envelopes and structures in cache are read by other commands. member is narrower, and
+     * repeats size and received, so that listing a mailbox reads nothing else. Both are written in rising order.
+     */
+    "CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, uidvalidity INT NOT NULL,"
+    " uidnext INT NOT NULL DEFAULT 1, recent_from INT NOT NULL DEFAULT 1, role INT NOT NULL DEFAULT 0,"
+    " selectable INT NOT NULL DEFAULT 1, modseq INT NOT NULL, total INT NOT NULL DEFAULT 0,"
+    " unseen INT NOT NULL DEFAULT 0, deleted INT NOT NULL DEFAULT 0, bytes INT NOT NULL DEFAULT 0);"
+    "CREATE TABLE gone(mailbox INTEGER PRIMARY KEY, uidvalidity INT NOT NULL, modseq INT NOT NULL);"
+    "CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE email(id INTEGER PRIMARY KEY, record INT NOT NULL UNIQUE, segment INT NOT NULL,"
+    " offset INT NOT NULL, length INT NOT NULL, size INT NOT NULL, received INT NOT NULL, sent INT NOT NULL,"
+    " thread INT NOT NULL, header_size INT NOT NULL, content_key BLOB NOT NULL);"
+    "CREATE TABLE cache(email INTEGER PRIMARY KEY, envelope BLOB NOT NULL, structure BLOB NOT NULL);"
+    "CREATE TABLE reference(hash INTEGER PRIMARY KEY, thread INT NOT NULL);"
+    "CREATE TABLE member(mailbox INT NOT NULL, uid INT NOT NULL, email INT NOT NULL, flags INT NOT NULL,"
+    " modseq INT NOT NULL, size INT NOT NULL, received INT NOT NULL, PRIMARY KEY(mailbox, uid)) WITHOUT ROWID;"
+    "CREATE INDEX member_of_email ON member(email);"
+    "CREATE TABLE expunged(mailbox INT NOT NULL, uid INT NOT NULL, modseq INT NOT NULL,"
+    " PRIMARY KEY(mailbox, uid)) WITHOUT ROWID;"
+    "CREATE TABLE keyword(bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE);"
+    "CREATE TABLE outbox(record INTEGER PRIMARY KEY);"
+    "CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL);",
+};
+
+static const struct {
+    const char *name;
+    enum vault_role role;
+} first_mailboxes[] = {
+    {"INBOX", VAULT_ROLE_INBOX}, {"Drafts", VAULT_ROLE_DRAFTS}, {"Sent", VAULT_ROLE_SENT},
+    {"Junk", VAULT_ROLE_JUNK},   {"Trash", VAULT_ROLE_TRASH},   {"Archive", VAULT_ROLE_ARCHIVE},
+};
+
+static int number_of(struct vault *vault, const char *sql, int64_t *ret_number)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = engine_fault(vault, sqlite3_prepare_v2(vault->database, sql, -1, &statement, NULL));
+    if (result == 0)
+        result = engine_next(vault, statement);
+    if (result == ENGINE_ROW) {
+        *ret_number = sqlite3_column_int64(statement, 0);
+        result = 0;
+    }
+    (void)sqlite3_finalize(statement);
+    return result;
+}
+
+/* INBOX comes first, as the modseq that becomes its id is then VAULT_INBOX. */
+static int fill(struct vault *vault, uint32_t now_seconds)
+{
+    uint8_t hash_key[sizeof(vault->hash_key)];
+    random_bytes(hash_key, sizeof(hash_key));
+    int result = vault_setting_put(vault, "hash-key", span_of(hash_key, sizeof(hash_key)));
+    for (size_t i = 0; result == 0 && i < COUNT_OF(first_mailboxes); i++) {
+        uint64_t id = 0;
+        span_t name = span_of_text(first_mailboxes[i].name);
+        result = vault_mailbox_create(vault, name, now_seconds, &id);
+        if (result == 0)
+            result = engine_run(vault, STATEMENT_MAILBOX_SET_ROLE,
+                                NUMBERS((int64_t)id, first_mailboxes[i].role, (int64_t)id));
+        if (result == 0)
+            result = vault_subscribe(vault, name);
+    }
+    return result;
+}
+
+static int set_version(struct vault *vault, size_t version)
+{
+    char *sql = sqlite3_mprintf("PRAGMA user_version=%d", (int)version);
+    int result = sql == NULL ? -ENOMEM : engine_execute(vault, sql);
+    sqlite3_free(sql);
+    return result;
+}
+
+static int upgrade(struct vault *vault, size_t from, uint32_t now_seconds)
+{
+    int result = vault_begin(vault, VAULT_DURABLE);
+    if (result != 0)
+        return result;
+    for (size_t version = from; result == 0 && version < COUNT_OF(versions); version++)
+        result = engine_execute(vault, versions[version]);
+    if (result == 0)
+        result = set_version(vault, COUNT_OF(versions));
+    if (result == 0 && from == 0)
+        result = fill(vault, now_seconds);
+    if (result != 0) {
+        vault_rollback(vault);
+        return result;
+    }
+    return vault_commit(vault);
+}
+
+static int load(struct vault *vault)
+{
+    int64_t modseq = 0;
+    int result = number_of(vault,
+                           "SELECT max((SELECT coalesce(max(modseq), 0) FROM mailbox),"
+                           " (SELECT coalesce(max(modseq), 0) FROM gone))",
+                           &modseq);
+    if (result != 0)
+        return result;
+    vault->modseq = (uint64_t)modseq;
+    AUTO_FREE uint8_t *hash_key = NULL;
+    size_t len = 0;
+    result = vault_setting_get(vault, "hash-key", &hash_key, &len);
+    if (result < 0)
+        return result;
+    if (result != 0 || len != sizeof(vault->hash_key))
+        return -EBADMSG;
+    for (size_t i = 0; i < len; i++)
+        vault->hash_key[i] = hash_key[i];
+    return engine_keywords_load(vault);
+}
+
+int engine_schema(struct vault *vault, uint32_t now_seconds)
+{
+    int64_t version = 0;
+    int result = number_of(vault, "PRAGMA user_version", &version);
+    if (result != 0)
+        return result;
+    if (version < 0 || (size_t)version > COUNT_OF(versions))
+        return -ENOTSUP;
+    if ((size_t)version < COUNT_OF(versions))
+        result = upgrade(vault, (size_t)version, now_seconds);
+    return result == 0 ? load(vault) : result;
+}

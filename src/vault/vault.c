@@ -1,0 +1,205 @@
+#include "vault/vault.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "crypto/secret.h"
+#include "vault/engine.h"
+#include "vault/vfs.h"
+
+#define FILE_NAME "/vault.db"
+
+static int make_folder(const char *folder)
+{
+    return mkdir(folder, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+static int open_database(const char *folder, const uint8_t *key, sqlite3 **ret_database)
+{
+    size_t len = strlen(folder);
+    AUTO_FREE char *path = mem_new(len + sizeof(FILE_NAME));
+    if (path == NULL)
+        return -ENOMEM;
+    memcpy(path, folder, len);
+    memcpy(path + len, FILE_NAME, sizeof(FILE_NAME));
+    return vfs_open(path, key, ret_database);
+}
+
+int vault_open(const char *folder, const uint8_t key[32], uint32_t now_seconds, struct vault **ret_vault)
+{
+    int result = make_folder(folder);
+    if (result != 0)
+        return result;
+    AUTO(vault) struct vault *vault = mem_new(sizeof(*vault));
+    if (vault == NULL)
+        return -ENOMEM;
+    vault->durability = VAULT_DURABLE;
+    buf_init(&vault->cache, 2 * (size_t)VAULT_CACHE_MAX);
+    result = open_database(folder, key, &vault->database);
+    if (result == 0)
+        result = engine_schema(vault, now_seconds);
+    if (result != 0)
+        return result;
+    *ret_vault = TAKE(vault);
+    return 0;
+}
+
+void vault_free(struct vault *vault)
+{
+    if (vault == NULL)
+        return;
+    for (size_t i = 0; i < STATEMENT_COUNT; i++)
+        (void)sqlite3_finalize(vault->statements[i]);
+    int closed = sqlite3_close(vault->database);
+    assert(closed == SQLITE_OK); /* a statement somebody forgot */
+    engine_keywords_free(vault);
+    buf_deinit(&vault->cache);
+    secret_wipe(vault->hash_key, sizeof(vault->hash_key));
+    scope_free(&vault);
+}
+
+static int set_durability(struct vault *vault, enum vault_durability durability)
+{
+    if (vault->durability == durability)
+        return 0;
+    int result =
+        engine_execute(vault, durability == VAULT_DURABLE ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+    if (result == 0)
+        vault->durability = durability;
+    return result;
+}
+
+int vault_begin(struct vault *vault, enum vault_durability durability)
+{
+    assert(!vault->open);
+    int result = set_durability(vault, durability);
+    if (result == 0)
+        result = engine_execute(vault, "BEGIN IMMEDIATE");
+    if (result != 0)
+        return result;
+    vault->open = true;
+    vault->fault = 0;
+    vault->modseq_before = vault->modseq;
+    return 0;
+}
+
+int vault_commit(struct vault *vault)
+{
+    assert(vault->open);
+    int result = vault->fault != 0 ? vault->fault : engine_execute(vault, "COMMIT");
+    if (result != 0)
+        vault_rollback(vault);
+    else
+        vault->open = false;
+    return result;
+}
+
+/* A keyword whose name was not committed loses its bit; where even that cannot be read, the next use says so. */
+void vault_rollback(struct vault *vault)
+{
+    if (!vault->open)
+        return;
+    if (sqlite3_get_autocommit(vault->database) == 0)
+        (void)sqlite3_exec(vault->database, "ROLLBACK", NULL, NULL, NULL);
+    vault->open = false;
+    vault->fault = 0;
+    vault->modseq = vault->modseq_before;
+    if (engine_keywords_load(vault) != 0)
+        engine_keywords_free(vault);
+}
+
+bool vault_in_transaction(const struct vault *vault)
+{
+    return vault->open;
+}
+
+uint64_t vault_modseq(const struct vault *vault)
+{
+    return vault->modseq;
+}
+
+int vault_setting_get(struct vault *vault, const char *name, uint8_t **ret_value, size_t *ret_len)
+{
+    AUTO_RESET sqlite3_stmt *statement = NULL;
+    int result = engine_prepare(vault, STATEMENT_SETTING_GET, NO_NUMBERS, &statement);
+    if (result == 0)
+        result = engine_bind_text(vault, statement, 1, span_of_text(name));
+    if (result == 0)
+        result = engine_next(vault, statement);
+    if (result != ENGINE_ROW)
+        return result == 0 ? VAULT_NOT_FOUND : result;
+    size_t len = (size_t)sqlite3_column_bytes(statement, 0);
+    const void *bytes = sqlite3_column_blob(statement, 0);
+    uint8_t *value = mem_new(len + 1);
+    if (value == NULL || (bytes == NULL && len > 0)) {
+        scope_free(&value);
+        return -ENOMEM;
+    }
+    if (len > 0)
+        memcpy(value, bytes, len);
+    *ret_value = value;
+    *ret_len = len;
+    return 0;
+}
+
+int vault_setting_put(struct vault *vault, const char *name, span_t value)
+{
+    if (value.len > VAULT_SETTING_MAX)
+        return VAULT_LIMIT;
+    struct engine_step step;
+    int result = engine_step_begin(vault, &step);
+    if (result != 0)
+        return result;
+    AUTO_RESET sqlite3_stmt *statement = NULL;
+    result = engine_prepare(vault, STATEMENT_SETTING_PUT, NO_NUMBERS, &statement);
+    if (result == 0)
+        result = engine_bind_text(vault, statement, 1, span_of_text(name));
+    if (result == 0)
+        result = engine_bind_blob(vault, statement, 2, value);
+    if (result == 0)
+        result = engine_finish(vault, statement);
+    engine_reset(&statement);
+    return engine_step_end(vault, &step, result);
+}
+
+int vault_rest(struct vault *vault)
+{
+    assert(!vault->open);
+    int result = vfs_checkpoint(vault->database);
+    buf_clear(&vault->cache);
+    buf_release(&vault->cache);
+    (void)sqlite3_db_release_memory(vault->database);
+    return result;
+}
+
+/* Each finds what must not be. */
+static const char *const checks[] = {
+    "SELECT 1 FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+    "SELECT 1 FROM mailbox m LEFT JOIN (SELECT mailbox, count(*) AS total, sum(flags & 1 = 0) AS unseen,"
+    " sum(flags & 8 <> 0) AS deleted, sum(size) AS bytes, max(uid) AS last, max(modseq) AS modseq FROM member"
+    " GROUP BY mailbox) c ON c.mailbox = m.id WHERE m.total <> coalesce(c.total, 0)"
+    " OR m.unseen <> coalesce(c.unseen, 0) OR m.deleted <> coalesce(c.deleted, 0)"
+    " OR m.bytes <> coalesce(c.bytes, 0) OR m.uidnext <= coalesce(c.last, 0) OR m.modseq < coalesce(c.modseq, 0)",
+    "SELECT 1 FROM member WHERE email NOT IN (SELECT id FROM email)"
+    " OR mailbox NOT IN (SELECT id FROM mailbox WHERE selectable)",
+    "SELECT 1 FROM email WHERE id NOT IN (SELECT email FROM member)",
+    "SELECT 1 FROM cache WHERE email NOT IN (SELECT id FROM email)",
+    "SELECT 1 FROM outbox WHERE record IN (SELECT record FROM email)",
+};
+
+int vault_check(struct vault *vault)
+{
+    for (size_t i = 0; i < COUNT_OF(checks); i++) {
+        sqlite3_stmt *statement = NULL;
+        int result = engine_fault(vault, sqlite3_prepare_v2(vault->database, checks[i], -1, &statement, NULL));
+        if (result == 0)
+            result = engine_next(vault, statement);
+        (void)sqlite3_finalize(statement);
+        if (result != 0)
+            return result == ENGINE_ROW ? -EBADMSG : result;
+    }
+    return 0;
+}
