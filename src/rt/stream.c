@@ -71,11 +71,6 @@ int stream_fd(const struct stream *stream)
     return stream->fd;
 }
 
-struct watch *stream_watch(const struct stream *stream)
-{
-    return stream->watch;
-}
-
 /* One attempt. */
 
 static ssize_t tls_outcome(SSL *ssl, int returned, int fault)
@@ -138,6 +133,17 @@ static int64_t deadline_of(const struct stream *stream, int64_t timeout_ms)
     return timeout_ms < 0 ? FOREVER : loop_now(stream->loop) + timeout_ms;
 }
 
+static int need_watch(struct stream *stream)
+{
+    return stream->watch == NULL ? watch_new(stream->loop, stream->fd, &stream->watch) : 0;
+}
+
+int stream_call(struct stream *stream, unsigned what, stream_function *function, void *arg)
+{
+    int result = need_watch(stream);
+    return result < 0 ? result : watch_call(stream->watch, what, function, arg);
+}
+
 static int wait_for(struct task *task, struct stream *stream, ssize_t outcome, int64_t deadline)
 {
     int64_t left = deadline;
@@ -146,7 +152,7 @@ static int wait_for(struct task *task, struct stream *stream, ssize_t outcome, i
         if (left <= 0)
             return -ETIMEDOUT;
     }
-    int result = stream->watch == NULL ? watch_new(stream->loop, stream->fd, &stream->watch) : 0;
+    int result = need_watch(stream);
     if (result < 0)
         return result;
     return watch_wait(task, stream->watch, outcome == IO_WAIT_WRITE ? WATCH_WRITE : WATCH_READ, left);

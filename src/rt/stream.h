@@ -31,10 +31,10 @@ void stream_free(struct stream *stream); /* closes at once, without a TLS goodby
 
 int stream_fd(const struct stream *stream);
 
-/* For watch_call(), to be told of input without a task; while a task reads or writes, be left alone (0). Bytes that
- * TLS has read ahead do not show: read until -ETIMEDOUT with timeout 0 before. */
-struct watch;
-struct watch *stream_watch(const struct stream *stream);
+/* As watch_call() (rt/watch.h): to be told of input without a task. While a task reads, ask to be left alone (0). Bytes
+ * that TLS has read ahead do not show: read with timeout 0 until -ETIMEDOUT before. */
+typedef void stream_function(void *arg, unsigned ready);
+MUST_USE int stream_call(struct stream *stream, unsigned what, stream_function *function, void *arg);
 
 /* --- reading --- */
 

@@ -158,7 +158,7 @@ static void on_ready(void *arg, unsigned ready)
 {
     struct flow *flow = arg;
     (void)ready;
-    (void)!watch_call(stream_watch(flow->from), 0, on_ready, flow);
+    (void)!stream_call(flow->from, 0, on_ready, flow);
     timer_start(flow->splice->idle, (int64_t)flow->splice->connection->gate->conf->imap_idle_timeout * 1000);
     start_flow(flow);
 }
@@ -169,7 +169,7 @@ static void rest(struct splice *splice)
     struct flow *flows[] = {&splice->up, &splice->down};
     for (size_t i = 0; i < COUNT_OF(flows) && !splice->is_ending; i++) {
         bool is_silent = !flows[i]->is_running && !flows[i]->is_over;
-        if (is_silent && watch_call(stream_watch(flows[i]->from), WATCH_READ, on_ready, flows[i]) < 0)
+        if (is_silent && stream_call(flows[i]->from, WATCH_READ, on_ready, flows[i]) < 0)
             splice->is_ending = true;
     }
     if (splice->is_ending)
