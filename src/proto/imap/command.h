@@ -115,7 +115,7 @@ enum imap_search_key_kind {
     IMAP_KEY_SENTSINCE,
     IMAP_KEY_LARGER,  /* number */
     IMAP_KEY_SMALLER, /* number */
-    IMAP_KEY_HEADER,  /* field, text; FROM, TO, CC, BCC and SUBJECT are this too */
+    IMAP_KEY_HEADER,  /* field, text; for FROM, TO, CC, BCC and SUBJECT number is IMAP_HEADER_NAMED */
     IMAP_KEY_BODY,    /* text */
     IMAP_KEY_TEXT,    /* text */
     IMAP_KEY_MODSEQ,  /* number (RFC 7162 §3.1.5) */
@@ -123,6 +123,7 @@ enum imap_search_key_kind {
     IMAP_KEY_OR,      /* children: two */
     IMAP_KEY_AND,     /* children */
 };
+#define IMAP_HEADER_NAMED 1U
 #define IMAP_SEARCH_KEYS_MAX 1000U
 #define IMAP_SEARCH_DEPTH_MAX 30U
 

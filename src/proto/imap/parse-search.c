@@ -114,6 +114,7 @@ static bool scan_operand(struct search_scan *search, const struct key_row *row, 
         return true;
     case TEXT:
         key->field = span_of_text(row->name);
+        key->number = IMAP_HEADER_NAMED;
         return imap_scan_astring(scan, &key->text);
     case FIELD_TEXT:
         return imap_scan_astring(scan, &key->field) && imap_scan_space(scan) && imap_scan_astring(scan, &key->text);

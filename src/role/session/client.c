@@ -1,0 +1,246 @@
+#include "role/session/client.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "role/session/imap/imap.h"
+
+#define READ_CHUNK 65536U
+
+int client_flush(struct task *task, struct client *client)
+{
+    int result = buf_fault(&client->out);
+    if (result == 0)
+        result = stream_write(task, client->stream, buf_span(&client->out), CLIENT_WRITE_MS);
+    buf_clear(&client->out);
+    return result < 0 ? result : stream_flush(task, client->stream, CLIENT_WRITE_MS);
+}
+
+int client_drain(struct task *task, struct client *client)
+{
+    if (buf_len(&client->out) < CLIENT_OUT_CHUNK && buf_fault(&client->out) == 0)
+        return 0;
+    int result = buf_fault(&client->out);
+    if (result == 0)
+        result = stream_write(task, client->stream, buf_span(&client->out), CLIENT_WRITE_MS);
+    buf_clear(&client->out);
+    return result;
+}
+
+int client_tell(struct task *task, struct client *client, struct view_format format)
+{
+    bool more = client->view != NULL;
+    while (more) {
+        int result = view_tell(client->view, format, &client->out, &more);
+        if (result == VIEW_GONE) {
+            imap_write_status(&client->out, SPAN("*"), "BYE", "The selected mailbox was deleted");
+            client->logged_out = true;
+            return VIEW_GONE;
+        }
+        if (result == 0)
+            result = client_drain(task, client);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* --- what happens while a client waits in IDLE --- */
+
+static void tell(struct task *task, void *arg)
+{
+    struct client *client = arg;
+    struct view_format format = {.expunge = VIEW_TELL_EXPUNGED, .modseq = client->condstore};
+    int result = client_tell(task, client, format);
+    if (result >= 0)
+        result = client_flush(task, client);
+    buf_release(&client->out);
+    client->telling = false;
+    if (result < 0 || client->logged_out)
+        shutdown(stream_fd(client->stream), SHUT_RDWR); /* its own task sees the end */
+}
+
+void client_notify(struct client *client)
+{
+    if (!client->idling || client->telling)
+        return;
+    client->telling = true;
+    int result = task_group_spawn(&client->tellers, client->session->loop, "idle", tell, client);
+    if (result < 0)
+        client->telling = false;
+}
+
+/* --- reading --- */
+
+int client_read(struct task *task, struct client *client)
+{
+    if (stream_input(client->stream).len == 0) {
+        int64_t timeout = (int64_t)client->session->conf->imap_idle_timeout * 1000;
+        int result = stream_fill(task, client->stream, READ_CHUNK, timeout);
+        if (result != STREAM_OK)
+            return result;
+    }
+    span_t input = stream_input(client->stream);
+    int result = buf_append(&client->input, input);
+    stream_consume(client->stream, input.len);
+    return result;
+}
+
+static int parse_and_run(struct task *task, struct client *client, size_t len)
+{
+    span_t bytes = span_upto(buf_span(&client->input), len);
+    AUTO(arena) struct arena *arena = NULL;
+    int result = arena_new(CLIENT_ARENA_MAX, &arena);
+    if (result < 0)
+        return result;
+    AUTO_FREE struct imap_command *command = mem_new(sizeof(*command));
+    if (command == NULL)
+        return -ENOMEM;
+    const char *why = NULL;
+    enum imap_state state = client->view != NULL ? IMAP_SELECTED : IMAP_AUTHENTICATED;
+    result = imap_command_parse(bytes, state, arena, command, &why);
+    if (result == IMAP_PARSE_OK) {
+        client->bad = 0;
+        return imap_run(task, client, command, arena);
+    }
+    client->bad++;
+    imap_write_status(&client->out, command->tag, result < 0 ? "NO" : "BAD", result < 0 ? "Command too large" : why);
+    return 0;
+}
+
+static int refuse(struct client *client, enum imap_read read)
+{
+    span_t tag = imap_reader_tag(buf_span(&client->input));
+    if (read == IMAP_READ_LITERAL_BIG)
+        imap_write_status(&client->out, tag, "NO", "[TOOBIG] Literal too large"); /* RFC 7889 §4 */
+    else
+        imap_write_status(&client->out, tag, "BAD", "Line too long");
+    client->bad++;
+    imap_reader_refuse(&client->reader, &client->input);
+    return 0;
+}
+
+/* Runs all commands that are there; 0 when more input is needed. */
+static int serve_input(struct task *task, struct client *client)
+{
+    while (!client->logged_out) {
+        uint64_t len = 0;
+        int result = 0;
+        enum imap_read read = imap_reader_next(&client->reader, &client->input, &len);
+        switch (read) {
+        case IMAP_READ_MORE:
+            result = client_flush(task, client);
+            if (buf_len(&client->input) == 0)
+                buf_release(&client->input);
+            buf_release(&client->out);
+            return result;
+        case IMAP_READ_COMMAND:
+            result = parse_and_run(task, client, (size_t)len);
+            buf_consume(&client->input, (size_t)len + client->idle_done);
+            client->idle_done = 0;
+            break;
+        case IMAP_READ_CONTINUE:
+            buf_append_text(&client->out, "+ OK\r\n");
+            break;
+        case IMAP_READ_LITERAL_BIG:
+        case IMAP_READ_LINE_LONG:
+            result = refuse(client, read);
+            break;
+        }
+        if (result < 0)
+            return result;
+        if (client->bad > CLIENT_BAD_MAX) {
+            imap_write_status(&client->out, SPAN("*"), "BYE", "Too many bad commands");
+            client->logged_out = true;
+        }
+    }
+    return 0;
+}
+
+static void greet(struct client *client)
+{
+    struct buf text AUTO_BUF;
+    buf_init(&text, 4096);
+    buf_append_text(&text, "[CAPABILITY ");
+    imap_capabilities(&text, IMAP_AUTHENTICATED, 0);
+    buf_append_text(&text, "] Logged in");
+    buf_append_byte(&text, 0);
+    imap_write_status(&client->out, span_of_text(client->tag), "OK", (const char *)buf_span(&text).at);
+}
+
+static int serve(struct task *task, struct client *client)
+{
+    greet(client);
+    int result = client_flush(task, client);
+    while (result == 0 && !client->logged_out) {
+        result = serve_input(task, client);
+        if (result < 0 || client->logged_out)
+            break;
+        result = client_read(task, client);
+        if (result == -ETIMEDOUT) {
+            imap_write_status(&client->out, SPAN("*"), "BYE", "Idle for too long");
+            break;
+        }
+    }
+    if (result >= 0 || result == -ETIMEDOUT)
+        result = client_flush(task, client);
+    return result;
+}
+
+static void client_free(struct client *client)
+{
+    list_remove(&client->link);
+    client->session->client_count--;
+    session_client_gone(client->session);
+    view_free(client->view);
+    stream_free(client->stream);
+    buf_deinit(&client->input);
+    buf_deinit(&client->out);
+    free(client->tag);
+    free(client);
+}
+
+static void run(struct task *task, void *arg)
+{
+    struct client *client = arg;
+    int result = serve(task, client);
+    client->idling = false;
+    task_group_cancel(&client->tellers);
+    task_group_wait(task, &client->tellers);
+    if (result < 0 && result != -ECANCELED)
+        log_debug("client.ended", F_FAULT(result));
+    client_free(client);
+}
+
+int client_start(struct session *session, int fd, span_t prelude)
+{
+    AUTO_FD int socket = fd;
+    /* Too many connections at once: the end without a byte makes gate answer NO [UNAVAILABLE]. */
+    if (session->client_count >= session->conf->imap_connections_per_account)
+        return -EMFILE;
+    struct client *client = mem_new(sizeof(*client));
+    if (client == NULL)
+        return -ENOMEM;
+    uint64_t message_max = session->conf->smtp_message_max;
+    client->session = session;
+    imap_reader_init(&client->reader, IMAP_LINE_MAX, IMAP_LITERAL_MAX, message_max);
+    buf_init(&client->input, (size_t)message_max + IMAP_LINE_MAX + (size_t)16 * IMAP_LITERAL_MAX + READ_CHUNK);
+    buf_init(&client->out, CLIENT_OUT_MAX);
+    task_group_init(&client->tellers);
+    list_push(&session->clients, &client->link);
+    session->client_count++;
+    client->tag = mem_new(prelude.len + 1);
+    for (size_t i = 0; client->tag != NULL && i < prelude.len; i++)
+        client->tag[i] = (char)prelude.at[i];
+    int result = client->tag == NULL ? -ENOMEM : stream_new(session->loop, TAKE_FD(socket), &client->stream);
+    if (result == 0)
+        result = task_group_spawn(&session->tasks, session->loop, "imap", run, client);
+    if (result < 0)
+        client_free(client);
+    return result;
+}

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "base/list.h"
+#include "proto/imap/command.h"
+#include "proto/imap/reader.h"
+#include "role/session/session.h"
+#include "role/session/view.h"
+#include "rt/stream.h"
+
+/*
+ * A connection of the account's owner, after login. Its task reads commands and answers them, one after the other.
+ */
+#define CLIENT_OUT_CHUNK 65536U     /* what is collected before it is sent */
+#define CLIENT_OUT_MAX (64U << 20)  /* one response line; what is larger is streamed */
+#define CLIENT_ARENA_MAX (8U << 20) /* one command, parsed */
+#define CLIENT_WRITE_MS 300000      /* for a client to take what it asked for */
+#define CLIENT_BAD_MAX 50U          /* refused commands in a row before the connection is ended */
+
+struct client {
+    struct list_link link;
+    struct session *session;
+    struct stream *stream;
+    struct buf input;
+    struct buf out;
+    struct imap_reader reader;
+    struct view *view; /* the selected mailbox, or NULL */
+    char *tag;         /* of the login */
+    bool condstore;    /* RFC 7162 §3.1: MODSEQ is told from now on */
+    bool idling;
+    bool telling; /* a task is at it */
+    bool logged_out;
+    size_t idle_done; /* bytes of input behind the IDLE command that belong to it */
+    unsigned bad;
+    struct task_group tellers;
+};
+
+/* Takes the descriptor, always. prelude: the tag of the login command, which is answered. */
+MUST_USE int client_start(struct session *session, int fd, span_t prelude);
+
+/* Something has changed: where the client waits in IDLE, it is told. Never suspends. */
+void client_notify(struct client *client);
+
+/* Sends what is in client->out, if it is much (or in any case, and all the way). Faults end the connection. */
+MUST_USE int client_drain(struct task *task, struct client *client);
+MUST_USE int client_flush(struct task *task, struct client *client);
+
+/* Tells what has changed in the view; drains. VIEW_GONE: the mailbox was deleted, BYE has been written. */
+MUST_USE int client_tell(struct task *task, struct client *client, struct view_format format);
+
+/* Some more input, at least a byte. STREAM_OK, STREAM_END, or a fault. */
+MUST_USE int client_read(struct task *task, struct client *client);
+
+/* session.c */
+void session_client_gone(struct session *session);

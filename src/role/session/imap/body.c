@@ -1,0 +1,184 @@
+#include <errno.h>
+
+#include "proto/imap/bodystructure.h"
+#include "proto/imap/envelope.h"
+#include "role/session/imap/fetch.h"
+#include "role/session/index.h"
+
+#define PIECE 65536U
+
+static void separate(struct source *source, struct buf *out)
+{
+    if (source->begun)
+        buf_append_byte(out, ' ');
+    source->begun = true;
+}
+
+static void write_label(struct buf *out, const struct imap_body *body)
+{
+    switch (body->form) {
+    case IMAP_BODY_SECTION:
+        buf_append_text(out, "BODY");
+        (void)imap_section_append(&body->section, out);
+        break;
+    case IMAP_BODY_RFC822:
+        buf_append_text(out, "RFC822");
+        break;
+    case IMAP_BODY_RFC822_HEADER:
+        buf_append_text(out, "RFC822.HEADER");
+        break;
+    case IMAP_BODY_RFC822_TEXT:
+        buf_append_text(out, "RFC822.TEXT");
+        break;
+    }
+    buf_append_byte(out, ' ');
+}
+
+/* A range of the message goes straight from the log to the client, a piece at a time. */
+static int stream_range(struct task *task, struct run *run, struct message *message, uint64_t from, uint64_t end,
+                        bool *streamed)
+{
+    struct buf *out = &run->client->out;
+    buf_append_byte(out, '{');
+    buf_append_u64(out, end - from);
+    buf_append_text(out, "}\r\n");
+    while (from < end) {
+        uint64_t len = end - from < PIECE ? end - from : PIECE;
+        int result = message_read(message, from, len, out);
+        if (result < 0)
+            return result;
+        from += len;
+        if (buf_len(out) >= CLIENT_OUT_CHUNK) {
+            *streamed = true;
+            result = client_drain(task, run->client);
+            if (result < 0)
+                return result;
+        }
+    }
+    return buf_fault(out);
+}
+
+static int write_range(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
+                       bool *streamed)
+{
+    struct message *message = NULL;
+    int result = source_message(task, source, &message);
+    if (result < 0)
+        return result;
+    uint64_t size = message_len(message);
+    uint64_t header = source->email.header_size < size ? source->email.header_size : size;
+    uint64_t from = body->section.kind == IMAP_SECTION_TEXT ? header : 0;
+    uint64_t end = body->section.kind == IMAP_SECTION_HEADER ? header : size;
+    if (body->section.has_partial) {
+        uint64_t start = from + body->section.partial_start;
+        from = start < end ? start : end;
+        if (body->section.partial_len < end - from)
+            end = from + body->section.partial_len;
+    }
+    write_label(&run->client->out, body);
+    return stream_range(task, run, message, from, end, streamed);
+}
+
+static int write_part(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
+                      bool *streamed)
+{
+    const struct mime_part *root = NULL;
+    bool header_only = body->section.depth == 0;
+    int result = header_only ? source_header(task, source, &root) : source_whole(task, source, &root);
+    if (result < 0)
+        return result;
+    struct buf scratch AUTO_BUF;
+    buf_init(&scratch, SIZE_MAX / 2);
+    span_t bytes = SPAN_NONE;
+    span_t message = buf_span(root == source->root ? &source->whole : &source->header);
+    result = imap_section_read(root, message, &body->section, &scratch, &bytes);
+    if (result < 0)
+        return result;
+    struct buf *out = &run->client->out;
+    write_label(out, body);
+    if (result == IMAP_SECTION_ABSENT) {
+        buf_append_text(out, "NIL");
+        return buf_fault(out);
+    }
+    buf_append_byte(out, '{');
+    buf_append_u64(out, bytes.len);
+    buf_append_text(out, "}\r\n");
+    while (bytes.len > 0) {
+        size_t len = bytes.len < PIECE ? bytes.len : PIECE;
+        buf_append(out, span_upto(bytes, len));
+        bytes = span_from(bytes, len);
+        *streamed |= buf_len(out) >= CLIENT_OUT_CHUNK;
+        result = client_drain(task, run->client);
+        if (result < 0)
+            return result;
+    }
+    return buf_fault(out);
+}
+
+int fetch_body(struct task *task, struct run *run, struct source *source, const struct imap_body *body, bool *streamed)
+{
+    separate(source, &run->client->out);
+    bool in_place = body->section.depth == 0 && body->section.kind != IMAP_SECTION_FIELDS &&
+                    body->section.kind != IMAP_SECTION_FIELDS_NOT;
+    return in_place ? write_range(task, run, source, body, streamed) : write_part(task, run, source, body, streamed);
+}
+
+/* --- what the vault has cached --- */
+
+static void write_named(struct source *source, struct buf *out, const char *name, span_t value)
+{
+    separate(source, out);
+    buf_append_text(out, name);
+    buf_append_byte(out, ' ');
+    buf_append(out, value);
+}
+
+static int make_envelope(struct task *task, struct source *source, struct buf *out)
+{
+    const struct mime_part *root = NULL;
+    int result = source_header(task, source, &root);
+    write_named(source, out, "ENVELOPE", SPAN_NONE);
+    return result < 0 ? result : imap_envelope_append(root->header, out);
+}
+
+static int make_structure(struct task *task, struct source *source, unsigned items, struct buf *out)
+{
+    const struct mime_part *root = NULL;
+    int result = source_whole(task, source, &root);
+    if (result == 0 && (items & IMAP_FETCH_BODY) != 0) {
+        write_named(source, out, "BODY", SPAN_NONE);
+        result = imap_body_append(root, out);
+    }
+    if (result == 0 && (items & IMAP_FETCH_BODYSTRUCTURE) != 0) {
+        write_named(source, out, "BODYSTRUCTURE", SPAN_NONE);
+        result = imap_bodystructure_append(root, out);
+    }
+    return result;
+}
+
+int fetch_structure(struct task *task, struct run *run, struct source *source, unsigned items)
+{
+    struct buf *out = &run->client->out;
+    span_t envelope = SPAN_NONE;
+    span_t structure = SPAN_NONE;
+    span_t body = SPAN_NONE;
+    span_t extended = SPAN_NONE;
+    int result = vault_email_get_cache(run->vault, source->email.id, &envelope, &structure);
+    if (result != 0)
+        return result < 0 ? result : -ENOENT;
+    bool wants_structure = (items & (IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE)) != 0;
+    bool has_structure = wants_structure && index_structure_split(structure, &body, &extended);
+    bool has_envelope = envelope.len > 0;
+    /* All of the cache before anything that may suspend: then it is valid no more. */
+    if ((items & IMAP_FETCH_ENVELOPE) != 0 && has_envelope)
+        write_named(source, out, "ENVELOPE", envelope);
+    if (has_structure && (items & IMAP_FETCH_BODY) != 0)
+        write_named(source, out, "BODY", body);
+    if (has_structure && (items & IMAP_FETCH_BODYSTRUCTURE) != 0)
+        write_named(source, out, "BODYSTRUCTURE", extended);
+    if ((items & IMAP_FETCH_ENVELOPE) != 0 && !has_envelope)
+        result = make_envelope(task, source, out);
+    if (result == 0 && wants_structure && !has_structure)
+        result = make_structure(task, source, items, out);
+    return result < 0 ? result : buf_fault(out);
+}

@@ -1,0 +1,107 @@
+#include <errno.h>
+
+#include "role/session/imap/imap.h"
+
+/* COPYUID (RFC 4315 §3): two sets of equal length, source and target in the same order. */
+struct copied {
+    struct buf source;
+    struct buf target;
+    struct imap_set_writer from;
+    struct imap_set_writer to;
+    size_t count;
+};
+
+#define COPIED_SET_MAX (512U << 10)
+
+static int note(void *arg, uint32_t source, uint32_t target)
+{
+    struct copied *copied = arg;
+    imap_set_writer_add(&copied->from, source);
+    imap_set_writer_add(&copied->to, target);
+    copied->count++;
+    return 0;
+}
+
+static void copied_init(struct copied *copied)
+{
+    *copied = (struct copied){0};
+    buf_init(&copied->source, COPIED_SET_MAX);
+    buf_init(&copied->target, COPIED_SET_MAX);
+    imap_set_writer_start(&copied->from, &copied->source);
+    imap_set_writer_start(&copied->to, &copied->target);
+}
+
+static void write_code(struct copied *copied, uint32_t uidvalidity, struct buf *out)
+{
+    imap_set_writer_end(&copied->from);
+    imap_set_writer_end(&copied->to);
+    /* Sets too long to be said are left out: the code is a help, not a duty. */
+    bool fits = buf_fault(&copied->source) == 0 && buf_fault(&copied->target) == 0;
+    if (copied->count == 0 || !fits)
+        return;
+    buf_append_format(out, "[COPYUID %u ", uidvalidity);
+    buf_append(out, buf_span(&copied->source));
+    buf_append_byte(out, ' ');
+    buf_append(out, buf_span(&copied->target));
+    buf_append_text(out, "] ");
+}
+
+static int transfer(struct run *run, const struct vault_mailbox *target, bool move, struct copied *copied)
+{
+    struct vault_range *ranges = NULL;
+    size_t count = 0;
+    int result = 0;
+    if (!run_ranges(run, &ranges, &count, &result))
+        return result;
+    result = run_begin(run);
+    if (result < 0)
+        return result;
+    uint64_t source = run->client->view->mailbox;
+    result = move ? vault_member_move(run->vault, source, ranges, count, target->id, note, copied)
+                  : vault_member_copy(run->vault, source, ranges, count, target->id, note, copied);
+    result = run_end(run, result);
+    if (result != 0)
+        return result < 0 ? result : run_refuse(run, result);
+    struct buf *out = move ? &run->client->out : &run->reply;
+    if (move && copied->count > 0) {
+        /* RFC 6851 §4.3: before the EXPUNGE responses. */
+        buf_append_text(out, "* OK ");
+        write_code(copied, target->uidvalidity, out);
+        buf_append_text(out, "Moved\r\n");
+    }
+    if (move)
+        return run_ok(run, "Moved");
+    buf_clear(out);
+    buf_append_text(out, "OK ");
+    write_code(copied, target->uidvalidity, out);
+    buf_append_text(out, "Copied");
+    return buf_fault(out);
+}
+
+static int copy_or_move(struct run *run, bool move)
+{
+    struct vault_mailbox target;
+    int result = 0;
+    if (!run_find_mailbox(run, run->command->mailbox, "TRYCREATE", &target, &result))
+        return result;
+    struct copied copied;
+    copied_init(&copied);
+    result = transfer(run, &target, move, &copied);
+    buf_deinit(&copied.source);
+    buf_deinit(&copied.target);
+    return result;
+}
+
+int imap_do_copy(struct task *task, struct run *run)
+{
+    (void)task;
+    return copy_or_move(run, false);
+}
+
+int imap_do_move(struct task *task, struct run *run)
+{
+    (void)task;
+    if (run->client->view->read_only)
+        return run_no(run, "[READ-ONLY] The mailbox is open for reading only");
+    return copy_or_move(run, true);
+}

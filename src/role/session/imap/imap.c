@@ -1,0 +1,218 @@
+#include "role/session/imap/imap.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "base/log.h"
+
+/* When a command's answer may tell of expunges (RFC 3501 §7.4.1): a UID command always may. */
+enum tells { TELLS_ALL, TELLS_NO_EXPUNGE, TELLS_NOTHING };
+
+static const struct {
+    imap_handler *handler;
+    enum tells tells;
+} rules[IMAP_VERB_COUNT] = {
+    [IMAP_CAPABILITY] = {imap_do_capability, TELLS_ALL},   /* RFC 3501 §6.1.1 */
+    [IMAP_NOOP] = {imap_do_noop, TELLS_ALL},               /* RFC 3501 §6.1.2 */
+    [IMAP_LOGOUT] = {imap_do_logout, TELLS_NOTHING},       /* RFC 3501 §6.1.3 */
+    [IMAP_ID] = {imap_do_id, TELLS_ALL},                   /* RFC 2971 §3.1 */
+    [IMAP_ENABLE] = {imap_do_enable, TELLS_NOTHING},       /* RFC 5161 §3.1 */
+    [IMAP_SELECT] = {imap_do_select, TELLS_NOTHING},       /* RFC 3501 §6.3.1 */
+    [IMAP_EXAMINE] = {imap_do_select, TELLS_NOTHING},      /* RFC 3501 §6.3.2 */
+    [IMAP_CREATE] = {imap_do_create, TELLS_ALL},           /* RFC 3501 §6.3.3 */
+    [IMAP_DELETE] = {imap_do_delete, TELLS_ALL},           /* RFC 3501 §6.3.4 */
+    [IMAP_RENAME] = {imap_do_rename, TELLS_ALL},           /* RFC 3501 §6.3.5 */
+    [IMAP_SUBSCRIBE] = {imap_do_subscribe, TELLS_ALL},     /* RFC 3501 §6.3.6 */
+    [IMAP_UNSUBSCRIBE] = {imap_do_unsubscribe, TELLS_ALL}, /* RFC 3501 §6.3.7 */
+    [IMAP_LIST] = {imap_do_list, TELLS_ALL},               /* RFC 3501 §6.3.8 */
+    [IMAP_LSUB] = {imap_do_lsub, TELLS_ALL},               /* RFC 3501 §6.3.9 */
+    [IMAP_NAMESPACE] = {imap_do_namespace, TELLS_ALL},     /* RFC 2342 §5 */
+    [IMAP_STATUS] = {imap_do_status, TELLS_ALL},           /* RFC 3501 §6.3.10 */
+    [IMAP_APPEND] = {imap_do_append, TELLS_ALL},           /* RFC 3501 §6.3.11 */
+    [IMAP_IDLE] = {imap_do_idle, TELLS_ALL},               /* RFC 2177 §3 */
+    [IMAP_CHECK] = {imap_do_noop, TELLS_ALL},              /* RFC 3501 §6.4.1 */
+    [IMAP_CLOSE] = {imap_do_close, TELLS_NOTHING},         /* RFC 3501 §6.4.2 */
+    [IMAP_UNSELECT] = {imap_do_unselect, TELLS_NOTHING},   /* RFC 3691 §2 */
+    [IMAP_EXPUNGE] = {imap_do_expunge, TELLS_ALL},         /* RFC 3501 §6.4.3 */
+    [IMAP_SEARCH] = {imap_do_search, TELLS_NO_EXPUNGE},    /* RFC 3501 §6.4.4 */
+    [IMAP_FETCH] = {imap_do_fetch, TELLS_NO_EXPUNGE},      /* RFC 3501 §6.4.5 */
+    [IMAP_STORE] = {imap_do_store, TELLS_NO_EXPUNGE},      /* RFC 3501 §6.4.6 */
+    [IMAP_COPY] = {imap_do_copy, TELLS_ALL},               /* RFC 3501 §6.4.7 */
+    [IMAP_MOVE] = {imap_do_move, TELLS_ALL},               /* RFC 6851 §3 */
+};
+
+#define REPLY_MAX (1U << 20) /* COPYUID of very many messages */
+
+static int end_with(struct run *run, const char *status, const char *text)
+{
+    buf_clear(&run->reply);
+    buf_append_text(&run->reply, status);
+    buf_append_byte(&run->reply, ' ');
+    buf_append_text(&run->reply, text);
+    return 0;
+}
+
+int run_ok(struct run *run, const char *text)
+{
+    return end_with(run, "OK", text);
+}
+
+int run_no(struct run *run, const char *text)
+{
+    return end_with(run, "NO", text);
+}
+
+int run_bad(struct run *run, const char *text)
+{
+    return end_with(run, "BAD", text);
+}
+
+int run_begin(struct run *run)
+{
+    return vault_begin(run->vault, VAULT_DURABLE);
+}
+
+int run_begin_relaxed(struct run *run)
+{
+    return vault_begin(run->vault, VAULT_RELAXED);
+}
+
+int run_end(struct run *run, int result)
+{
+    if (result == 0)
+        result = vault_commit(run->vault);
+    if (result != 0)
+        vault_rollback(run->vault);
+    else
+        session_changed(run->session);
+    return result;
+}
+
+int run_refuse(struct run *run, int outcome)
+{
+    switch (outcome) {
+    case VAULT_NOT_FOUND:
+        return run_no(run, "[NONEXISTENT] No such mailbox");
+    case VAULT_EXISTS:
+        return run_no(run, "[ALREADYEXISTS] It exists already");
+    case VAULT_LIMIT:
+        return run_no(run, "[LIMIT] Too many, too long or too deep");
+    case VAULT_NAME_BAD:
+        return run_no(run, "[CANNOT] Not a possible name");
+    case VAULT_PROTECTED:
+        return run_no(run, "[CANNOT] INBOX cannot be deleted");
+    default:
+        return run_no(run, "[CANNOT] Not possible here");
+    }
+}
+
+bool run_find_mailbox(struct run *run, span_t name, const char *code, struct vault_mailbox *ret_mailbox,
+                      int *ret_result)
+{
+    int result = vault_mailbox_find(run->vault, name, ret_mailbox);
+    *ret_result = result;
+    if (result < 0)
+        return false;
+    if (result == 0 && ret_mailbox->selectable)
+        return true;
+    struct buf text AUTO_BUF;
+    buf_init(&text, 256);
+    buf_append_format(&text, "[%s] No such mailbox", code);
+    buf_append_byte(&text, 0);
+    *ret_result = run_no(run, (const char *)buf_span(&text).at);
+    return false;
+}
+
+bool run_ranges(struct run *run, struct vault_range **ret_ranges, size_t *ret_count, int *ret_result)
+{
+    if (run->command->set.saved) {
+        *ret_result = run_bad(run, "No saved search result here");
+        return false;
+    }
+    bool beyond = false;
+    *ret_result = view_ranges(run->client->view, &run->command->set, run->command->uid, run->arena, ret_ranges,
+                              ret_count, &beyond);
+    if (*ret_result < 0)
+        return false;
+    if (beyond)
+        *ret_result = run_bad(run, "No message with such a number");
+    return !beyond;
+}
+
+int run_tell_now(struct run *run)
+{
+    bool more = false;
+    struct view_format format = {.modseq = run->client->condstore, .uid = run->command->uid};
+    int result = view_tell(run->client->view, format, &run->client->out, &more);
+    return result < 0 ? result : 0;
+}
+
+static bool is_fault_of_connection(int result)
+{
+    return result == -ECANCELED || result == -EPIPE || result == -ECONNRESET || result == -ETIMEDOUT ||
+           result == -EPROTO;
+}
+
+/* RFC 5530 §3: what a fault of ours is called. */
+static void say_fault(struct run *run, int result)
+{
+    if (result == -ENOSPC)
+        run_no(run, "[LIMIT] The disk is full");
+    else if (result == -EBADMSG)
+        run_no(run, "[CORRUPTION] Damaged data");
+    else if (result == -ENOTCONN)
+        run_no(run, "[UNAVAILABLE] Try again later");
+    else if (result == -ENOENT)
+        run_no(run, "[EXPUNGEISSUED] It is gone");
+    else if (result == -ENOBUFS || result == -ENOMEM)
+        run_no(run, "[LIMIT] Too much at once");
+    else
+        run_no(run, "[SERVERBUG] Failed");
+}
+
+static int tell_changes(struct task *task, struct run *run)
+{
+    enum tells tells = rules[run->command->verb].tells;
+    if (tells == TELLS_NOTHING || run->client->view == NULL)
+        return 0;
+    struct view_format format = {.modseq = run->client->condstore, .uid = run->command->uid};
+    if (tells == TELLS_ALL || run->command->uid)
+        format.expunge = VIEW_TELL_EXPUNGED;
+    return client_tell(task, run->client, format);
+}
+
+static int answer(struct task *task, struct run *run)
+{
+    struct client *client = run->client;
+    int result = rules[run->command->verb].handler(task, run);
+    assert(!vault_in_transaction(run->vault));
+    if (result < 0 && !is_fault_of_connection(result)) {
+        log_warn("imap.command.failed", F_TEXT("command", imap_verb_name(run->command->verb)), F_FAULT(result));
+        say_fault(run, result);
+        result = 0;
+    }
+    if (result == 0)
+        result = tell_changes(task, run);
+    if (result < 0)
+        return result;
+    buf_append(&client->out, run->command->tag);
+    buf_append_byte(&client->out, ' ');
+    buf_append(&client->out, buf_span(&run->reply));
+    buf_append_text(&client->out, "\r\n");
+    if (run->bye)
+        client->logged_out = true;
+    return 0;
+}
+
+int imap_run(struct task *task, struct client *client, struct imap_command *command, struct arena *arena)
+{
+    struct run run = {.client = client,
+                      .session = client->session,
+                      .vault = client->session->vault,
+                      .command = command,
+                      .arena = arena};
+    buf_init(&run.reply, REPLY_MAX);
+    int result = answer(task, &run);
+    buf_deinit(&run.reply);
+    return result;
+}

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "role/session/client.h"
+
+/*
+ * The commands of a logged-in client: one handler each, one file for each group. imap.c has the table.
+ *
+ * A handler appends untagged responses to client->out (client_drain where they are many) and says with run_ok, run_no
+ * or run_bad how it ended; the tagged response is written behind what else has changed. It returns 0, or a fault: one
+ * of the connection ends that, any other becomes a NO.
+ */
+struct run {
+    struct client *client;
+    struct session *session;
+    struct vault *vault;
+    struct imap_command *command;
+    struct arena *arena; /* until the end of the command */
+    struct buf reply;    /* status and text */
+    bool bye;            /* the connection ends after this */
+};
+
+int imap_run(struct task *task, struct client *client, struct imap_command *command, struct arena *arena);
+
+/* The end of a command. text may start with a response code (RFC 3501 §7.1, RFC 5530). They return 0. */
+int run_ok(struct run *run, const char *text);
+int run_no(struct run *run, const char *text);
+int run_bad(struct run *run, const char *text);
+
+/* Transactions of a handler: what it begins it ends with one of these, without suspending in between. */
+MUST_USE int run_begin(struct run *run);
+MUST_USE int run_begin_relaxed(struct run *run);
+/* Commits where result is 0, rolls back otherwise; returns the result, or the fault of the commit. Tells the others. */
+MUST_USE int run_end(struct run *run, int result);
+
+/* NO with what the vault's positive outcome means (vault/vault.h). */
+int run_refuse(struct run *run, int outcome);
+
+/* The mailbox of the command, one that can be selected; false: NO was said, *ret_result is to be returned. */
+MUST_USE bool run_find_mailbox(struct run *run, span_t name, const char *code, struct vault_mailbox *ret_mailbox,
+                               int *ret_result);
+
+/* The ranges of the command's set; false: BAD was said or there was a fault, *ret_result is to be returned. */
+MUST_USE bool run_ranges(struct run *run, struct vault_range **ret_ranges, size_t *ret_count, int *ret_result);
+
+/* Tells all that has changed but expunges, now and without suspending; for what changes flags itself right after. */
+MUST_USE int run_tell_now(struct run *run);
+
+typedef int imap_handler(struct task *task, struct run *run);
+imap_handler imap_do_capability, imap_do_noop, imap_do_logout, imap_do_id, imap_do_enable; /* basic.c */
+imap_handler imap_do_namespace;                                                            /* basic.c */
+imap_handler imap_do_select, imap_do_close, imap_do_unselect;                              /* select.c */
+imap_handler imap_do_create, imap_do_delete, imap_do_rename;                               /* mailbox.c */
+imap_handler imap_do_subscribe, imap_do_unsubscribe;                                       /* mailbox.c */
+imap_handler imap_do_list, imap_do_lsub;                                                   /* list.c */
+imap_handler imap_do_status;                                                               /* status.c */
+imap_handler imap_do_append;                                                               /* append.c */
+imap_handler imap_do_idle;                                                                 /* idle.c */
+imap_handler imap_do_expunge;                                                              /* expunge.c */
+imap_handler imap_do_search;                                                               /* search.c */
+imap_handler imap_do_fetch;                                                                /* fetch.c */
+imap_handler imap_do_store;                                                                /* store.c */
+imap_handler imap_do_copy, imap_do_move;                                                   /* copy.c */
+
+/* mailbox.c: "\Sent" and its like (RFC 6154 §2). NULL and VAULT_ROLE_NONE where there is none. */
+const char *imap_use_name(enum vault_role role);
+enum vault_role imap_use_find(span_t name);

@@ -1,0 +1,224 @@
+#include "role/session/imap/search.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define CHUNK_ROWS 128U  /* messages that have to be opened, at a time */
+#define WALK_ROWS 20000U /* narrow rows in one walk, before others get their turn */
+#define STEP_FULL 100
+
+struct search {
+    struct run *run;
+    const struct search_node *program;
+    uint32_t *found; /* UIDs, rising */
+    size_t count;
+    size_t room;
+    uint64_t modseq; /* the highest of those found */
+    struct vault_member *open;
+    size_t open_count;
+    size_t walked;
+    uint32_t next;
+};
+
+static int add_found(struct search *search, const struct vault_member *member)
+{
+    if (search->count == search->room) {
+        size_t room = search->room == 0 ? 256 : 2 * search->room;
+        uint32_t *more = mem_resize(search->found, room * sizeof(*more));
+        if (more == NULL)
+            return -ENOMEM;
+        search->found = more;
+        search->room = room;
+    }
+    search->found[search->count++] = member->uid;
+    if (member->modseq > search->modseq)
+        search->modseq = member->modseq;
+    return 0;
+}
+
+static bool make_subject(const struct search *search, const struct vault_member *member,
+                         struct search_subject *ret_subject)
+{
+    const struct view *view = search->run->client->view;
+    size_t at = view_find(view, member->uid);
+    if (at == view->count || view->uids[at] != member->uid)
+        return false;
+    *ret_subject = (struct search_subject){
+        .member = member, .number = (uint32_t)at + 1, .recent = view_is_recent(view, member->uid)};
+    return true;
+}
+
+/* Decides what the narrow row can decide; the rest waits until the walk is over. */
+static int on_member(void *arg, const struct vault_member *member)
+{
+    struct search *search = arg;
+    if (search->open_count == CHUNK_ROWS || search->walked++ == WALK_ROWS) {
+        search->next = member->uid;
+        return STEP_FULL;
+    }
+    struct search_subject subject;
+    if (!make_subject(search, member, &subject))
+        return 0;
+    int answer = search_decide(search->program, &subject);
+    if (answer == SEARCH_YES)
+        return add_found(search, member);
+    if (answer == SEARCH_NEEDS_HEADER || answer == SEARCH_NEEDS_WHOLE)
+        search->open[search->open_count++] = *member;
+    return answer < 0 ? answer : 0;
+}
+
+static int look_into(struct task *task, struct search *search, const struct vault_member *member, int *ret_answer)
+{
+    struct search_subject subject;
+    struct source source;
+    *ret_answer = SEARCH_NO;
+    if (!make_subject(search, member, &subject))
+        return 0;
+    source_init(&source, search->run->session, member->email);
+    int result = source_header(task, &source, &subject.header);
+    int answer = result < 0 ? result : search_decide(search->program, &subject);
+    if (answer == SEARCH_NEEDS_WHOLE) {
+        result = source_whole(task, &source, &subject.whole);
+        answer = result < 0 ? result : search_decide(search->program, &subject);
+    }
+    source_deinit(&source);
+    /* What is damaged or gone is not found; that is no reason not to find the others. */
+    if (answer == -EBADMSG || answer == -ENOENT)
+        return 0;
+    *ret_answer = answer;
+    return answer < 0 ? answer : 0;
+}
+
+static int look_into_open(struct task *task, struct search *search)
+{
+    for (size_t i = 0; i < search->open_count; i++) {
+        int answer = SEARCH_NO;
+        int result = look_into(task, search, &search->open[i], &answer);
+        if (result == 0 && answer == SEARCH_YES)
+            result = add_found(search, &search->open[i]);
+        if (result == 0 && i % 8 == 7)
+            result = task_yield(task);
+        if (result < 0)
+            return result;
+    }
+    search->open_count = 0;
+    return task_yield(task);
+}
+
+static int search_all(struct task *task, struct search *search)
+{
+    struct view *view = search->run->client->view;
+    uint32_t last = view_last_uid(view);
+    int result = last == 0 ? 0 : STEP_FULL;
+    search->next = 1;
+    while (result == STEP_FULL) {
+        search->walked = 0;
+        struct vault_range range = {search->next, last};
+        result = vault_member_scan(search->run->vault, view->mailbox, range, on_member, search);
+        if (result < 0)
+            return result;
+        int looked = look_into_open(task, search);
+        if (looked < 0)
+            return looked;
+    }
+    return 0;
+}
+
+/* --- the answer --- */
+
+static int compare_numbers(const void *one, const void *other)
+{
+    uint32_t left = *(const uint32_t *)one;
+    uint32_t right = *(const uint32_t *)other;
+    return left < right ? -1 : left > right;
+}
+
+/* Rows that had to be opened come behind those that had not, so the numbers are put in order; UIDs become sequence
+ * numbers unless UIDs were asked for. */
+static void order(struct search *search)
+{
+    const struct view *view = search->run->client->view;
+    if (search->count > 1)
+        qsort(search->found, search->count, sizeof(*search->found), compare_numbers);
+    if (search->run->command->uid)
+        return;
+    for (size_t i = 0; i < search->count; i++)
+        search->found[i] = (uint32_t)view_find(view, search->found[i]) + 1;
+}
+
+static int write_plain(struct task *task, struct search *search)
+{
+    struct client *client = search->run->client;
+    buf_append_text(&client->out, "* SEARCH");
+    for (size_t i = 0; i < search->count; i++) {
+        uint8_t number[21] = " ";
+        buf_append(&client->out, span_of(number, 1 + imap_put_u64(number + 1, search->found[i])));
+        int result = client_drain(task, client);
+        if (result < 0)
+            return result;
+    }
+    if (search->run->command->search.modseq && search->count > 0)
+        buf_append_format(&client->out, " (MODSEQ %llu)", (unsigned long long)search->modseq);
+    buf_append_text(&client->out, "\r\n");
+    return 0;
+}
+
+/* RFC 4731 §3.1. */
+static void write_extended(struct search *search)
+{
+    struct buf *out = &search->run->client->out;
+    unsigned returns = search->run->command->search.returns;
+    buf_append_text(out, "* ESEARCH (TAG ");
+    imap_write_quoted(out, search->run->command->tag);
+    buf_append_text(out, search->run->command->uid ? ") UID" : ")");
+    if ((returns & IMAP_RETURN_MIN) != 0 && search->count > 0)
+        buf_append_format(out, " MIN %u", search->found[0]);
+    if ((returns & IMAP_RETURN_MAX) != 0 && search->count > 0)
+        buf_append_format(out, " MAX %u", search->found[search->count - 1]);
+    if ((returns & IMAP_RETURN_COUNT) != 0)
+        buf_append_format(out, " COUNT %zu", search->count);
+    if ((returns & IMAP_RETURN_ALL) != 0 && search->count > 0) {
+        struct imap_set_writer writer;
+        imap_set_writer_start(&writer, out);
+        buf_append_text(out, " ALL ");
+        for (size_t i = 0; i < search->count; i++)
+            imap_set_writer_add(&writer, search->found[i]);
+        imap_set_writer_end(&writer);
+    }
+    if (search->run->command->search.modseq && search->count > 0)
+        buf_append_format(out, " MODSEQ %llu", (unsigned long long)search->modseq);
+    buf_append_text(out, "\r\n");
+}
+
+static int run_search(struct task *task, struct search *search)
+{
+    int result = search_all(task, search);
+    if (result < 0)
+        return result;
+    order(search);
+    if (search->run->command->search.returns != 0)
+        write_extended(search);
+    else
+        result = write_plain(task, search);
+    return result < 0 ? result : run_ok(search->run, "Searched");
+}
+
+int imap_do_search(struct task *task, struct run *run)
+{
+    struct search_node *program = NULL;
+    struct search search = {.run = run, .open = arena_alloc_array(run->arena, CHUNK_ROWS, sizeof(*search.open))};
+    int result = search.open == NULL ? -ENOMEM : search_program_make(run, &program);
+    if (result == 0) {
+        search.program = program;
+        result = run_search(task, &search);
+    } else if (result == SEARCH_BAD_CHARSET) {
+        result = run_no(run, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset"); /* RFC 3501 §6.4.4 */
+    } else if (result == SEARCH_BAD_SET) {
+        result = run_bad(run, "No saved search result here");
+    }
+    search_program_free(program);
+    free(search.found);
+    return result;
+}

@@ -1,0 +1,88 @@
+#include "role/session/imap/source.h"
+
+#include <errno.h>
+
+void source_init(struct source *source, struct session *session, uint64_t email_id)
+{
+    *source = (struct source){.session = session, .email = {.id = email_id}};
+    buf_init(&source->header, SIZE_MAX / 2);
+    buf_init(&source->whole, SIZE_MAX / 2);
+}
+
+void source_deinit(struct source *source)
+{
+    message_free(source->message);
+    buf_deinit(&source->header);
+    buf_deinit(&source->whole);
+    arena_free(source->arena);
+    arena_free(source->header_arena);
+    secret_wipe(source->email.place.key, sizeof(source->email.place.key));
+}
+
+int source_email(struct source *source, const struct vault_email **ret_email)
+{
+    if (!source->has_email) {
+        int result = vault_email_get(source->session->vault, source->email.id, &source->email);
+        if (result != 0)
+            return result < 0 ? result : -ENOENT;
+        source->has_email = true;
+    }
+    *ret_email = &source->email;
+    return 0;
+}
+
+int source_message(struct task *task, struct source *source, struct message **ret_message)
+{
+    if (source->message == NULL) {
+        const struct vault_email *email = NULL;
+        int result = source_email(source, &email);
+        if (result == 0)
+            result = message_open(task, source->session, &email->place, &source->message);
+        if (result < 0)
+            return result;
+        source->whole.max = message_len(source->message);
+        source->header.max = source->whole.max;
+    }
+    *ret_message = source->message;
+    return 0;
+}
+
+int source_header(struct task *task, struct source *source, const struct mime_part **ret_root)
+{
+    if (source->root != NULL) {
+        *ret_root = source->root;
+        return 0;
+    }
+    if (source->header_root == NULL) {
+        struct message *message = NULL;
+        int result = source_message(task, source, &message);
+        if (result == 0)
+            result = message_read(message, 0, source->email.header_size, &source->header);
+        if (result == 0)
+            result = arena_new(MIME_ARENA_MAX, &source->header_arena);
+        if (result == 0)
+            result = mime_parse(buf_span(&source->header), source->header_arena, &source->header_root);
+        if (result < 0)
+            return result;
+    }
+    *ret_root = source->header_root;
+    return 0;
+}
+
+int source_whole(struct task *task, struct source *source, const struct mime_part **ret_root)
+{
+    if (source->root == NULL) {
+        struct message *message = NULL;
+        int result = source_message(task, source, &message);
+        if (result == 0)
+            result = message_read(message, 0, message_len(message), &source->whole);
+        if (result == 0)
+            result = arena_new(MIME_ARENA_MAX, &source->arena);
+        if (result == 0)
+            result = mime_parse(buf_span(&source->whole), source->arena, &source->root);
+        if (result < 0)
+            return result;
+    }
+    *ret_root = source->root;
+    return 0;
+}

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "mime/message.h"
+#include "role/session/message.h"
+
+/*
+ * One message while FETCH or SEARCH looks at it: its record is opened, its header read, all of it read and parsed, each
+ * only when it is first asked for. Faults: those of message_open; -ENOENT where the email is gone.
+ */
+struct source {
+    struct session *session;
+    struct vault_email email;
+    bool has_email;
+    struct message *message;
+    struct buf header;
+    struct buf whole;
+    struct arena *arena;
+    struct mime_part *root;        /* of whole */
+    struct mime_part *header_root; /* of header alone */
+    struct arena *header_arena;
+    bool begun; /* FETCH: an item stands in the response already */
+};
+
+void source_init(struct source *source, struct session *session, uint64_t email_id);
+void source_deinit(struct source *source);
+
+MUST_USE int source_email(struct source *source, const struct vault_email **ret_email);
+MUST_USE int source_message(struct task *task, struct source *source, struct message **ret_message);
+/* The header, parsed as a message without a body. */
+MUST_USE int source_header(struct task *task, struct source *source, const struct mime_part **ret_root);
+MUST_USE int source_whole(struct task *task, struct source *source, const struct mime_part **ret_root);

@@ -1,0 +1,116 @@
+#include <errno.h>
+
+#include "role/session/flags.h"
+#include "role/session/imap/imap.h"
+
+struct store {
+    struct run *run;
+    struct buf modified; /* those refused by UNCHANGEDSINCE */
+    struct imap_set_writer refused;
+    size_t refused_count;
+};
+
+static int on_done(void *arg, const struct vault_member *member)
+{
+    struct store *store = arg;
+    struct run *run = store->run;
+    struct view *view = run->client->view;
+    bool modseq = run->client->condstore;
+    size_t at = view_find(view, member->uid);
+    if (at == view->count || view->uids[at] != member->uid)
+        return 0;
+    /* RFC 3501 §6.4.6: .SILENT leaves the flags out; RFC 7162 §3.1.3 has the new MODSEQ said all the same. */
+    if (run->command->store.silent && !modseq)
+        return 0;
+    struct buf *out = &run->client->out;
+    buf_append_format(out, "* %zu FETCH (", at + 1);
+    if (run->command->uid)
+        buf_append_format(out, "UID %u ", member->uid);
+    if (modseq)
+        buf_append_format(out, "MODSEQ (%llu)", (unsigned long long)member->modseq);
+    if (!run->command->store.silent) {
+        buf_append_text(out, modseq ? " FLAGS (" : "FLAGS (");
+        flags_write(run->vault, member->flags, view_is_recent(view, member->uid), out);
+        buf_append_byte(out, ')');
+    }
+    buf_append_text(out, ")\r\n");
+    return buf_fault(out);
+}
+
+static int on_refused(void *arg, const struct vault_member *member)
+{
+    struct store *store = arg;
+    const struct view *view = store->run->client->view;
+    size_t at = view_find(view, member->uid);
+    imap_set_writer_add(&store->refused, store->run->command->uid ? member->uid : (uint32_t)at + 1);
+    store->refused_count++;
+    return buf_fault(&store->modified);
+}
+
+static int change(struct store *store, const struct vault_range *ranges, size_t count)
+{
+    struct run *run = store->run;
+    const struct imap_command *command = run->command;
+    static const enum vault_flag_mode modes[] = {[IMAP_STORE_REPLACE] = VAULT_FLAGS_REPLACE,
+                                                 [IMAP_STORE_ADD] = VAULT_FLAGS_ADD,
+                                                 [IMAP_STORE_REMOVE] = VAULT_FLAGS_REMOVE};
+    struct vault_flag_change wanted = {.mode = modes[command->store.mode],
+                                       .unchanged_since =
+                                           command->store.conditional ? command->store.unchanged_since : UINT64_MAX,
+                                       .on_done = on_done,
+                                       .on_refused = on_refused,
+                                       .arg = store};
+    int result = 0;
+    if (command->store.mode == IMAP_STORE_REMOVE)
+        wanted.flags = flags_find(run->vault, &command->store.flags);
+    else
+        result = flags_use(run->vault, &command->store.flags, &wanted.flags);
+    if (result != 0)
+        return result;
+    return vault_member_store(run->vault, run->client->view->mailbox, ranges, count, &wanted);
+}
+
+static int store_flags(struct store *store)
+{
+    struct run *run = store->run;
+    struct vault_range *ranges = NULL;
+    size_t count = 0;
+    int result = 0;
+    if (!run_ranges(run, &ranges, &count, &result))
+        return result;
+    result = run_tell_now(run);
+    size_t mark = buf_len(&run->client->out);
+    if (result == 0)
+        result = run_begin(run);
+    if (result < 0)
+        return result;
+    result = run_end(run, change(store, ranges, count));
+    if (result != 0) {
+        buf_truncate(&run->client->out, mark);
+        return result < 0 ? result : run_no(run, "[LIMIT] Too many keywords or not possible");
+    }
+    view_skip_flags(run->client->view);
+    if (store->refused_count == 0)
+        return run_ok(run, "Stored");
+    imap_set_writer_end(&store->refused);
+    buf_clear(&run->reply);
+    buf_append_text(&run->reply, "OK [MODIFIED ");
+    buf_append(&run->reply, buf_span(&store->modified));
+    buf_append_text(&run->reply, "] Some were changed meanwhile");
+    return buf_fault(&run->reply);
+}
+
+int imap_do_store(struct task *task, struct run *run)
+{
+    (void)task;
+    if (run->client->view->read_only)
+        return run_no(run, "[READ-ONLY] The mailbox is open for reading only");
+    if (run->command->store.conditional)
+        run->client->condstore = true; /* RFC 7162 §3.1 */
+    struct store store = {.run = run};
+    buf_init(&store.modified, 512 << 10);
+    imap_set_writer_start(&store.refused, &store.modified);
+    int result = store_flags(&store);
+    buf_deinit(&store.modified);
+    return result;
+}

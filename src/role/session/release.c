@@ -1,0 +1,88 @@
+#include "role/session/release.h"
+
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "vault/outbox.h"
+
+#define RELEASE_ROWS 4096U
+#define RETRY_MS 5000
+
+static int tell_store(struct task *task, struct session *session, uint64_t *records, size_t count)
+{
+    struct channel *store = session_store(session);
+    AUTO_FREE uint8_t *ids = mem_new_array(count, 8);
+    if (store == NULL || ids == NULL)
+        return store == NULL ? -ENOTCONN : -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        bytes_put_u64(ids + 8 * i, records[i]);
+    struct ipc_message request = {.type = IPC_release, .release = {.records = span_of(ids, 8 * count)}};
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = channel_call_within(task, store, &request, SESSION_CALL_MS, &reply);
+    if (result < 0)
+        return result;
+    return -(int)reply->done.outcome;
+}
+
+/* Forgotten only once store has it durably; losing that again in a crash is harmless, it is said once more then. */
+static int clear(struct session *session, const uint64_t *records, size_t count)
+{
+    int result = vault_begin(session->vault, VAULT_RELAXED);
+    if (result < 0)
+        return result;
+    result = vault_outbox_clear(session->vault, records, count);
+    if (result == 0)
+        result = vault_commit(session->vault);
+    if (result < 0)
+        vault_rollback(session->vault);
+    return result;
+}
+
+int release_flush(struct task *task, struct session *session)
+{
+    AUTO_FREE uint64_t *records = NULL;
+    for (;;) {
+        uint64_t first = 0;
+        size_t count = 0;
+        int result = vault_outbox_list(session->vault, &first, 1, &count);
+        if (result < 0 || count == 0)
+            return result;
+        if (records == NULL)
+            records = mem_new_array(RELEASE_ROWS, sizeof(*records));
+        if (records == NULL)
+            return -ENOMEM;
+        result = vault_outbox_list(session->vault, records, RELEASE_ROWS, &count);
+        if (result == 0)
+            result = tell_store(task, session, records, count);
+        if (result == 0)
+            result = clear(session, records, count);
+        if (result < 0)
+            return result;
+    }
+}
+
+static void run(struct task *task, void *arg)
+{
+    struct session *session = arg;
+    int result = 0;
+    while (result != -ECANCELED) {
+        result = event_wait(task, &session->freed, FOREVER);
+        if (result < 0)
+            break;
+        event_clear(&session->freed);
+        result = release_flush(task, session);
+        if (result < 0 && result != -ECANCELED) {
+            log_warn("release.failed", F_FAULT(result));
+            event_set(&session->freed);
+            result = task_sleep(task, RETRY_MS);
+        }
+    }
+}
+
+int release_start(struct session *session)
+{
+    event_set(&session->freed);
+    return task_group_spawn(&session->tasks, session->loop, "release", run, session);
+}

@@ -1,0 +1,236 @@
+#include "role/session/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "priv/rights.h"
+#include "role/session/client.h"
+#include "role/session/release.h"
+#include "role/session/segments.h"
+#include "role/session/takein.h"
+
+#define PATH_ROOM 4096
+#define FINISH_MS 5000
+#define KEY_PACKET_MAX 2048 /* the root secret and the account's address */
+
+int64_t session_now(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+uint32_t session_now_seconds(void)
+{
+    return (uint32_t)(session_now() / 1000000);
+}
+
+struct channel *session_store(struct session *session)
+{
+    struct channel *channel = wiring_peer(session->wiring, ROLE_STORE, 0);
+    return channel != NULL && channel_is_open(channel) ? channel : NULL;
+}
+
+void session_changed(struct session *session)
+{
+    struct list_link *link = list_first(&session->clients);
+    for (; link != NULL; link = list_after(&session->clients, link))
+        client_notify(LIST_ITEM(link, struct client, link));
+    event_set(&session->freed);
+}
+
+/* --- keys and vault --- */
+
+/* The root secret comes as one packet that keeper wrote before it let go of the socket; it lives in ordinary memory
+ * only as long as it takes to be moved. */
+static int read_root(int fd, struct secret **ret_root)
+{
+    uint8_t packet[KEY_PACKET_MAX];
+    ssize_t len = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
+    if (len < 0)
+        return -errno;
+    int result = (size_t)len < KEY_SIZE ? -EBADMSG : secret_copy(span_of(packet, KEY_SIZE), ret_root);
+    secret_wipe(packet, sizeof(packet));
+    return result;
+}
+
+static int open_vault(struct session *session, const struct secret *root)
+{
+    char folder[PATH_ROOM];
+    int len = snprintf(folder, sizeof(folder), "%s/vault/%016llx", session->start->data,
+                       (unsigned long long)session->start->account);
+    if (len < 0 || (size_t)len >= sizeof(folder))
+        return -ENAMETOOLONG;
+    AUTO(secret) struct secret *key = NULL;
+    int result = kdf_vault_key(root, &key);
+    if (result == 0)
+        result = kdf_sealing_pair(root, session->public_key, &session->private_key);
+    if (result == 0)
+        result = vault_open(folder, secret_bytes(key), session_now_seconds(), &session->vault);
+    if (result < 0)
+        return result;
+    result = takein_start(session);
+    return result < 0 ? result : release_start(session);
+}
+
+/* A later client brings the secret too; it must be the same one. */
+static int check_root(const struct session *session, const struct secret *root)
+{
+    uint8_t public_key[KEY_SIZE];
+    AUTO(secret) struct secret *private_key = NULL;
+    int result = kdf_sealing_pair(root, public_key, &private_key);
+    if (result < 0)
+        return result;
+    bool same = secret_equal(span_of(public_key, KEY_SIZE), span_of(session->public_key, KEY_SIZE));
+    return same ? 0 : -EACCES;
+}
+
+static int attach(struct session *session, struct ipc_message *message)
+{
+    AUTO_FD int key_fd = ipc_message_take_fd(message, 0);
+    AUTO_FD int client_fd = ipc_message_take_fd(message, 1);
+    if (key_fd < 0 || client_fd < 0 || session->is_ending)
+        return -EINVAL;
+    AUTO(secret) struct secret *root = NULL;
+    int result = read_root(key_fd, &root);
+    if (result < 0)
+        return result;
+    result = session->vault == NULL ? open_vault(session, root) : check_root(session, root);
+    if (result < 0)
+        return result;
+    timer_stop(session->linger);
+    return client_start(session, TAKE_FD(client_fd), message->attach.prelude);
+}
+
+/* --- the end --- */
+
+/* Asks first: a login may have been handed to us this very moment, and then we stay. */
+static void leave(struct task *task, void *arg)
+{
+    struct session *session = arg;
+    struct ipc_message request = {.type = IPC_leave, .leave = {.attached = session->attached}};
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = channel_call(task, wiring_supervisor(session->wiring), &request, &reply);
+    if (result == 0 && reply->done.outcome != 0)
+        return;
+    session->is_ending = true;
+    loop_stop(session->loop);
+}
+
+static void linger_over(void *arg)
+{
+    struct session *session = arg;
+    if (session->client_count > 0)
+        return;
+    if (task_group_spawn(&session->tasks, session->loop, "leave", leave, session) < 0)
+        loop_stop(session->loop);
+}
+
+void session_client_gone(struct session *session)
+{
+    if (session->client_count == 0)
+        timer_start(session->linger, (int64_t)session->conf->session_linger * 1000);
+}
+
+/* --- wiring --- */
+
+static int on_begin(void *arg)
+{
+    struct session *session = arg;
+    struct priv_start start = {
+        .data = session->start->data, .user = session->conf->server_user, .account = session->start->account};
+    return priv_enter(PRIV_SESSION, &start);
+}
+
+static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
+{
+    (void)channel;
+    struct session *session = arg;
+    AUTO(ipc_message) struct ipc_message *owned = message;
+    if (owned->type == IPC_announce) {
+        event_set(&session->arrived);
+        return;
+    }
+    if (owned->type != IPC_attach)
+        return;
+    session->attached++;
+    int result = attach(session, owned);
+    if (result < 0)
+        log_error("session.attach.failed", F_FAULT(result));
+    /* Without a vault and a client there is nothing to live for: the next login starts afresh. */
+    if (session->client_count == 0)
+        session_client_gone(session);
+    if (result < 0 && session->vault == NULL)
+        loop_stop(session->loop);
+}
+
+/* A new store may have pending what the old one could not say any more. */
+static void on_peer(void *arg, struct channel *channel)
+{
+    struct session *session = arg;
+    if (channel_peer(channel) != ROLE_STORE)
+        return;
+    event_set(&session->arrived);
+    event_set(&session->freed);
+}
+
+static void on_status(void *arg, struct buf *json)
+{
+    const struct session *session = arg;
+    buf_append_format(json, ",\"connections\":%zu,\"taken_in\":%llu", session->client_count,
+                      (unsigned long long)session->taken_in);
+}
+
+static const struct wiring_hooks hooks = {
+    .begin = on_begin, .message = on_message, .peer = on_peer, .status = on_status};
+
+static int prepare(struct session *session, const struct role_start *start)
+{
+    *session = (struct session){.start = start, .conf = start->conf};
+    list_init(&session->clients);
+    event_init(&session->arrived);
+    event_init(&session->freed);
+    task_group_init(&session->tasks);
+    int result = loop_new(&session->loop);
+    if (result == 0)
+        result = map_new(&session->segments);
+    if (result == 0)
+        result = timer_new(session->loop, linger_over, session, &session->linger);
+    if (result == 0)
+        result = wiring_new(session->loop, start->supervisor_fd, ROLE_SESSION, &hooks, session, &session->wiring);
+    return result;
+}
+
+static void dismantle(struct session *session)
+{
+    if (session->loop != NULL && loop_finish(session->loop, FINISH_MS) < 0)
+        log_warn("session.tasks.left");
+    if (session->vault != NULL && vault_rest(session->vault) < 0)
+        log_warn("session.rest.failed");
+    vault_free(session->vault);
+    secret_free(session->private_key);
+    segments_free(session);
+    free(session->taken);
+    timer_free(session->linger);
+    wiring_free(session->wiring);
+    loop_free(session->loop);
+}
+
+int session_run(const struct role_start *start)
+{
+    struct session session;
+    int result = prepare(&session, start);
+    if (result == 0)
+        result = loop_run(session.loop);
+    if (result < 0)
+        log_error("session.failed", F_FAULT(result));
+    dismantle(&session);
+    return result < 0 ? 1 : 0;
+}

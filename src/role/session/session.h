@@ -1,0 +1,64 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "conf/conf.h"
+#include "crypto/kdf.h"
+#include "ipc/wiring.h"
+#include "role/start.h"
+#include "rt/task.h"
+#include "rt/timer.h"
+#include "vault/vault.h"
+
+/*
+ * One account, unlocked: its vault, and all its connections. Comes to life with the first client, who brings the
+ * account's root secret, and ends a while after the last one has gone ([session] linger), the keys wiped.
+ *
+ *   session.c   this: wiring, attaching clients, the end      client.c   a connection and its loop
+ *   takein.c    what has arrived, into the vault              view.c     a selected mailbox as one connection sees it
+ *   append.c    a message from a client, sealed and filed     imap/      the commands, a file for each group
+ *   release.c   records nobody needs any more                 message.c  reading messages from the log
+ *   index.c     what the vault keeps of a message             segments.c descriptors of the log's segments
+ *   flags.c     flags as text
+ *
+ * Returns the exit status of the process.
+ */
+int session_run(const struct role_start *start);
+
+/* --- inside the session --- */
+
+#define SESSION_CALL_MS 60000 /* for store to answer */
+
+struct session {
+    const struct role_start *start;
+    const struct conf *conf;
+    struct loop *loop;
+    struct wiring *wiring;
+    struct vault *vault; /* NULL until the first client is attached */
+    uint8_t public_key[KEY_SIZE];
+    struct secret *private_key;
+    struct map *segments; /* segments.c */
+    struct list clients;
+    size_t client_count;
+    struct task_group tasks;
+    struct timer *linger;
+    bool is_ending;
+    uint64_t attached; /* attach messages so far: what `leave` says */
+    struct event arrived; /* takein.c: something is pending, or to be said taken */
+    struct event freed;   /* release.c: the outbox has something */
+    uint64_t *taken;      /* records in the vault that store has not been told of */
+    size_t taken_count;
+    size_t taken_room;
+    uint64_t taken_in;
+};
+
+/* The channel to store, or NULL: then say NO [UNAVAILABLE]. */
+struct channel *session_store(struct session *session);
+
+/* To be called after every commit that others may see: wakes the connections that wait in IDLE, and the outbox. */
+void session_changed(struct session *session);
+
+int64_t session_now(void); /* microseconds since 1970 */
+uint32_t session_now_seconds(void);

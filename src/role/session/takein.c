@@ -1,0 +1,305 @@
+#include "role/session/takein.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "ipc/row.h"
+#include "role/session/flags.h"
+#include "role/session/index.h"
+#include "role/session/message.h"
+#include "role/session/release.h"
+#include "vault/mailbox.h"
+
+#define BATCH_ROWS 256U
+#define BATCH_BYTES (8U << 20)       /* of sealed records; one larger than that goes alone */
+#define BATCH_ARENA_MAX (160U << 20) /* the caches of a batch: at most 256 times two of VAULT_CACHE_MAX, and more */
+#define YIELD_BYTES (256U << 10)     /* how much is read before the connections get their turn */
+#define RETRY_MS 2000                /* after a fault: store away, disk full */
+#define TAKEN_CHUNK 8192U            /* ids in one message */
+
+struct entry {
+    struct vault_new_email email;
+    struct record_meta meta; /* spans in the batch's arena */
+};
+
+struct batch {
+    struct session *session;
+    struct arena *keep;
+    struct arena *scratch;
+    struct entry *entries;
+    size_t count;
+    struct map *unreadable; /* records that cannot be opened: left pending, not tried again */
+};
+
+/* --- saying what is taken --- */
+
+void takein_note_taken(struct session *session, uint64_t record)
+{
+    if (session->taken_count == session->taken_room) {
+        size_t room = session->taken_room == 0 ? BATCH_ROWS : 2 * session->taken_room;
+        uint64_t *more = mem_resize(session->taken, room * sizeof(*more));
+        if (more == NULL)
+            return; /* it stays pending, and is found to be here the next time */
+        session->taken = more;
+        session->taken_room = room;
+    }
+    session->taken[session->taken_count++] = record;
+}
+
+static int tell_taken(struct task *task, struct session *session)
+{
+    AUTO_FREE uint8_t *ids = session->taken_count > 0 ? mem_new(TAKEN_CHUNK * 8) : NULL;
+    if (ids == NULL)
+        return session->taken_count > 0 ? -ENOMEM : 0;
+    while (session->taken_count > 0) {
+        size_t count = session->taken_count < TAKEN_CHUNK ? session->taken_count : TAKEN_CHUNK;
+        size_t first = session->taken_count - count;
+        for (size_t i = 0; i < count; i++)
+            bytes_put_u64(ids + 8 * i, session->taken[first + i]);
+        /* Taken off before the call: what APPEND adds meanwhile comes behind. */
+        session->taken_count = first;
+        struct channel *store = session_store(session);
+        if (store == NULL)
+            return -ENOTCONN;
+        struct ipc_message request = {.type = IPC_taken, .taken = {.records = span_of(ids, 8 * count)}};
+        AUTO(ipc_message) struct ipc_message *reply = NULL;
+        int result = channel_call_within(task, store, &request, SESSION_CALL_MS, &reply);
+        if (result == 0 && reply->done.outcome != 0)
+            result = -(int)reply->done.outcome;
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* --- filing --- */
+
+int takein_file(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
+                struct vault_filed *ret_filed)
+{
+    struct vault_filing filing = {.mailbox = meta->mailbox == 0 ? VAULT_INBOX : meta->mailbox};
+    int result = flags_use_text(session->vault, meta->flags, &filing.flags);
+    if (result < 0)
+        return result;
+    email->filings = &filing;
+    email->filing_count = 1;
+    uint64_t id = 0;
+    result = vault_email_add(session->vault, email, &id, ret_filed);
+    if (result == VAULT_NOT_FOUND && filing.mailbox != VAULT_INBOX) {
+        filing.mailbox = VAULT_INBOX;
+        result = vault_email_add(session->vault, email, &id, ret_filed);
+    }
+    email->filings = NULL;
+    email->filing_count = 0;
+    return result;
+}
+
+/* Oldest first, so that UIDs rise with time inside a batch. */
+static int file_all(struct batch *batch)
+{
+    for (size_t i = batch->count; i-- > 0;) {
+        struct vault_filed filed;
+        int result = takein_file(batch->session, &batch->entries[i].meta, &batch->entries[i].email, &filed);
+        if (result < 0)
+            return result;
+        if (result > 0 && result != VAULT_EXISTS)
+            return -EOVERFLOW; /* INBOX has used up its UIDs */
+    }
+    return 0;
+}
+
+static int commit(struct batch *batch)
+{
+    struct vault *vault = batch->session->vault;
+    int result = vault_begin(vault, VAULT_DURABLE);
+    if (result < 0)
+        return result;
+    result = file_all(batch);
+    if (result == 0)
+        result = vault_commit(vault);
+    if (result < 0) {
+        vault_rollback(vault);
+        return result;
+    }
+    for (size_t i = 0; i < batch->count; i++)
+        takein_note_taken(batch->session, batch->entries[i].email.place.record);
+    batch->session->taken_in += batch->count;
+    if (batch->count > 0)
+        session_changed(batch->session);
+    return 0;
+}
+
+/* --- reading --- */
+
+static struct vault_place row_place(const uint8_t *row)
+{
+    return (struct vault_place){.record = bytes_get_u64(row),
+                                .segment = bytes_get_u64(row + 8),
+                                .offset = bytes_get_u64(row + 16),
+                                .length = bytes_get_u64(row + 24)};
+}
+
+static int read_row(struct task *task, struct batch *batch, const uint8_t *row, struct entry *entry)
+{
+    struct vault_place place = row_place(row);
+    AUTO(message) struct message *message = NULL;
+    int result = message_open_pending(task, batch->session, &place, row + 40, &message);
+    if (result < 0)
+        return result;
+    struct buf bytes AUTO_BUF;
+    buf_init(&bytes, place.length);
+    result = message_read(message, 0, message_len(message), &bytes);
+    if (result == 0)
+        result = index_message(buf_span(&bytes), batch->scratch, batch->keep, &entry->email);
+    if (result < 0)
+        return result;
+    const struct record_meta *meta = message_metadata(message);
+    entry->meta = *meta;
+    entry->email.place = place;
+    entry->email.received = (int64_t)meta->arrived;
+    return arena_copy(batch->keep, meta->flags, &entry->meta.flags);
+}
+
+/* Rows are read in their order, up to a number of bytes. *ret_read says how many were dealt with. */
+static int read_rows(struct task *task, struct batch *batch, span_t rows, size_t *ret_read)
+{
+    size_t bytes = 0;
+    size_t turn = 0;
+    size_t read = 0;
+    for (; read < rows.len / PENDING_ROW_SIZE && bytes < BATCH_BYTES; read++) {
+        const uint8_t *row = rows.at + read * PENDING_ROW_SIZE;
+        struct vault_place place = row_place(row);
+        uint64_t id = 0;
+        if (map_get(batch->unreadable, place.record) != NULL)
+            continue;
+        if (vault_email_find_record(batch->session->vault, place.record, &id) == 0) {
+            takein_note_taken(batch->session, place.record);
+            continue;
+        }
+        if (read > 0 && bytes + place.length > BATCH_BYTES)
+            break;
+        int result = read_row(task, batch, row, &batch->entries[batch->count]);
+        if (result == -EBADMSG || result == -ENOENT) {
+            log_error("takein.unreadable", F_U64("record", place.record), F_FAULT(result));
+            result = map_put(batch->unreadable, place.record, batch);
+        } else if (result == 0) {
+            batch->count++;
+        }
+        bytes += place.length;
+        turn += place.length;
+        if (result == 0 && turn >= YIELD_BYTES) {
+            turn = 0;
+            result = task_yield(task);
+        }
+        if (result < 0)
+            return result;
+    }
+    *ret_read = read;
+    return 0;
+}
+
+/* --- rounds --- */
+
+static int ask_pending(struct task *task, struct session *session, uint64_t before, struct ipc_message **ret_reply)
+{
+    struct channel *store = session_store(session);
+    if (store == NULL)
+        return -ENOTCONN;
+    struct ipc_message request = {.type = IPC_pending, .pending = {.before = before, .limit = BATCH_ROWS}};
+    return channel_call_within(task, store, &request, SESSION_CALL_MS, ret_reply);
+}
+
+/* One batch; *before moves down behind what was dealt with, *ret_more says whether there is more below. */
+static int take_batch(struct task *task, struct batch *batch, uint64_t *before, bool *ret_more)
+{
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = ask_pending(task, batch->session, *before, &reply);
+    if (result < 0)
+        return result;
+    span_t rows = reply->pending_done.rows;
+    size_t total = rows.len / PENDING_ROW_SIZE;
+    size_t read = 0;
+    batch->count = 0;
+    arena_reset(batch->keep);
+    result = read_rows(task, batch, span_upto(rows, (size_t)BATCH_ROWS * PENDING_ROW_SIZE), &read);
+    if (result == 0 && batch->count > 0)
+        result = commit(batch);
+    if (result == 0)
+        result = tell_taken(task, batch->session);
+    if (result < 0)
+        return result;
+    if (read > 0)
+        *before = bytes_get_u64(rows.at + (read - 1) * PENDING_ROW_SIZE);
+    *ret_more = read > 0 && (read < total || reply->pending_done.more != 0);
+    return 0;
+}
+
+/* Everything that is pending. What arrives meanwhile is newer than the rest, and comes first. */
+static int take_all(struct task *task, struct batch *batch)
+{
+    bool more = true;
+    uint64_t before = 0;
+    while (more) {
+        if (event_is_set(&batch->session->arrived)) {
+            event_clear(&batch->session->arrived);
+            before = 0;
+        }
+        int result = take_batch(task, batch, &before, &more);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int round_of(struct task *task, struct session *session, struct map *unreadable)
+{
+    AUTO_FREE struct entry *entries = mem_new_array(BATCH_ROWS, sizeof(*entries));
+    AUTO(arena) struct arena *keep = NULL;
+    AUTO(arena) struct arena *scratch = NULL;
+    if (entries == NULL)
+        return -ENOMEM;
+    int result = arena_new(BATCH_ARENA_MAX, &keep);
+    if (result == 0)
+        result = arena_new(MIME_ARENA_MAX, &scratch);
+    if (result < 0)
+        return result;
+    struct batch batch = {
+        .session = session, .keep = keep, .scratch = scratch, .entries = entries, .unreadable = unreadable};
+    return take_all(task, &batch);
+}
+
+static void run(struct task *task, void *arg)
+{
+    struct session *session = arg;
+    AUTO(map) struct map *unreadable = NULL;
+    /* What was expunged before the last end but is still pending must be released before it could be taken in anew. */
+    bool released = false;
+    int result = map_new(&unreadable);
+    while (result != -ECANCELED) {
+        result = event_wait(task, &session->arrived, FOREVER);
+        if (result < 0)
+            break;
+        if (!released)
+            result = release_flush(task, session);
+        if (result == 0) {
+            released = true;
+            event_clear(&session->arrived);
+            result = round_of(task, session, unreadable);
+        }
+        if (result < 0 && result != -ECANCELED) {
+            log_warn("takein.failed", F_FAULT(result));
+            event_set(&session->arrived);
+            result = task_sleep(task, RETRY_MS);
+        }
+    }
+}
+
+int takein_start(struct session *session)
+{
+    event_set(&session->arrived);
+    return task_group_spawn(&session->tasks, session->loop, "takein", run, session);
+}

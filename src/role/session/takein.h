@@ -1,0 +1,22 @@
+#pragma once
+
+#include "role/session/session.h"
+#include "vault/email.h"
+
+/*
+ * Takes in what is pending: asks store for it, newest first, reads and files it, and says that it is taken. One batch
+ * is one transaction; what arrives while a batch is committed goes into the next one, so that the batches grow with
+ * the load and a lone message waits for nothing.
+ */
+MUST_USE int takein_start(struct session *session);
+
+/* The vault has this record: store is told soon. */
+void takein_note_taken(struct session *session, uint64_t record);
+
+/*
+ * Files one email as its record's metadata says: mailbox (INBOX where that is gone), flags. Inside a transaction.
+ * VAULT_EXISTS: this record is in the vault already. *ret_filed is set otherwise.
+ */
+struct record_meta;
+MUST_USE int takein_file(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
+                         struct vault_filed *ret_filed);

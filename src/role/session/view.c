@@ -1,0 +1,351 @@
+#include "role/session/view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "role/session/flags.h"
+
+void view_free(struct view *view)
+{
+    if (view == NULL)
+        return;
+    free(view->uids);
+    free(view->recent);
+    free(view);
+}
+
+uint32_t view_last_uid(const struct view *view)
+{
+    return view->count > 0 ? view->uids[view->count - 1] : 0;
+}
+
+size_t view_find(const struct view *view, uint32_t uid)
+{
+    size_t low = 0;
+    size_t high = view->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (view->uids[middle] < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool view_is_recent(const struct view *view, uint32_t uid)
+{
+    for (size_t i = view->recent_count; i-- > 0;)
+        if (uid >= view->recent[i].first)
+            return uid <= view->recent[i].last;
+    return false;
+}
+
+size_t view_count_recent(const struct view *view)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->recent_count; i++) {
+        uint32_t last = view->recent[i].last;
+        size_t end = last == UINT32_MAX ? view->count : view_find(view, last + 1);
+        count += end - view_find(view, view->recent[i].first);
+    }
+    return count;
+}
+
+static int add_uid(void *arg, const struct vault_member *member)
+{
+    struct view *view = arg;
+    if (view->count == view->room) {
+        size_t room = view->room == 0 ? 64 : view->room + view->room / 2;
+        uint32_t *more = mem_resize(view->uids, room * sizeof(*more));
+        if (more == NULL)
+            return -ENOMEM;
+        view->uids = more;
+        view->room = room;
+    }
+    view->uids[view->count++] = member->uid;
+    return 0;
+}
+
+static int add_recent(struct view *view, uint32_t first, uint32_t last)
+{
+    if (first > last || first == 0)
+        return 0;
+    if (view->recent_count > 0 && view->recent[view->recent_count - 1].last + 1 == first) {
+        view->recent[view->recent_count - 1].last = last;
+        return 0;
+    }
+    if (view->recent_count == view->recent_room) {
+        size_t room = view->recent_room == 0 ? 4 : 2 * view->recent_room;
+        struct imap_range *more = mem_resize(view->recent, room * sizeof(*more));
+        if (more == NULL)
+            return -ENOMEM;
+        view->recent = more;
+        view->recent_room = room;
+    }
+    view->recent[view->recent_count++] = (struct imap_range){first, last};
+    return 0;
+}
+
+/* RFC 3501 §2.3.2: \Recent is for the first session that is told of a message; EXAMINE leaves it for others. */
+static int claim_recent(struct view *view, const struct vault_mailbox *mailbox)
+{
+    if (mailbox->recent_from >= mailbox->uidnext)
+        return 0;
+    if (view->read_only) {
+        uint32_t from = mailbox->recent_from;
+        if (view->recent_count > 0 && view->recent[view->recent_count - 1].last >= from)
+            from = view->recent[view->recent_count - 1].last + 1;
+        return add_recent(view, from, mailbox->uidnext - 1);
+    }
+    uint32_t from = 0;
+    struct vault *vault = view->session->vault;
+    int result = vault_begin(vault, VAULT_RELAXED);
+    if (result < 0)
+        return result;
+    result = vault_mailbox_claim_recent(vault, view->mailbox, &from);
+    if (result == 0)
+        result = vault_commit(vault);
+    if (result != 0) {
+        vault_rollback(vault);
+        return result < 0 ? result : 0;
+    }
+    return add_recent(view, from, mailbox->uidnext - 1);
+}
+
+static int read_new(struct view *view)
+{
+    uint32_t last = view_last_uid(view);
+    struct vault_range range = {last + 1, UINT32_MAX};
+    return last == UINT32_MAX ? 0 : vault_member_scan(view->session->vault, view->mailbox, range, add_uid, view);
+}
+
+int view_new(struct session *session, uint64_t mailbox, bool read_only, struct view **ret_view)
+{
+    AUTO(view) struct view *view = mem_new(sizeof(*view));
+    if (view == NULL)
+        return -ENOMEM;
+    *view = (struct view){.session = session, .mailbox = mailbox, .read_only = read_only};
+    struct vault_mailbox now;
+    int result = vault_mailbox_get(session->vault, mailbox, &now);
+    if (result != 0)
+        return result > 0 ? VIEW_GONE : result;
+    view->uidvalidity = now.uidvalidity;
+    view->flags_seen = now.highest_modseq;
+    view->expunged_seen = now.highest_modseq;
+    view->keywords = flags_keyword_count(session->vault);
+    result = read_new(view);
+    if (result == 0)
+        result = claim_recent(view, &now);
+    if (result < 0)
+        return result;
+    *ret_view = TAKE(view);
+    return 0;
+}
+
+int view_ranges(const struct view *view, struct imap_set *set, bool by_uid, struct arena *arena,
+                struct vault_range **ret_ranges, size_t *ret_count, bool *ret_beyond)
+{
+    uint32_t largest = by_uid ? view_last_uid(view) : (uint32_t)view->count;
+    imap_set_fix(set, largest);
+    *ret_beyond = !by_uid && (imap_set_beyond(set, largest) || view->count == 0);
+    struct vault_range *ranges = arena_alloc_array(arena, set->count + 1, sizeof(*ranges));
+    if (ranges == NULL)
+        return -ENOMEM;
+    size_t count = 0;
+    for (size_t i = 0; i < set->count && !*ret_beyond; i++) {
+        struct imap_range range = set->ranges[i];
+        size_t first = by_uid ? view_find(view, range.first) : range.first - 1;
+        size_t end = !by_uid ? range.last : range.last == UINT32_MAX ? view->count : view_find(view, range.last + 1);
+        if (first < end)
+            ranges[count++] = (struct vault_range){view->uids[first], view->uids[end - 1]};
+    }
+    *ret_ranges = ranges;
+    *ret_count = count;
+    return 0;
+}
+
+/* --- telling --- */
+
+struct telling {
+    struct view *view;
+    struct view_format format;
+    struct buf *out;
+    size_t left;    /* responses still allowed in this step */
+    uint32_t *gone; /* expunged UIDs, rising */
+    size_t gone_count;
+    uint64_t told;
+};
+
+#define STEP_FULL 100 /* ends a walk of the vault early */
+
+static int note_gone(void *arg, uint32_t uid, uint64_t modseq)
+{
+    (void)modseq;
+    struct telling *telling = arg;
+    size_t at = view_find(telling->view, uid);
+    if (at == telling->view->count || telling->view->uids[at] != uid)
+        return 0;
+    if (telling->left == 0)
+        return STEP_FULL;
+    telling->left--;
+    telling->gone[telling->gone_count++] = uid;
+    return 0;
+}
+
+/* One pass over the numbers: each expunge lowers those behind it (RFC 3501 §7.4.1). */
+static void drop_gone(struct telling *telling)
+{
+    struct view *view = telling->view;
+    size_t kept = 0;
+    size_t next = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        if (next < telling->gone_count && view->uids[i] == telling->gone[next]) {
+            next++;
+            buf_append_text(telling->out, "* ");
+            buf_append_u64(telling->out, kept + 1);
+            buf_append_text(telling->out, " EXPUNGE\r\n");
+        } else {
+            view->uids[kept++] = view->uids[i];
+        }
+    }
+    view->count = kept;
+}
+
+static int tell_expunged(struct telling *telling, uint64_t now)
+{
+    struct view *view = telling->view;
+    if (view->expunged_seen == now)
+        return 0;
+    AUTO_FREE uint32_t *gone = mem_new_array(VIEW_STEP, sizeof(*gone));
+    if (gone == NULL)
+        return -ENOMEM;
+    telling->gone = gone;
+    int result = vault_member_expunged(view->session->vault, view->mailbox, VAULT_RANGE_ALL, view->expunged_seen,
+                                       note_gone, telling);
+    telling->gone = NULL;
+    if (result < 0)
+        return result;
+    if (telling->gone_count > 0)
+        drop_gone(telling);
+    /* What was dropped is no longer in the view, so the next step's walk passes it over. */
+    if (result == 0)
+        view->expunged_seen = now;
+    return result;
+}
+
+static int tell_new(struct telling *telling, const struct vault_mailbox *mailbox)
+{
+    struct view *view = telling->view;
+    size_t before = view->count;
+    int result = read_new(view);
+    if (result == 0 && view->count > before)
+        result = claim_recent(view, mailbox);
+    if (result < 0)
+        return result;
+    if (view->count == before)
+        return 0;
+    buf_append_format(telling->out, "* %zu EXISTS\r\n* %zu RECENT\r\n", view->count, view_count_recent(view));
+    return 0;
+}
+
+static int tell_flags(void *arg, const struct vault_member *member)
+{
+    struct telling *telling = arg;
+    struct view *view = telling->view;
+    size_t at = view_find(view, member->uid);
+    if (at == view->count || view->uids[at] != member->uid)
+        return 0;
+    if (telling->left == 0)
+        return STEP_FULL;
+    telling->left--;
+    telling->told = member->uid;
+    struct buf *out = telling->out;
+    buf_append_format(out, "* %zu FETCH (", at + 1);
+    if (telling->format.uid)
+        buf_append_format(out, "UID %u ", member->uid);
+    if (telling->format.modseq)
+        buf_append_format(out, "MODSEQ (%llu) ", (unsigned long long)member->modseq);
+    buf_append_text(out, "FLAGS (");
+    flags_write(view->session->vault, member->flags, view_is_recent(view, member->uid), out);
+    buf_append_text(out, "))\r\n");
+    return 0;
+}
+
+/* New messages are in the changes too; their flags are not told unasked, as the client is about to fetch them. The
+ * walk begins anew in each step, behind the last UID that was told. */
+static int tell_changes(struct telling *telling, uint64_t since, uint64_t now, uint32_t known)
+{
+    struct view *view = telling->view;
+    if (since == now || known == 0)
+        return 0;
+    uint32_t from = 1;
+    for (;;) {
+        telling->left = VIEW_STEP;
+        int result = vault_member_changes(view->session->vault, view->mailbox, (struct vault_range){from, known}, since,
+                                          tell_flags, telling);
+        if (result != STEP_FULL)
+            return result;
+        from = (uint32_t)telling->told + 1;
+    }
+}
+
+void view_write_flags(struct view *view, struct buf *out)
+{
+    uint64_t all = VAULT_SEEN | VAULT_ANSWERED | VAULT_FLAGGED | VAULT_DELETED | VAULT_DRAFT;
+    struct vault *vault = view->session->vault;
+    view->keywords = flags_keyword_count(vault);
+    for (unsigned bit = 0; bit < view->keywords; bit++)
+        all |= UINT64_C(1) << (VAULT_KEYWORD_FIRST + bit);
+    buf_append_text(out, "* FLAGS (");
+    flags_write(vault, all, false, out);
+    buf_append_text(out, ")\r\n* OK [PERMANENTFLAGS (");
+    if (!view->read_only) {
+        flags_write(vault, all, false, out);
+        if (view->keywords < VAULT_KEYWORDS_MAX)
+            buf_append_text(out, " \\*");
+    }
+    buf_append_text(out, ")] Flags permitted\r\n");
+}
+
+int view_tell(struct view *view, struct view_format format, struct buf *out, bool *ret_more)
+{
+    struct vault_mailbox now;
+    *ret_more = false;
+    int result = view->is_gone ? VIEW_GONE : vault_mailbox_get(view->session->vault, view->mailbox, &now);
+    if (result < 0)
+        return result;
+    if (result > 0 || !now.selectable) {
+        view->is_gone = true;
+        return VIEW_GONE;
+    }
+    if (flags_keyword_count(view->session->vault) != view->keywords)
+        view_write_flags(view, out);
+    struct telling telling = {.view = view, .format = format, .out = out, .left = VIEW_STEP};
+    if (format.expunge == VIEW_TELL_EXPUNGED) {
+        result = tell_expunged(&telling, now.highest_modseq);
+        if (result < 0)
+            return result;
+        *ret_more = result == STEP_FULL;
+        if (*ret_more)
+            return buf_fault(out);
+    }
+    uint32_t known = view_last_uid(view);
+    uint64_t since = view->flags_seen;
+    result = tell_new(&telling, &now);
+    if (result == 0)
+        result = tell_changes(&telling, since, now.highest_modseq, known);
+    if (result < 0)
+        return result;
+    view->flags_seen = now.highest_modseq;
+    return buf_fault(out);
+}
+
+void view_skip_flags(struct view *view)
+{
+    struct vault_mailbox now;
+    if (vault_mailbox_get(view->session->vault, view->mailbox, &now) == 0)
+        view->flags_seen = now.highest_modseq;
+}

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "base/buf.h"
+#include "proto/imap/set.h"
+#include "role/session/session.h"
+#include "vault/mailbox.h"
+#include "vault/member.h"
+
+/*
+ * A selected mailbox as one connection knows it: which UID has which sequence number, and up to which change the
+ * client has been told (RFC 3501 §2.3.1.2, §5.5, §7.4.1).
+ */
+struct view {
+    struct session *session;
+    uint64_t mailbox;
+    uint32_t uidvalidity;
+    uint32_t *uids; /* rising; sequence number = index + 1 */
+    size_t count;
+    size_t room;
+    struct imap_range *recent; /* UIDs that are \Recent here */
+    size_t recent_count;
+    size_t recent_room;
+    uint64_t flags_seen;    /* modseq up to which flags were told */
+    uint64_t expunged_seen; /* and up to which expunges were */
+    unsigned keywords;      /* how many the client knows */
+    bool read_only;
+    bool is_gone; /* the mailbox was deleted */
+};
+
+enum view_outcome { VIEW_GONE = 1 };
+
+/* VIEW_GONE: no such mailbox. With read_only nothing loses \Recent. */
+MUST_USE int view_new(struct session *session, uint64_t mailbox, bool read_only, struct view **ret_view);
+void view_free(struct view *view);
+SCOPE_OF(view)
+
+uint32_t view_last_uid(const struct view *view); /* 0 when empty */
+/* Index of the first UID not below this one; count where there is none. */
+size_t view_find(const struct view *view, uint32_t uid);
+bool view_is_recent(const struct view *view, uint32_t uid);
+size_t view_count_recent(const struct view *view);
+
+/*
+ * Turns a command's set into UID ranges that stand in the view, in rising order. *ret_beyond: it named sequence
+ * numbers that do not exist (RFC 3501 §9: that is BAD). -ENOMEM.
+ */
+MUST_USE int view_ranges(const struct view *view, struct imap_set *set, bool by_uid, struct arena *arena,
+                         struct vault_range **ret_ranges, size_t *ret_count, bool *ret_beyond);
+
+/*
+ * Tells what has changed, appending untagged responses. At most VIEW_STEP at a time: call again while *ret_more, after
+ * having sent what is there. VIEW_GONE: the mailbox was deleted.
+ */
+#define VIEW_STEP 2000U
+enum view_expunge { VIEW_KEEP_EXPUNGED, VIEW_TELL_EXPUNGED };
+enum view_uid { VIEW_PLAIN, VIEW_WITH_UID };
+struct view_format {
+    enum view_expunge expunge;
+    bool modseq; /* CONDSTORE is on: FETCH has MODSEQ (RFC 7162 §3.2) */
+    bool uid;    /* with UID in each FETCH */
+};
+MUST_USE int view_tell(struct view *view, struct view_format format, struct buf *out, bool *ret_more);
+
+/* Everything up to now that is a change of flags is known to this client: it was told while it was done. */
+void view_skip_flags(struct view *view);
+
+/* `* FLAGS (…)` and the PERMANENTFLAGS that goes with it (RFC 3501 §7.2.6). */
+void view_write_flags(struct view *view, struct buf *out);
