@@ -179,11 +179,11 @@ static void a_group_of_many_links_each_account_in_order(void **state)
     int outcomes[20];
     uint8_t rows[KEY_ROW_SIZE] = {9, 0};
     memset(rows + 8, 9, RECORD_KEY_SIZE);
-    uint8_t bodies[20][200];
+    uint8_t bodies[20][64];
     for (size_t at = 0; at < 20; at++) {
-        body_fill(bodies[at], 200, at);
+        body_fill(bodies[at], 64, at);
         appends[at] = (struct journal_append){.recipients = span_of(rows, sizeof(rows)),
-                                              .body = span_of(bodies[at], 200),
+                                              .body = span_of(bodies[at], 64),
                                               .done = note,
                                               .owner = &outcomes[at]};
         journal_queue(journal, &appends[at]);
