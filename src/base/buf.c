@@ -76,7 +76,7 @@ int buf_reserve(struct buf *buf, size_t len, uint8_t **ret_at)
                 return result;
         }
     }
-    *ret_at = buf->bytes + buf->end;
+    *ret_at = buf->bytes == NULL ? NULL : buf->bytes + buf->end; /* NULL only where len is 0 */
     return 0;
 }
 

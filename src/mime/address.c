@@ -199,7 +199,10 @@ static int name_from_comment(struct reader *reader, struct mime_address *address
 {
     if (address->name.len > 0 || reader->comment.at == NULL)
         return 0;
-    return gather(reader->arena, reader->comment, GATHER_COMMENT, &address->name);
+    int result = gather(reader->arena, reader->comment, GATHER_COMMENT, &address->name);
+    if (address->name.len == 0)
+        address->name = SPAN_NONE;
+    return result;
 }
 
 /* An element that had no angle brackets. */

@@ -81,9 +81,11 @@ int mime_field_unfold(span_t value, struct buf *text)
     size_t len = 0;
     for (size_t i = 0; i < value.len; i++) {
         uint8_t byte = value.at[i];
-        if (byte == '\n' || (byte == '\r' && i + 1 < value.len && value.at[i + 1] == '\n'))
+        if (byte == '\r' && i + 1 < value.len && value.at[i + 1] == '\n')
             continue;
-        out[len++] = byte == 0 || byte == '\r' ? ' ' : byte;
+        out[len++] = byte == 0 || byte == '\r' || byte == '\n' ? ' ' : byte;
+        while (byte == '\n' && i + 1 < value.len && ascii_is_space(value.at[i + 1]))
+            i++;
     }
     buf_commit(text, len);
     return 0;

@@ -25,5 +25,6 @@ span_t mime_field_value(span_t header, span_t name);
 /* Length of the header that a message or part starts with, its empty line included. */
 size_t mime_header_len(span_t message);
 
-/* Appends value without its line ends (RFC 5322 §2.2.3); NUL bytes and lone CRs become spaces. */
+/* Appends value with a space for each line end and the white space after it (RFC 5322 §2.2.3 would keep all of that,
+ * but senders fold with tabs and columns that nobody means to show); NUL bytes and lone CRs become spaces. */
 int mime_field_unfold(span_t value, struct buf *text);

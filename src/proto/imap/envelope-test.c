@@ -37,7 +37,7 @@ static void envelopes_have_ten_fields(void **state)
          "Message-ID: <1@x>\r\nIn-Reply-To: <0@x>\r\n",
          "(\"Mon, 2 Jan 2006 15:04:05 +0000\" \"x y\" ((\"A B\" NIL \"a\" \"b.c\")) ((\"A B\" NIL \"a\" \"b.c\")) "
          "((\"A B\" NIL \"a\" \"b.c\")) NIL NIL NIL \"<0@x>\" \"<1@x>\")"},
-        {"From: a@b\nSender: s@b\nReply-To: r@b\nTo: g: c@d;\nCc: <@r:e@f>, foo\nBcc:\nSubject:\n",
+        {"From: a@b\nSender: s@b\nReply-To: r@b\nTo: g: c@d;\nCc: <@r:e@f>\nCc: foo\nBcc:\nSubject:\n",
          "(NIL \"\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"s\" \"b\")) ((NIL NIL \"r\" \"b\")) "
          "((NIL NIL \"g\" NIL)(NIL NIL \"c\" \"d\")(NIL NIL NIL NIL)) "
          "((NIL \"@r\" \"e\" \"f\")(NIL NIL \"foo\" \"MISSING_DOMAIN\")) NIL NIL NIL)"},

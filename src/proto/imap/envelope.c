@@ -2,8 +2,11 @@
 
 #include <errno.h>
 
-#define QUOTED_MAX 1000U                             /* longer strings go as literals */
-#define ENVELOPE_ARENA_MAX ((size_t)8 * 1024 * 1024) /* for the addresses of one field, all of a long list */
+#define QUOTED_MAX 1000U /* longer strings go as literals */
+/* A header of nothing but addresses must not cost more than this; what comes after is left out. */
+#define ADDRESS_FIELD_MAX ((size_t)4 * 1024 * 1024)
+#define ADDRESS_ARENA_MAX (ADDRESS_FIELD_MAX * 8)
+#define ADDRESS_ARENA_ENOUGH (ADDRESS_FIELD_MAX * 2)
 
 static bool can_quote(span_t value)
 {
@@ -81,16 +84,8 @@ static int append_address(const struct mime_address *address, struct buf *line)
     return buf_append_byte(line, ')');
 }
 
-static int append_addresses(span_t value, struct buf *line)
+static int append_addresses(const struct mime_address *addresses, struct buf *line)
 {
-    AUTO(arena) struct arena *arena = NULL;
-    int result = arena_new(ENVELOPE_ARENA_MAX, &arena);
-    if (result < 0)
-        return result;
-    struct mime_address *addresses = NULL;
-    result = mime_address_parse(value, arena, &addresses);
-    if (result < 0)
-        return result;
     if (addresses == NULL)
         return buf_append(line, SPAN("NIL"));
     buf_append_byte(line, '(');
@@ -105,31 +100,70 @@ enum { DATE, SUBJECT, FROM, SENDER, REPLY_TO, TO, CC, BCC, IN_REPLY_TO, MESSAGE_
 static const char *const field_names[FIELD_COUNT] = {"Date", "Subject", "From", "Sender",      "Reply-To",
                                                      "To",   "Cc",      "Bcc",  "In-Reply-To", "Message-ID"};
 
-static void read_fields(span_t header, span_t values[FIELD_COUNT])
+static bool is_list(size_t field)
+{
+    return field >= FROM && field <= BCC;
+}
+
+struct envelope {
+    struct arena *arena;
+    span_t values[FIELD_COUNT];
+    struct mime_address *lists[FIELD_COUNT];
+};
+
+/* A list may be spread over several fields of its name (RFC 5322 §3.6 forbids it, senders do it). */
+static int add_addresses(struct envelope *envelope, size_t number, span_t value)
+{
+    if (arena_used(envelope->arena) > ADDRESS_ARENA_ENOUGH)
+        return 0;
+    struct mime_address **last = &envelope->lists[number];
+    while (*last != NULL)
+        last = &(*last)->next;
+    return mime_address_parse(span_upto(value, ADDRESS_FIELD_MAX), envelope->arena, last);
+}
+
+static int read_field(struct envelope *envelope, const struct mime_field *field)
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if (!span_equal_nocase(field->name, span_of_text(field_names[i])))
+            continue;
+        if (is_list(i))
+            return add_addresses(envelope, i, field->value);
+        if (envelope->values[i].at == NULL)
+            envelope->values[i] = field->value.at == NULL ? span_of("", 0) : field->value;
+    }
+    return 0;
+}
+
+static int read_fields(span_t header, struct envelope *envelope)
 {
     struct mime_field field;
     while (mime_field_next(&header, &field)) {
-        for (size_t i = 0; i < FIELD_COUNT; i++) {
-            if (values[i].at == NULL && span_equal_nocase(field.name, span_of_text(field_names[i])))
-                values[i] = field.value.at == NULL ? span_of("", 0) : field.value;
-        }
+        int result = read_field(envelope, &field);
+        if (result < 0)
+            return result;
     }
+    if (envelope->lists[SENDER] == NULL)
+        envelope->lists[SENDER] = envelope->lists[FROM];
+    if (envelope->lists[REPLY_TO] == NULL)
+        envelope->lists[REPLY_TO] = envelope->lists[FROM];
+    return 0;
 }
 
 int imap_envelope_append(span_t header, struct buf *line)
 {
-    span_t values[FIELD_COUNT] = {SPAN_NONE};
-    read_fields(header, values);
-    if (values[SENDER].len == 0)
-        values[SENDER] = values[FROM];
-    if (values[REPLY_TO].len == 0)
-        values[REPLY_TO] = values[FROM];
-    int result = buf_append_byte(line, '(');
+    AUTO(arena) struct arena *arena = NULL;
+    int result = arena_new(ADDRESS_ARENA_MAX, &arena);
+    struct envelope envelope = {.arena = arena};
+    if (result == 0)
+        result = read_fields(header, &envelope);
+    if (result < 0)
+        return result;
+    buf_append_byte(line, '(');
     for (size_t i = 0; i < FIELD_COUNT && result == 0; i++) {
-        bool is_list = i >= FROM && i <= BCC;
         if (i > 0)
             buf_append_byte(line, ' ');
-        result = is_list ? append_addresses(values[i], line) : imap_field_append(values[i], line);
+        result = is_list(i) ? append_addresses(envelope.lists[i], line) : imap_field_append(envelope.values[i], line);
     }
     return result < 0 ? result : buf_append_byte(line, ')');
 }
