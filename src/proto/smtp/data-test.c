@@ -79,10 +79,29 @@ static void chunks_are_looked_at_for_bare_newlines(void **state)
         }
 }
 
+static void the_longest_line_is_known_however_it_is_cut(void **state)
+{
+    static const span_t sent = SPAN("12345\r\n..8\r\n\r\n1234567890\r\n1\r\n.\r\n");
+    (void)state;
+    for (size_t step = 1; step <= sent.len; step++) {
+        AUTO_BUF struct buf out;
+        struct smtp_data data;
+        buf_init(&out, 1000);
+        smtp_data_init(&data);
+        for (size_t at = 0; at < sent.len;) {
+            size_t used = 0;
+            assert_true(smtp_data_feed(&data, span_slice(sent, at, step), &out, &used) >= 0);
+            at += used;
+        }
+        assert_int_equal(data.longest, 12);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(content_is_the_same_however_it_is_cut),
+        cmocka_unit_test(the_longest_line_is_known_however_it_is_cut),
         cmocka_unit_test(chunks_are_looked_at_for_bare_newlines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

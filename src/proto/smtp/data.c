@@ -10,6 +10,9 @@ void smtp_data_init(struct smtp_data *data)
 static int emit(struct smtp_data *data, span_t bytes, struct buf *out)
 {
     data->size += bytes.len;
+    data->line += bytes.len;
+    if (data->line > data->longest)
+        data->longest = data->line;
     return buf_append(out, bytes);
 }
 
@@ -80,6 +83,7 @@ static int feed_some(struct smtp_data *data, span_t rest, struct buf *out, size_
 {
     switch (data->state) {
     case SMTP_DATA_LINE_START:
+        data->line = 0;
         if (rest.at[0] == '.') {
             data->state = SMTP_DATA_DOT;
             *ret_used = 1;

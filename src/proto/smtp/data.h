@@ -20,6 +20,8 @@ struct smtp_data {
         SMTP_DATA_DONE,
     } state;
     bool bare_newline; /* a bare CR or LF was seen */
+    uint64_t line;     /* bytes of the line under way, as sent after its dot */
+    uint64_t longest;  /* of the lines so far, with their CRLF: 1000 are promised (RFC 5321 §4.5.3.1.6) */
     uint64_t size;     /* bytes of content so far, dots taken off */
 };
 

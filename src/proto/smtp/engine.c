@@ -253,6 +253,7 @@ static const struct body_reply {
     [SMTP_BODY_LOOP] = {554, "5.4.6", "That message goes around in a loop"},
     [SMTP_BODY_FULL] = {452, "4.3.1", "No room left to store that, please try again later"},
     [SMTP_BODY_BARE_NEWLINE] = {554, "5.6.11", "Lines have to end in CRLF: that message has a bare CR or LF in it"},
+    [SMTP_BODY_LONG_LINE] = {554, "5.6.0", "A line of that message is longer than this server takes"},
     [SMTP_BODY_CHUNK] = {250, "2.0.0", "Chunk noted"},
 };
 

@@ -63,6 +63,7 @@ enum smtp_body_end {
     SMTP_BODY_LOOP,
     SMTP_BODY_FULL,
     SMTP_BODY_BARE_NEWLINE,
+    SMTP_BODY_LONG_LINE,
     SMTP_BODY_CHUNK, /* a chunk that was not the last is in */
 };
 

@@ -242,6 +242,8 @@ static int end_body(struct task *task, struct smtp *smtp, enum smtp_step *ret_st
         end = SMTP_BODY_TOO_LARGE;
     else if (smtp->data.bare_newline && !is_binary)
         end = SMTP_BODY_BARE_NEWLINE;
+    else if (smtp->data.longest > smtp->connection->gate->conf->smtp_line_max)
+        end = SMTP_BODY_LONG_LINE;
     else
         result = body_end(task, smtp->body, &end, &text);
     if (result == 0) {
