@@ -136,6 +136,7 @@ int engine_step_end(struct vault *vault, const struct engine_step *step, int res
         result = engine_execute(vault, "RELEASE step");
     else if (vault->fault == 0) {
         vault->modseq = step->modseq;
+        engine_references_forget(vault);
         int undone = engine_execute(vault, "ROLLBACK TO step; RELEASE step");
         if (undone == 0)
             undone = engine_keywords_load(vault);

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "vault/email.h"
 #include "vault/keyword.h"
 #include "vault/mailbox.h"
@@ -32,6 +33,7 @@ struct vault {
     int fault;                        /* what makes the open transaction fail */
     enum vault_durability durability; /* that SQLite is set to */
     uint8_t hash_key[16];             /* of Message-IDs: strangers choose those */
+    struct map *recent_references;    /* hash to thread (thread.c), or NULL where not yet needed */
     char *keywords[VAULT_KEYWORDS_MAX];
     char name[VAULT_NAME_MAX + 1]; /* lent out by vault_mailbox_get */
     struct buf cache;              /* lent out by vault_email_get_cache */
@@ -117,6 +119,9 @@ void engine_keywords_free(struct vault *vault);
 /* The thread an email belongs to, by its references; `id` where it begins one. Remembers them. */
 MUST_USE int engine_thread_find(struct vault *vault, const struct vault_new_email *email, uint64_t id,
                                 uint64_t *ret_thread);
+
+/* What is in memory of the references is not true any more, or not wanted. */
+void engine_references_forget(struct vault *vault);
 
 /* Schema: brings it up to date, and fills a new vault. */
 MUST_USE int engine_schema(struct vault *vault, uint32_t now_seconds);

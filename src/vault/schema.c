@@ -10,7 +10,8 @@
 static const char *const versions[] = {
     /*
      * email is narrow, for the envelopes and structures in cache are read by other commands. member is narrower, and
-     * repeats size and received, so that listing a mailbox reads nothing else. Both are written in rising order.
+     * repeats size and received, so that listing a mailbox reads nothing else. Both are written in rising order,
+     * and so is recent_reference, which is emptied into reference now and then (thread.c).
      */
     "CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, uidvalidity INT NOT NULL,"
     " uidnext INT NOT NULL DEFAULT 1, recent_from INT NOT NULL DEFAULT 1, role INT NOT NULL DEFAULT 0,"
@@ -23,6 +24,7 @@ static const char *const versions[] = {
     " thread INT NOT NULL, header_size INT NOT NULL, content_key BLOB NOT NULL);"
     "CREATE TABLE cache(email INTEGER PRIMARY KEY, envelope BLOB NOT NULL, structure BLOB NOT NULL);"
     "CREATE TABLE reference(hash INTEGER PRIMARY KEY, thread INT NOT NULL);"
+    "CREATE TABLE recent_reference(id INTEGER PRIMARY KEY, hash INT NOT NULL, thread INT NOT NULL);"
     "CREATE TABLE member(mailbox INT NOT NULL, uid INT NOT NULL, email INT NOT NULL, flags INT NOT NULL,"
     " modseq INT NOT NULL, size INT NOT NULL, received INT NOT NULL, PRIMARY KEY(mailbox, uid)) WITHOUT ROWID;"
     "CREATE INDEX member_of_email ON member(email);"

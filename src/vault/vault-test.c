@@ -389,6 +389,22 @@ static void threads_follow_references_in_any_order(void **state)
     assert_int_equal(thread_of(place, 7, " <e@x> ", "c@x", NULL), reply);
 }
 
+static void threads_are_found_after_the_references_were_merged(void **state)
+{
+    struct place *place = *state;
+    uint64_t first = thread_of(place, 1, "<root@x>", NULL, NULL);
+    assert_int_equal(vault_begin(place->vault, VAULT_RELAXED), 0);
+    for (uint64_t record = 2; record < 9000; record++) {
+        char id[32];
+        (void)snprintf(id, sizeof(id), "<%d@x>", (int)record);
+        (void)thread_of(place, record, id, NULL, NULL);
+    }
+    assert_int_equal(vault_commit(place->vault), 0);
+    assert_int_equal(thread_of(place, 9001, "<late@x>", "<root@x>", NULL), first);
+    reopen(place);
+    assert_int_equal(thread_of(place, 9002, "<later@x>", "<late@x>", NULL), first);
+}
+
 static void flags_change_only_where_they_differ(void **state)
 {
     struct place *place = *state;
@@ -741,6 +757,7 @@ int main(void)
         IN_PLACE(subscriptions_are_names),
         IN_PLACE(a_message_is_filed_with_uids_and_counters),
         IN_PLACE(threads_follow_references_in_any_order),
+        IN_PLACE(threads_are_found_after_the_references_were_merged),
         IN_PLACE(flags_change_only_where_they_differ),
         IN_PLACE(a_conditional_store_refuses_what_changed_since),
         IN_PLACE(a_callback_that_stops_undoes_the_change),

@@ -11,6 +11,7 @@
 #include "vault/vfs.h"
 
 #define FILE_NAME "/vault.db"
+#define CACHE_KIB "8192" /* at most; given back at each rest. The rows of a hundred thousand members fit */
 
 static int make_folder(const char *folder)
 {
@@ -40,6 +41,8 @@ int vault_open(const char *folder, const uint8_t key[32], uint32_t now_seconds, 
     buf_init(&vault->cache, 2 * (size_t)VAULT_CACHE_MAX);
     result = open_database(folder, key, &vault->database);
     if (result == 0)
+        result = engine_execute(vault, "PRAGMA cache_size=-" CACHE_KIB);
+    if (result == 0)
         result = engine_schema(vault, now_seconds);
     if (result != 0)
         return result;
@@ -56,6 +59,7 @@ void vault_free(struct vault *vault)
     int closed = sqlite3_close(vault->database);
     assert(closed == SQLITE_OK); /* a statement somebody forgot */
     engine_keywords_free(vault);
+    engine_references_forget(vault);
     buf_deinit(&vault->cache);
     secret_wipe(vault->hash_key, sizeof(vault->hash_key));
     scope_free(&vault);
@@ -107,6 +111,7 @@ void vault_rollback(struct vault *vault)
     vault->open = false;
     vault->fault = 0;
     vault->modseq = vault->modseq_before;
+    engine_references_forget(vault);
     if (engine_keywords_load(vault) != 0)
         engine_keywords_free(vault);
 }
@@ -169,6 +174,7 @@ int vault_rest(struct vault *vault)
 {
     assert(!vault->open);
     int result = vfs_checkpoint(vault->database);
+    engine_references_forget(vault);
     buf_clear(&vault->cache);
     buf_release(&vault->cache);
     (void)sqlite3_db_release_memory(vault->database);

@@ -12,8 +12,8 @@
 #include "vault/vfsfile.h"
 
 #define VFS_NAME "waxwing"
-/* A rest after each transaction that left the WAL longer than this many pages; 8 MiB. */
-#define CHECKPOINT_PAGES "2048"
+/* The WAL is written back once it is this long; 16 MiB. A page that changed often meanwhile is written back once. */
+#define CHECKPOINT_PAGES "4000"
 
 static sqlite3_vfs sealing_vfs; /* SQLite's list of file systems is the process's own, and so is our entry in it */
 
