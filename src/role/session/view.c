@@ -225,11 +225,11 @@ static int tell_expunged(struct telling *telling, uint64_t now)
     telling->gone = gone;
     int result = vault_member_expunged(view->session->vault, view->mailbox, VAULT_RANGE_ALL, view->expunged_seen,
                                        note_gone, telling);
+    if (result >= 0 && telling->gone_count > 0)
+        drop_gone(telling);
     telling->gone = NULL;
     if (result < 0)
         return result;
-    if (telling->gone_count > 0)
-        drop_gone(telling);
     /* What was dropped is no longer in the view, so the next step's walk passes it over. */
     if (result == 0)
         view->expunged_seen = now;
