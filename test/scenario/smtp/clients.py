@@ -7,6 +7,10 @@ from server import PASSWORD, wait_for
 BODY = b"From: Stranger <stranger@example.org>\r\nSubject: by a real client\r\n\r\nHello,\r\n.a dot\r\n..two\r\n.\r\nend\r\n"
 
 
+def from_self(user):
+    return BODY.replace(b"Stranger <stranger@example.org>", user.encode())
+
+
 def received(server, user):
     with server.imap(user) as client:
         return wait_for(client, 1)
@@ -51,7 +55,7 @@ def test_curl_sends(server, user, tmp_path):
 
 
 def test_curl_submits_with_tls(server, user, tmp_path):
-    (tmp_path / "mail").write_bytes(BODY)
+    (tmp_path / "mail").write_bytes(from_self(user))
     run("curl", "-sS", "-k", f"smtps://127.0.0.1:{server.port(465)}/client.example", "--user", f"{user}:{PASSWORD}",
         "--mail-from", user, "--mail-rcpt", user, "-T", tmp_path / "mail")
     assert b"\r\n.a dot\r\n..two\r\n.\r\nend\r\n" in received(server, user)[0]
@@ -72,7 +76,7 @@ def test_msmtp_submits(server, user, tmp_path):
         from {user}
         """))
     settings.chmod(0o600)
-    run("msmtp", "-C", settings, user, data=BODY.replace(b"\r\n", b"\n"))
+    run("msmtp", "-C", settings, user, data=from_self(user).replace(b"\r\n", b"\n"))
     assert b"..two\r\n.\r\nend" in received(server, user)[0]
 
 

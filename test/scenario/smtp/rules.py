@@ -49,6 +49,12 @@ def test_an_account_sends_only_as_itself(server, user):
     assert code in (550, 553, 554) and text.startswith(b"5.7.")
 
 
+def test_nor_in_the_from_field_of_another(server, user):
+    with server.submission(user) as client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail(user, [user], b"From: Somebody <else@example.org>\r\n\r\nx\r\n")
+    assert refused.value.smtp_code == 550
+
+
 def test_submission_adds_what_is_missing_and_tells_no_address(server, user):
     with server.submission(user) as client:
         client.sendmail(user, [user], f"From: {user}\r\nSubject: bare\r\n\r\nhi\r\n".encode())
