@@ -27,7 +27,7 @@ static void on_closed(void *arg, struct channel *channel)
 {
     const struct child *child = arg;
     (void)channel;
-    if (child->pid > 0 && !child->supervisor->is_stopping)
+    if (child->pid > 0 && !child->is_renewed && !child->supervisor->is_stopping)
         (void)kill(child->pid, SIGKILL);
 }
 
@@ -124,7 +124,7 @@ static void on_restart(void *arg)
     struct child *child = arg;
     if (child->supervisor->is_stopping)
         return;
-    child->restarts++;
+    child->restarts += child->delay > 0;
     int result = child_start(child);
     if (result == 0)
         result = wire_child(child);
@@ -146,6 +146,12 @@ static void one_ended(struct child *child, int status)
     event_pulse(&supervisor->ended);
     if (supervisor->is_stopping)
         return;
+    if (child->is_renewed) {
+        child->is_renewed = false;
+        child->delay = 0;
+        timer_start(child->timer, 0);
+        return;
+    }
     log_error("role.ended", F_TEXT("which", ipc_role_name(child->role)), F_U64("index", child->index),
               F_INT("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
               F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));

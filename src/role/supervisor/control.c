@@ -72,8 +72,9 @@ static void do_status(struct task *task, struct command *command)
 
 static void do_reload(struct task *task, struct command *command)
 {
-    (void)task;
-    fail(command, 1, "this version takes new settings at its start: use waxwing stop, then waxwing serve");
+    struct conf_error error;
+    if (reload_settings(task, command->supervisor, &error) < 0)
+        fail(command, 1, error.text);
 }
 
 /* Everything else is the keeper's. */

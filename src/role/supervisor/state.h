@@ -35,6 +35,7 @@ struct child {
     int64_t delay;
     uint64_t restarts;
     bool is_ready;
+    bool is_renewed; /* told to stop, to come back with new settings */
 };
 
 enum session_state {
@@ -63,7 +64,8 @@ struct listener {
 
 struct supervisor {
     const struct supervisor_start *start;
-    const struct conf *conf;
+    const struct conf *conf; /* in effect: the start's, or reloaded */
+    struct conf *reloaded;
     const char *data;
     struct loop *loop;
     struct task_group tasks;
@@ -126,6 +128,9 @@ MUST_USE int erase_vault(const char *data, uint64_t account);
 
 /* notify.c: tells the service manager, where there is one (sd_notify(3)). */
 void notify_manager(const char *text);
+
+/* reload.c: reads the settings again and has the roles take them. On a fault *ret_error says what is wrong. */
+MUST_USE int reload_settings(struct task *task, struct supervisor *supervisor, struct conf_error *ret_error);
 
 /* supervisor.c */
 void supervisor_stop(struct supervisor *supervisor, int exit_status);

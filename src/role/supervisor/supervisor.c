@@ -24,6 +24,13 @@ static void reap(struct supervisor *supervisor)
         child_ended(supervisor, pid, status);
 }
 
+static void reload(struct task *task, void *arg)
+{
+    struct conf_error error;
+    if (reload_settings(task, arg, &error) < 0)
+        log_error("supervisor.reload.failed", F_TEXT("reason", error.text));
+}
+
 static void on_signal(void *arg, unsigned ready)
 {
     struct supervisor *supervisor = arg;
@@ -34,8 +41,8 @@ static void on_signal(void *arg, unsigned ready)
             reap(supervisor);
         else if (signal.ssi_signo == SIGTERM || signal.ssi_signo == SIGINT)
             supervisor_stop(supervisor, EXIT_SUCCESS);
-        else
-            log_warn("supervisor.reload.refused", F_TEXT("reason", "settings are taken at start"));
+        else if (task_group_spawn(&supervisor->tasks, supervisor->loop, "reload", reload, supervisor) < 0)
+            log_error("supervisor.reload.failed");
     }
 }
 
@@ -206,6 +213,7 @@ static void clean_up(struct supervisor *supervisor)
         (void)close(supervisor->lock_fd);
     map_free(supervisor->sessions);
     loop_free(supervisor->loop);
+    conf_free(supervisor->reloaded);
 }
 
 int supervisor_run(const struct supervisor_start *start)

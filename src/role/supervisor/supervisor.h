@@ -15,6 +15,7 @@ struct role_start;
  *   child.c       starting and restarting     listen.c    the listening sockets
  *   wire.c        channels between roles      session.c   sessions: fork, attach, end
  *   control.c     the control socket          status.c    what `waxwing status` says
+ *   reload.c      new settings
  *   erase.c       a removed account's vault   notify.c    the service manager
  */
 struct supervisor_start {
