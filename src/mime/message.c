@@ -220,12 +220,13 @@ static void pass_header(struct parser *parser, struct mime_part *part)
 
 static int find_boundary(struct parser *parser, struct mime_part *part, span_t *ret_boundary)
 {
-    int result = mime_param_decode(part->params, SPAN("boundary"), parser->arena, ret_boundary);
-    span_t raw = mime_param_raw(part->params, SPAN("boundary"));
-    if (raw.at != NULL)
-        *ret_boundary = raw;
-    while (ret_boundary->len > 0 && ascii_is_space(ret_boundary->at[ret_boundary->len - 1]))
-        ret_boundary->len--;
+    span_t boundary = mime_param_raw(part->params, SPAN("boundary"));
+    int result = 0;
+    if (boundary.at == NULL && arena_used(parser->arena) - parser->arena_start <= PARAM_BUDGET)
+        result = mime_param_decode(part->params, SPAN("boundary"), parser->arena, &boundary);
+    while (boundary.len > 0 && ascii_is_space(boundary.at[boundary.len - 1]))
+        boundary.len--;
+    *ret_boundary = boundary;
     return result;
 }
 

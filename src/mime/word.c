@@ -8,7 +8,7 @@
 #include "mime/encoding.h"
 #include "mime/header.h"
 
-#define WORD_LEN_MAX 8192U /* far beyond RFC 2047 §2, as some senders are */
+#define WORD_LEN_MAX 2048U /* far beyond RFC 2047 §2, as some senders are */
 #define WORD_BYTES 45U     /* 60 digits of base64 and 12 of frame stay below the 75 of RFC 2047 §2 */
 
 /* An encoded word in place: `=?charset?B?text?=`. */

@@ -109,6 +109,7 @@ struct envelope {
     struct arena *arena;
     span_t values[FIELD_COUNT];
     struct mime_address *lists[FIELD_COUNT];
+    struct mime_address *last[FIELD_COUNT];
 };
 
 /* A list may be spread over several fields of its name (RFC 5322 §3.6 forbids it, senders do it). */
@@ -116,10 +117,12 @@ static int add_addresses(struct envelope *envelope, size_t number, span_t value)
 {
     if (arena_used(envelope->arena) > ADDRESS_ARENA_ENOUGH)
         return 0;
-    struct mime_address **last = &envelope->lists[number];
-    while (*last != NULL)
-        last = &(*last)->next;
-    return mime_address_parse(span_upto(value, ADDRESS_FIELD_MAX), envelope->arena, last);
+    struct mime_address *last = envelope->last[number];
+    struct mime_address **more = last == NULL ? &envelope->lists[number] : &last->next;
+    int result = mime_address_parse(span_upto(value, ADDRESS_FIELD_MAX), envelope->arena, more);
+    for (struct mime_address *address = *more; address != NULL; address = address->next)
+        envelope->last[number] = address;
+    return result;
 }
 
 static int read_field(struct envelope *envelope, const struct mime_field *field)

@@ -5,6 +5,8 @@
 #include "mime/word.h"
 
 #define ADDRESS_FIELD_MAX ((size_t)4 * 1024) /* the first address is all that counts */
+#define SUBJECT_RAW_MAX ((size_t)64 * 1024)
+#define BASE_SUBJECT_MAX 1000U /* what threads are told apart by; leaders are taken off one by one */
 #define REFERENCES_LEN_MAX ((size_t)64 * 1024)
 
 /* Takes the next `<id>` off the front; without its brackets. */
@@ -106,8 +108,9 @@ int imap_summary_read(span_t header, struct arena *arena, struct imap_summary *r
     span_t in_reply_to = mime_field_value(header, SPAN("In-Reply-To"));
     (void)take_id(&in_reply_to, &summary.in_reply_to);
     int result = read_references(header, arena, &summary);
+    span_t subject = span_upto(mime_field_value(header, SPAN("Subject")), SUBJECT_RAW_MAX);
     if (result == 0)
-        result = mime_word_decode_into(arena, mime_field_value(header, SPAN("Subject")), &summary.subject);
+        result = mime_word_decode_into(arena, subject, &summary.subject);
     if (result == 0)
         result = imap_base_subject(summary.subject, arena, &summary.base_subject, &summary.is_reply);
     if (result == 0)
@@ -203,7 +206,10 @@ static span_t drop_leaders(span_t subject, bool *is_reply)
 int imap_base_subject(span_t subject, struct arena *arena, span_t *ret_base, bool *ret_is_reply)
 {
     span_t base;
-    int result = collapse_space(subject, arena, &base);
+    size_t len = subject.len < BASE_SUBJECT_MAX ? subject.len : BASE_SUBJECT_MAX;
+    while (len > 0 && len < subject.len && (subject.at[len] & 0xc0) == 0x80)
+        len--;
+    int result = collapse_space(span_upto(subject, len), arena, &base);
     if (result < 0)
         return result;
     bool is_reply = false;
