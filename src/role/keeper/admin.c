@@ -10,6 +10,7 @@
 #include "crypto/token.h"
 #include "role/keeper/admin-state.h"
 #include "role/keeper/credential.h"
+#include "role/keeper/passphrase.h"
 
 /* What an option puts where. */
 enum option {
@@ -149,7 +150,11 @@ int admin_make_password(struct admin_command *command, uint64_t account, span_t 
     struct credential credential = {.account = account, .created = (uint64_t)time(NULL)};
     credential.params = command->admin->auth->defaults;
     random_bytes(credential.params.salt, sizeof(credential.params.salt));
-    int result = hasher_run(command->task, command->admin->auth->hasher, &credential.params, password, ret_hash);
+    AUTO(secret) struct secret *prepared = NULL;
+    int result = passphrase_prepare(password, &prepared);
+    if (result == 0)
+        result = hasher_run(command->task, command->admin->auth->hasher, &credential.params, secret_span(prepared),
+                            ret_hash);
     if (result == -EBUSY)
         return admin_refuse(command, "too many logins are being checked; try again in a moment");
     if (result != 0)

@@ -8,6 +8,7 @@
 #include "crypto/kdf.h"
 #include "crypto/token.h"
 #include "role/keeper/credential.h"
+#include "role/keeper/passphrase.h"
 #include "rt/task.h"
 
 #define USED_EVERY 3600U /* how often the time of a credential's last use is written, in seconds */
@@ -125,7 +126,10 @@ static int open_app_password(struct auth *auth, const struct account *account, s
 static int hash_within_limits(struct task *task, struct auth *auth, const struct password_params *params,
                               span_t password, struct secret **ret_hash)
 {
-    int result = hasher_run(task, auth->hasher, params, password, ret_hash);
+    AUTO(secret) struct secret *prepared = NULL;
+    int result = passphrase_prepare(password, &prepared);
+    if (result == 0)
+        result = hasher_run(task, auth->hasher, params, secret_span(prepared), ret_hash);
     if (result == 0 || result == -ECANCELED)
         return result;
     log_warn("keeper.hasher.unavailable", F_FAULT(result));
