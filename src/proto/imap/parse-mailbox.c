@@ -114,7 +114,7 @@ bool imap_parse_list(struct imap_scan *scan, struct imap_command *command)
             return true;
         command->list.extended = true;
         if (!imap_scan_word(scan, "RETURN") || !imap_scan_space(scan) || !imap_scan_byte(scan, '('))
-            return imap_scan_fail(scan, "Expected RETURN (…)");
+            return imap_scan_fail(scan, "Expected RETURN and a list");
         if (!scan_options(scan, returns, COUNT_OF(returns), &command->list.options))
             return false;
     }
