@@ -130,7 +130,8 @@ def test_mbsync_goes_both_ways_and_the_second_run_transfers_nothing(server, fill
     inbox = tmp_path / "local/INBOX"
     files = list((inbox / "new").iterdir()) + list((inbox / "cur").iterdir())
     assert len(files) == COUNT
-    assert any(crlf(path.read_bytes()).endswith(mail(0)) for path in files)
+    assert sorted(crlf(path.read_bytes()).rpartition(b"\r\n\r\n")[2] for path in files) == sorted(
+        b"body %d\r\n" % number for number in range(COUNT))
     (inbox / "cur/mine:2,S").write_bytes(mail(77).replace(b"\r\n", b"\n"))
     mbsync(server, filled, tmp_path, word)
     with server.imap(filled) as client:
