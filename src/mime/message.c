@@ -75,7 +75,8 @@ static bool find_delimiter(const struct parser *parser, span_t line, struct deli
     span_t text = span_from(without_line_end(line), 2);
     for (int pass = 0; pass < 2; pass++) {
         for (size_t level = parser->depth + 1; level-- > 0;) {
-            if (is_delimiter(text, parser->stack[level].boundary, pass == 0, &ret_delimiter->is_last)) {
+            span_t boundary = parser->stack[level].boundary;
+            if (boundary.len <= text.len && is_delimiter(text, boundary, pass == 0, &ret_delimiter->is_last)) {
                 ret_delimiter->level = level;
                 return true;
             }
