@@ -189,8 +189,8 @@ static const char *const checks[] = {
     " GROUP BY mailbox) c ON c.mailbox = m.id WHERE m.total <> coalesce(c.total, 0)"
     " OR m.unseen <> coalesce(c.unseen, 0) OR m.deleted <> coalesce(c.deleted, 0)"
     " OR m.bytes <> coalesce(c.bytes, 0) OR m.uidnext <= coalesce(c.last, 0) OR m.modseq < coalesce(c.modseq, 0)",
-    "SELECT 1 FROM member WHERE email NOT IN (SELECT id FROM email)"
-    " OR mailbox NOT IN (SELECT id FROM mailbox WHERE selectable)",
+    "SELECT 1 FROM member WHERE email NOT IN (SELECT id FROM email)",
+    "SELECT 1 FROM member WHERE mailbox NOT IN (SELECT id FROM mailbox WHERE selectable)",
     "SELECT 1 FROM email WHERE id NOT IN (SELECT email FROM member)",
     "SELECT 1 FROM cache WHERE email NOT IN (SELECT id FROM email)",
     "SELECT 1 FROM outbox WHERE record IN (SELECT record FROM email)",
