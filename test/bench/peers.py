@@ -66,11 +66,12 @@ class Waxwing:
     def __init__(self, folder, program):
         self.folder = pathlib.Path(folder) / "waxwing"
         self.folder.mkdir(parents=True)
+        self.folder.chmod(0o755)
         self.program = str(program)
         self.config = self.folder / "waxwing.conf"
         self.config.write_text(
             f"[server]\nhostname = mail.demo.test\ndata = {self.folder}/data\nlisten = 127.0.0.1\n"
-            "port_offset = 27000\nlog_level = error\n"
+            "port_offset = 27000\nlog_level = error\nuser = nobody\n"
             "[smtp]\nconnections_per_address = 5000\nconnections_max = 15000\n"
             "[auth]\nfailures_before_delay = 100\n"
         )
@@ -96,6 +97,11 @@ class Waxwing:
 
     def login_of(self, user):
         return f"user{user}@demo.test", self.passwords[user]
+
+    def fill(self, tool, messages):
+        """Brings the mailbox of user 0 to at least so many messages."""
+        subprocess.run([tool, str(self.smtp_port), "20", str(messages), "1024", "demo.test", "1", "clear"], check=True,
+                       capture_output=True)
 
     def pids(self):
         return tree_of(self.process.pid)
@@ -163,7 +169,10 @@ userdb {{
  driver = static
  args = uid=benchmail gid=benchmail home={self.folder}/mail/%n
 }}
+default_client_limit = 5000
+default_process_limit = 5000
 service imap-login {{
+ service_count = 0
  process_min_avail = 2
  inet_listener imap {{
   port = {self.imap_port}
@@ -241,6 +250,15 @@ scache unix - - n - 1 scache
 
     def login_of(self, user):
         return f"user{user}", PASSWORD
+
+    def fill(self, tool, messages):
+        """The same, but into the Maildir: delivering them would take an hour."""
+        folder = self.folder / "mail/user0/cur"
+        text = "From: <bench@bench.test>\nSubject: load\n\n" + "x" * 76 + "\n"
+        for number in range(messages):
+            path = folder / f"{1000000000 + number}.M1P1.bench:2,"
+            path.write_text(text)
+            shutil.chown(path, "benchmail")
 
     def pids(self):
         master = int((self.folder / "spool/pid/master.pid").read_text())
