@@ -211,14 +211,16 @@ static int scram(struct task *task, struct house *house, const char *user, const
                  uint8_t ret_root[32])
 {
     char first[256];
-    char final[1024];
-    char auth_message[2048];
+    AUTO_BUF struct buf final = {0};
+    AUTO_BUF struct buf auth_message = {0};
     AUTO_BUF struct buf text = {0};
     AUTO_BUF struct buf answer = {0};
     struct scram_keys keys;
     uint8_t proof[32];
     buf_init(&text, 2048);
     buf_init(&answer, 1024);
+    buf_init(&final, 1024);
+    buf_init(&auth_message, 2048);
     (void)snprintf(first, sizeof(first), "%s,,n=%s,r=clientnonce", binding.len > 0 ? "p=tls-exporter" : "n", user);
     struct auth_scram start = {.service = SERVICE_IMAP,
                                .plus = binding.len > 0,
@@ -241,21 +243,21 @@ static int scram(struct task *task, struct house *house, const char *user, const
     buf_append(&answer, binding);
     assert_int_equal(base64_encode(buf_span(&answer), &text), 0);
     span_t nonce = span_upto(span_from(server_first, 2), span_find_byte(server_first, ',') - 2);
-    int len = snprintf(final, sizeof(final), "c=%.*s,r=%.*s", SPAN_PRINT(buf_span(&text)), SPAN_PRINT(nonce));
-    int all = snprintf(auth_message, sizeof(auth_message), "n=%s,r=clientnonce,%.*s,%s", user, SPAN_PRINT(server_first),
-                       final);
-    hmac_with(keys.stored, span_of(auth_message, (size_t)all), proof);
+    buf_append_format(&final, "c=%.*s,r=%.*s", SPAN_PRINT(buf_span(&text)), SPAN_PRINT(nonce));
+    buf_append_format(&auth_message, "n=%s,r=clientnonce,%.*s,", user, SPAN_PRINT(server_first));
+    buf_append(&auth_message, buf_span(&final));
+    hmac_with(keys.stored, buf_span(&auth_message), proof);
     for (size_t at = 0; at < sizeof(proof); at++)
         proof[at] ^= keys.client[at];
     buf_clear(&text);
     assert_int_equal(base64_encode(span_of(proof, sizeof(proof)), &text), 0);
-    (void)snprintf(final + len, sizeof(final) - (size_t)len, ",p=%.*s", SPAN_PRINT(buf_span(&text)));
+    buf_append_format(&final, ",p=%.*s", SPAN_PRINT(buf_span(&text)));
     AUTO(auth_exchange) struct auth_exchange *taken = auth_scram_take(&house->auth, 0, handle);
     assert_non_null(taken);
     assert_null(auth_scram_take(&house->auth, 0, handle));
     struct auth_opened opened = {0};
     buf_clear(&answer);
-    result = auth_scram_finish(task, &house->auth, taken, span_of_text(final), &answer, &opened);
+    result = auth_scram_finish(task, &house->auth, taken, buf_span(&final), &answer, &opened);
     assert_true(span_starts(buf_span(&answer), result == LOGIN_OK ? SPAN("v=") : SPAN("e=")));
     if (result == LOGIN_OK)
         memcpy(ret_root, secret_bytes(opened.root), 32);

@@ -247,7 +247,9 @@ int auth_scram_finish(struct task *task, struct auth *auth, const struct auth_ex
     int result = auth_wait(task, auth, buf_span(&exchange->user), buf_span(&exchange->client));
     if (result == LOGIN_OK)
         result = check_final(auth, exchange, client_final, &credential, server_final, &root);
-    result = auth_settle(task, auth, buf_span(&exchange->user), buf_span(&exchange->client), &credential, result);
+    const struct auth_attempt counted = {exchange->service, buf_span(&exchange->client), buf_span(&exchange->user),
+                                         SPAN_NONE};
+    result = auth_settle(task, auth, &counted, &credential, result);
     if (result == LOGIN_OK) {
         ret_opened->account = exchange->account;
         ret_opened->root = TAKE(root);

@@ -56,15 +56,16 @@ int auth_wait(struct task *task, struct auth *auth, span_t user_key, span_t clie
     return wait > 0 ? task_sleep(task, wait) : LOGIN_OK;
 }
 
-int auth_settle(struct task *task, struct auth *auth, span_t user_key, span_t client,
+int auth_settle(struct task *task, struct auth *auth, const struct auth_attempt *attempt,
                 const struct credential *credential, int outcome)
 {
     if (outcome < 0 || outcome == LOGIN_UNAVAILABLE)
         return outcome;
     enum throttle_event event = outcome == LOGIN_DENIED ? THROTTLE_FAILED : THROTTLE_SUCCEEDED;
-    int result = throttle_tell(auth->throttle, loop_now(task_loop(task)), user_key, client, event);
+    int result = throttle_tell(auth->throttle, loop_now(task_loop(task)), attempt->user, attempt->client,
+                               attempt->password, event);
     uint64_t now = (uint64_t)time(NULL);
-    if (result == 0 && outcome == LOGIN_OK && credential != NULL && credential->used + USED_EVERY < now)
+    if (result == 0 && outcome == LOGIN_OK && credential->used + USED_EVERY < now)
         result = directory_credential_used(auth->directory, credential->id, now);
     if (result != 0)
         log_warn("keeper.login.uncounted", F_FAULT(result)); /* a full disk locks nobody out */
@@ -195,7 +196,9 @@ int auth_password(struct task *task, struct auth *auth, const struct auth_attemp
         return result;
     const struct account *account = found == DIRECTORY_OK ? &opened.account : NULL;
     result = check_password(task, auth, attempt, account, &credential, &root);
-    result = auth_settle(task, auth, buf_span(&key), attempt->client, &credential, result);
+    struct auth_attempt counted = *attempt;
+    counted.user = buf_span(&key);
+    result = auth_settle(task, auth, &counted, &credential, result);
     if (result != LOGIN_OK)
         return result;
     opened.root = TAKE(root);

@@ -91,8 +91,10 @@ MUST_USE int auth_scram_finish(struct task *task, struct auth *auth, const struc
 MUST_USE int auth_find(struct auth *auth, span_t user, struct account *ret_account, struct buf *key);
 /* Waits as long as the throttle says: LOGIN_OK, LOGIN_UNAVAILABLE, -ECANCELED. */
 MUST_USE int auth_wait(struct task *task, struct auth *auth, span_t user_key, span_t client);
-/* Counts the outcome, and notes the use of a credential (NULL: none). Passes the outcome on. */
-MUST_USE int auth_settle(struct task *task, struct auth *auth, span_t user_key, span_t client,
+/* Counts the outcome, and notes the use of the credential that fitted. attempt->user: as the throttle
+ * knows it. Passes the
+ * outcome on. */
+MUST_USE int auth_settle(struct task *task, struct auth *auth, const struct auth_attempt *attempt,
                          const struct credential *credential, int outcome);
 /* What a credential that fits gets: LOGIN_OK, LOGIN_LOCKED or LOGIN_SCOPE. */
 int auth_judge(const struct account *account, const struct credential *credential, enum ipc_service service);

@@ -26,7 +26,8 @@ static int tear_down(void **state)
 static void fail_times(struct throttle *throttle, int64_t now, const char *user, const char *client, int times)
 {
     for (int at = 0; at < times; at++)
-        assert_int_equal(throttle_tell(throttle, now, span_of_text(user), span_of_text(client), THROTTLE_FAILED), 0);
+        assert_int_equal(
+            throttle_tell(throttle, now, span_of_text(user), span_of_text(client), SPAN_NONE, THROTTLE_FAILED), 0);
 }
 
 static int64_t wait_of(struct throttle *throttle, int64_t now, const char *user, const char *client)
@@ -78,7 +79,7 @@ static void a_queue_that_is_too_long_is_refused(void **state)
 static void strangers_do_not_lock_a_user_out(void **state)
 {
     struct throttle *throttle = *state;
-    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), SPAN("192.0.2.1"), THROTTLE_SUCCEEDED), 0);
+    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), SPAN("192.0.2.1"), SPAN_NONE, THROTTLE_SUCCEEDED), 0);
     fail_times(throttle, 1, "alice", "203.0.113.1", 500);
     fail_times(throttle, 1, "bob", "192.0.2.2", 500); /* somebody else in her own network */
     assert_int_equal(wait_of(throttle, 2, "alice", "192.0.2.1"), 0);
@@ -92,12 +93,25 @@ static void strangers_do_not_lock_a_user_out(void **state)
 static void a_trusted_network_is_not_free_to_guess(void **state)
 {
     struct throttle *throttle = *state;
-    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), SPAN("192.0.2.1"), THROTTLE_SUCCEEDED), 0);
+    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), SPAN("192.0.2.1"), SPAN_NONE, THROTTLE_SUCCEEDED), 0);
     fail_times(throttle, 0, "alice", "192.0.2.1", FREE);
     assert_int_equal(wait_of(throttle, 0, "alice", "192.0.2.1"), DELAY);
     assert_int_equal(wait_of(throttle, 0, "alice", "192.0.2.1"), 2 * DELAY);
-    assert_int_equal(throttle_tell(throttle, 9000, SPAN("alice"), SPAN("192.0.2.1"), THROTTLE_SUCCEEDED), 0);
+    assert_int_equal(throttle_tell(throttle, 9000, SPAN("alice"), SPAN("192.0.2.1"), SPAN_NONE, THROTTLE_SUCCEEDED), 0);
     assert_int_equal(wait_of(throttle, 9000, "alice", "192.0.2.1"), 0);
+}
+
+static void a_forgotten_device_counts_once(void **state)
+{
+    struct throttle *throttle = *state;
+    span_t client = SPAN("192.0.2.1");
+    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), client, SPAN_NONE, THROTTLE_SUCCEEDED), 0);
+    for (int at = 0; at < 100; at++)
+        assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), client, SPAN("the old one"), THROTTLE_FAILED), 0);
+    assert_int_equal(wait_of(throttle, 0, "alice", "192.0.2.1"), 0);
+    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), client, SPAN("another"), THROTTLE_FAILED), 0);
+    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), client, SPAN("a third"), THROTTLE_FAILED), 0);
+    assert_int_equal(wait_of(throttle, 0, "alice", "192.0.2.1"), DELAY);
 }
 
 static void failures_are_forgotten(void **state)
@@ -111,7 +125,7 @@ static void failures_are_forgotten(void **state)
 static void tables_stay_bounded_and_keep_the_trusted(void **state)
 {
     struct throttle *throttle = *state;
-    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), SPAN("192.0.2.1"), THROTTLE_SUCCEEDED), 0);
+    assert_int_equal(throttle_tell(throttle, 0, SPAN("alice"), SPAN("192.0.2.1"), SPAN_NONE, THROTTLE_SUCCEEDED), 0);
     fail_times(throttle, 0, "alice", "203.0.113.1", 100);
     for (unsigned at = 0; at < THROTTLE_ENTRIES_MAX + 10; at++) {
         char user[32];
@@ -131,6 +145,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_queue_that_is_too_long_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strangers_do_not_lock_a_user_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trusted_network_is_not_free_to_guess, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_forgotten_device_counts_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_are_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_stay_bounded_and_keep_the_trusted, set_up, tear_down),
     };

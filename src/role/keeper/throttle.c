@@ -18,6 +18,7 @@
 struct entry {
     struct list_link age;
     uint64_t key;
+    uint64_t guess; /* the last wrong password, hashed; 0: not known */
     uint32_t failures;
     int64_t last; /* when the last failure, or success, was */
     int64_t turn; /* a network's: when its next attempt may be judged */
@@ -226,7 +227,20 @@ static int count_failure(struct throttle *throttle, uint64_t key, int64_t now)
     return 0;
 }
 
-int throttle_tell(struct throttle *throttle, int64_t now, span_t user, span_t client, enum throttle_event event)
+static int count_guess(struct throttle *throttle, uint64_t key, int64_t now, span_t guess)
+{
+    struct entry *entry = table_touch(&throttle->failures, key);
+    if (entry == NULL)
+        return -ENOMEM;
+    uint64_t hash = guess.len == 0 ? 0 : hash_keyed(throttle->key, guess);
+    if (hash != 0 && hash == entry->guess)
+        return 0;
+    entry->guess = hash;
+    return count_failure(throttle, key, now);
+}
+
+int throttle_tell(struct throttle *throttle, int64_t now, span_t user, span_t client, span_t guess,
+                  enum throttle_event event)
 {
     struct subjects subjects = subjects_of(throttle, user, client);
     if (event == THROTTLE_SUCCEEDED) {
@@ -240,7 +254,7 @@ int throttle_tell(struct throttle *throttle, int64_t now, span_t user, span_t cl
         return 0;
     }
     if (is_trusted(throttle, subjects.pair, now))
-        return count_failure(throttle, subjects.pair, now);
+        return count_guess(throttle, subjects.pair, now, guess);
     int result = count_failure(throttle, subjects.account, now);
     return result == 0 ? count_failure(throttle, subjects.network, now) : result;
 }

@@ -30,8 +30,11 @@ void throttle_free(struct throttle *throttle);
 /* How long the attempt has to wait before it is judged; THROTTLE_REFUSE where that would be too long. user: in one
  * form per account; client: a network address as text. */
 MUST_USE int throttle_ask(struct throttle *throttle, int64_t now, span_t user, span_t client, int64_t *ret_wait);
-/* How it ended. A fault means that it could not be counted. */
-MUST_USE int throttle_tell(struct throttle *throttle, int64_t now, span_t user, span_t client,
+/*
+ * How it ended. A fault means that it could not be counted. guess: the password, if it is known, of which no more than
+ * a short keyed hash is kept: from a trusted network the same wrong one again is a forgotten device, and counts once.
+ */
+MUST_USE int throttle_tell(struct throttle *throttle, int64_t now, span_t user, span_t client, span_t guess,
                            enum throttle_event event);
 
 SCOPE_OF(throttle)
