@@ -1,6 +1,11 @@
 #include "base/test.h"
 
+#include <errno.h>
+
+#include "base/mem.h"
 #include "mime/date.h"
+#include "proto/imap/bodystructure.h"
+#include "proto/imap/envelope.h"
 #include "proto/imap/match.h"
 
 static int match(span_t message, enum imap_match_kind kind, const char *field, const char *text)
@@ -86,12 +91,51 @@ static void the_sent_day_is_the_senders(void **state)
     assert_false(imap_match_sent(IMAP_SENT_SINCE, 0, SPAN("Subject: x\n\n")));
 }
 
+/* All that is shown of a message, with as little memory as the caller left. */
+static int show(span_t message)
+{
+    AUTO(arena) struct arena *arena = NULL;
+    AUTO(imap_match) struct imap_match *key = NULL;
+    AUTO_BUF struct buf line;
+    struct mime_part *root = NULL;
+    struct imap_summary summary;
+    buf_init(&line, 10000);
+    int result = arena_new(MIME_ARENA_MAX, &arena);
+    if (result == 0)
+        result = mime_parse(message, arena, &root);
+    if (result == 0)
+        result = imap_envelope_append(root->header, &line);
+    if (result == 0)
+        result = imap_bodystructure_append(root, &line);
+    if (result == 0)
+        result = imap_summary_read(root->header, arena, &summary);
+    if (result == 0)
+        result = imap_match_new(IMAP_MATCH_TEXT, SPAN_NONE, SPAN("needle"), &key);
+    return result == 0 ? imap_match_message(key, root) : result;
+}
+
+static void too_little_memory_is_the_only_fault(void **state)
+{
+    (void)state;
+    span_t message = SPAN("Subject: =?koi8-r?q?=F4?=\nFrom: \"a\\b\" <a@b>\nTo: c@d (x)\nContent-Type: "
+                          "multipart/mixed; boundary*=utf-8''b\n\n--b\nContent-Type: text/plain; charset=koi8-r\n\n"
+                          "\xf4 needle\n--b--\n");
+    int result = -ENOMEM;
+    for (uint64_t nth = 1; result == -ENOMEM && nth < 1000; nth++) {
+        mem_fail_after(nth);
+        result = show(message);
+        mem_fail_after(0);
+    }
+    assert_int_equal(result, IMAP_MATCH_YES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_look_where_they_should),
         cmocka_unit_test(a_match_may_lie_across_chunks),
         cmocka_unit_test(the_sent_day_is_the_senders),
+        cmocka_unit_test(too_little_memory_is_the_only_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
