@@ -22,14 +22,13 @@ static sqlite3_vfs *below(sqlite3_vfs *vfs)
     return vfs->pAppData;
 }
 
-/* Chunks make the unix VFS reserve space when it is told a size to come. */
+/* A second descriptor is harmless here: SQLite's locks, which closing it would drop, are on the database alone. */
 static int open_wal(struct vfs_file *file, const char *name)
 {
     struct vfs_file *database = (struct vfs_file *)sqlite3_database_file_object(name);
     if (database == NULL || database->seal == NULL)
         return SQLITE_CANTOPEN;
-    int chunk = 64 * 1024;
-    (void)file->inner->pMethods->xFileControl(file->inner, SQLITE_FCNTL_CHUNK_SIZE, &chunk);
+    file->space = open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     file->database = database;
     file->seal = database->seal;
     file->base.pMethods = &walfile_methods;
@@ -41,6 +40,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 {
     struct vfs_file *ours = (struct vfs_file *)file;
     memset(ours, 0, sizeof(*ours));
+    ours->space = -1;
     if (name == NULL || (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0)
         return SQLITE_CANTOPEN;
     ours->inner = (sqlite3_file *)(ours + 1);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 int vfsfile_sync(sqlite3_file *file, int flags)
 {
@@ -44,6 +45,8 @@ int vfsfile_close(sqlite3_file *file)
     struct vfs_file *ours = (struct vfs_file *)file;
     if (ours->database == NULL)
         pageseal_free(ours->seal);
+    if (ours->space >= 0)
+        (void)close(ours->space);
     ours->seal = NULL;
     return ours->inner->pMethods->xClose(ours->inner);
 }

@@ -22,7 +22,8 @@ struct vfs_file {
     sqlite3_file *inner;
     struct pageseal *seal;     /* NULL before the key is known; the WAL borrows its database's */
     struct vfs_file *database; /* of a WAL */
-    int64_t allocated;         /* of a WAL: how far its space is known to be reserved */
+    int space;                 /* of a WAL: a descriptor to reserve space with, or -1 */
+    int64_t reserved;          /* of a WAL: how far */
     uint8_t scratch[VFS_PAGE_SIZE + 64];
 };
 
