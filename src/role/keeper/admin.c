@@ -66,6 +66,7 @@ void admin_reply_deinit(struct admin_reply *reply)
     buf_deinit(&reply->error);
 }
 
+PRINTF_LIKE(3, 0)
 static void tell(struct admin_command *command, enum admin_status status, const char *format, va_list arguments)
 {
     command->reply->status = status;
