@@ -32,6 +32,7 @@ struct channel {
     enum ipc_role peer;
     int fd;
     int references;
+    int fault;
     bool is_open;
 };
 
@@ -155,6 +156,11 @@ bool channel_is_open(const struct channel *channel)
     return channel->is_open;
 }
 
+int channel_fault(const struct channel *channel)
+{
+    return channel->fault;
+}
+
 enum ipc_role channel_peer(const struct channel *channel)
 {
     return channel->peer;
@@ -176,10 +182,12 @@ uint64_t channel_tag(const struct channel *channel)
 }
 
 /* The channel ended without our doing. */
-static void channel_lost(struct channel *channel)
+static void channel_lost(struct channel *channel, int result)
 {
     if (!channel->is_open)
         return;
+    if (result != -EPIPE && channel->fault == 0)
+        channel->fault = result;
     channel_close(channel);
     if (channel->hooks->closed != NULL)
         channel->hooks->closed(channel->arg, channel);
@@ -280,7 +288,7 @@ static void receive_burst(struct channel *channel)
         if (result < 0) {
             if (result != -EPIPE)
                 log_error("ipc.channel.ended", F_TEXT("peer", ipc_role_name(channel->peer)), F_FAULT(result));
-            channel_lost(channel);
+            channel_lost(channel, result);
             return;
         }
     }
@@ -369,8 +377,10 @@ static int send_message(struct channel *channel, struct ipc_message *message)
     assert(ipc_may_send(message->type, channel->self, channel->peer));
     int result = channel->is_open ? send_packet(channel, message) : -EPIPE;
     ipc_message_close_fds(message);
-    if (result == -ENOBUFS)
+    if (result == -ENOBUFS) {
+        channel->fault = result;
         (void)shutdown(channel->fd, SHUT_RDWR);
+    }
     return result;
 }
 
@@ -395,7 +405,7 @@ static void on_ready(void *arg, unsigned ready)
         int result = send_queue(channel);
         event_pulse(&channel->room);
         if (result < 0)
-            channel_lost(channel);
+            channel_lost(channel, result);
     }
     if ((ready & WATCH_READ) != 0 && channel->is_open)
         receive_burst(channel);

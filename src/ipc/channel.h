@@ -35,6 +35,8 @@ void channel_free(struct channel *channel); /* channel_close(), then channel_unr
 /* Ends it now: calls under way answer -EPIPE, what is queued is lost. */
 void channel_close(struct channel *channel);
 bool channel_is_open(const struct channel *channel);
+/* Why it was ended on this side; 0 where the peer has just gone, or nothing has happened. */
+int channel_fault(const struct channel *channel);
 enum ipc_role channel_peer(const struct channel *channel);
 size_t channel_queued(const struct channel *channel); /* bytes not yet sent */
 

@@ -16,6 +16,7 @@ struct role {
     int peers;
     int gone;
     int messages;
+    int lost;
     int stopped;
     int refuse;
 };
@@ -32,6 +33,7 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     struct role *role = arg;
     (void)channel;
     role->messages++;
+    role->lost += message->type == IPC_lost && message->lost.peer == ROLE_INTAKE && message->lost.index == 3;
     ipc_message_free(message);
 }
 
@@ -135,6 +137,26 @@ static void peers_come_and_go_by_wire(void **state)
     role_run(wire_and_begin);
 }
 
+static void lose_a_peer(struct task *task, void *arg)
+{
+    struct role *role = arg;
+    int gone = wire(role, 2);
+    int bad = wire(role, 3);
+    (void)close(gone);
+    assert_int_equal(write(bad, "x", 1), 1);
+    assert_int_equal(task_sleep(task, 5), 0);
+    assert_int_equal(role->gone, 2);
+    assert_int_equal(role->messages, 1);
+    assert_int_equal(role->lost, 1);
+    (void)close(bad);
+}
+
+static void a_peer_that_misbehaves_is_reported(void **state)
+{
+    (void)state;
+    role_run(lose_a_peer);
+}
+
 static void ask_status_and_stop(struct task *task, void *arg)
 {
     struct role *role = arg;
@@ -175,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peers_come_and_go_by_wire),
+        cmocka_unit_test(a_peer_that_misbehaves_is_reported),
         cmocka_unit_test(the_supervisor_is_answered),
         cmocka_unit_test(a_role_that_cannot_begin_is_never_ready),
     };

@@ -28,6 +28,20 @@ static void on_peer_message(void *arg, struct channel *channel, struct ipc_messa
     wiring->hooks->message(wiring->arg, channel, message);
 }
 
+/* Where the peer has died, the supervisor sees that itself. A session is not its to wire anew. */
+static void report_lost(struct wiring *wiring, const struct channel *channel)
+{
+    struct ipc_message lost = {
+        .type = IPC_lost,
+        .lost = {.peer = (uint32_t)channel_peer(channel), .index = (uint32_t)channel_tag(channel)},
+    };
+    if (channel_fault(channel) == 0 || !ipc_may_send(IPC_lost, wiring->self, ROLE_SUPERVISOR))
+        return;
+    int result = channel_send(wiring->supervisor, &lost);
+    if (result < 0)
+        log_error("wiring.lost.unsent", F_FAULT(result));
+}
+
 static void on_peer_closed(void *arg, struct channel *channel)
 {
     struct wiring *wiring = arg;
@@ -35,6 +49,7 @@ static void on_peer_closed(void *arg, struct channel *channel)
         if (wiring->peers[i] != channel)
             continue;
         wiring->peers[i] = wiring->peers[--wiring->peer_count];
+        report_lost(wiring, channel);
         if (wiring->hooks->peer_gone != NULL)
             wiring->hooks->peer_gone(wiring->arg, channel);
         channel_unref(channel);

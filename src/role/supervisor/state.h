@@ -106,6 +106,8 @@ void child_settle(int channel_fd, int lock_fd);
 
 /* wire.c: gives a child its channels to all living peers, its listeners, and lets it begin. */
 MUST_USE int wire_child(struct child *child);
+/* A child has ended its channel to a peer for a fault: both get a new one. */
+void wire_again(const struct child *child, enum ipc_role role, uint32_t index);
 
 /* session.c */
 void session_open(struct supervisor *supervisor, struct channel *keeper, struct ipc_message *message);

@@ -107,3 +107,13 @@ int wire_child(struct child *child)
         result = send_listeners(child);
     return result < 0 ? result : task_group_spawn(&supervisor->tasks, supervisor->loop, "begin", begin, child);
 }
+
+void wire_again(const struct child *child, enum ipc_role role, uint32_t index)
+{
+    const struct child *peer = child_find(child->supervisor, role, index);
+    if (peer == NULL || peer->channel == NULL || !is_pair(child->role, role))
+        return;
+    int result = wire_peer(child, peer);
+    log_warn("supervisor.rewired", F_TEXT("which", ipc_role_name(child->role)), F_TEXT("peer", ipc_role_name(role)),
+             F_FAULT(result));
+}
