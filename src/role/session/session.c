@@ -155,7 +155,7 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     struct session *session = arg;
     AUTO(ipc_message) struct ipc_message *owned = message;
     if (owned->type == IPC_announce) {
-        event_set(&session->arrived);
+        takein_note_arrived(session);
         return;
     }
     if (owned->type != IPC_attach)
@@ -177,7 +177,7 @@ static void on_peer(void *arg, struct channel *channel)
     struct session *session = arg;
     if (channel_peer(channel) != ROLE_STORE)
         return;
-    event_set(&session->arrived);
+    takein_note_arrived(session);
     event_set(&session->freed);
 }
 
@@ -196,6 +196,7 @@ static int prepare(struct session *session, const struct role_start *start)
     *session = (struct session){.start = start, .conf = start->conf};
     list_init(&session->clients);
     event_init(&session->arrived);
+    event_init(&session->current);
     event_init(&session->freed);
     task_group_init(&session->tasks);
     int result = loop_new(&session->loop);

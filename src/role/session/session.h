@@ -45,8 +45,9 @@ struct session {
     struct task_group tasks;
     struct timer *linger;
     bool is_ending;
-    uint64_t attached; /* attach messages so far: what `leave` says */
+    uint64_t attached;    /* attach messages so far: what `leave` says */
     struct event arrived; /* takein.c: something is pending, or to be said taken */
+    struct event current; /* takein.c: the newest batch of what has arrived is filed */
     struct event freed;   /* release.c: the outbox has something */
     uint64_t *taken;      /* records in the vault that store has not been told of */
     size_t taken_count;

@@ -19,6 +19,7 @@
 #define BATCH_ARENA_MAX (160U << 20) /* the caches of a batch: at most 256 times two of VAULT_CACHE_MAX, and more */
 #define YIELD_BYTES (256U << 10)     /* how much is read before the connections get their turn */
 #define RETRY_MS 2000                /* after a fault: store away, disk full */
+#define PATIENCE_MS 1000             /* how long a client waits for what has arrived */
 #define TAKEN_CHUNK 8192U            /* ids in one message */
 
 struct entry {
@@ -232,6 +233,8 @@ static int take_batch(struct task *task, struct batch *batch, uint64_t *before, 
         result = tell_taken(task, batch->session);
     if (result < 0)
         return result;
+    if (!event_is_set(&batch->session->arrived))
+        event_set(&batch->session->current);
     if (read > 0)
         *before = bytes_get_u64(rows.at + (read - 1) * PENDING_ROW_SIZE);
     *ret_more = read > 0 && (read < total || reply->pending_done.more != 0);
@@ -293,13 +296,26 @@ static void run(struct task *task, void *arg)
         if (result < 0 && result != -ECANCELED) {
             log_warn("takein.failed", F_FAULT(result));
             event_set(&session->arrived);
+            event_set(&session->current);
             result = task_sleep(task, RETRY_MS);
         }
     }
 }
 
+void takein_note_arrived(struct session *session)
+{
+    event_clear(&session->current);
+    event_set(&session->arrived);
+}
+
+int takein_wait(struct task *task, struct session *session)
+{
+    int result = event_wait(task, &session->current, PATIENCE_MS);
+    return result == -ETIMEDOUT ? 0 : result;
+}
+
 int takein_start(struct session *session)
 {
-    event_set(&session->arrived);
+    takein_note_arrived(session);
     return task_group_spawn(&session->tasks, session->loop, "takein", run, session);
 }

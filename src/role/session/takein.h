@@ -10,6 +10,15 @@
  */
 MUST_USE int takein_start(struct session *session);
 
+/* Something has arrived for the account. */
+void takein_note_arrived(struct session *session);
+
+/*
+ * Waits until the newest batch of what has arrived is filed, so that a client which logs in, looks once and leaves
+ * sees its new mail; for a second at the most. 0 or -ECANCELED.
+ */
+MUST_USE int takein_wait(struct task *task, struct session *session);
+
 /* The vault has this record: store is told soon. */
 void takein_note_taken(struct session *session, uint64_t record);
 

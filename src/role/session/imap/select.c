@@ -1,4 +1,5 @@
 #include "role/session/imap/imap.h"
+#include "role/session/takein.h"
 
 static int first_unseen(void *arg, const struct vault_member *member)
 {
@@ -44,13 +45,13 @@ static int write_state(struct run *run, const struct vault_mailbox *mailbox)
 /* RFC 3501 §6.3.1: whatever comes of it, what was selected before is not any more. */
 int imap_do_select(struct task *task, struct run *run)
 {
-    (void)task;
     struct client *client = run->client;
     bool read_only = run->command->verb == IMAP_EXAMINE;
     view_free(TAKE(client->view));
     struct vault_mailbox mailbox;
     int result = 0;
-    if (!run_find_mailbox(run, run->command->mailbox, "NONEXISTENT", &mailbox, &result))
+    result = takein_wait(task, run->session);
+    if (result < 0 || !run_find_mailbox(run, run->command->mailbox, "NONEXISTENT", &mailbox, &result))
         return result;
     mailbox.name = NULL; /* not valid beyond the next call */
     if (run->command->select.condstore)

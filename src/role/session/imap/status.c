@@ -1,4 +1,5 @@
 #include "role/session/imap/imap.h"
+#include "role/session/takein.h"
 
 static void write_item(struct run *run, bool *is_first, const char *name, uint64_t value)
 {
@@ -11,10 +12,10 @@ static void write_item(struct run *run, bool *is_first, const char *name, uint64
 
 int imap_do_status(struct task *task, struct run *run)
 {
-    (void)task;
     struct vault_mailbox mailbox;
     int result = 0;
-    if (!run_find_mailbox(run, run->command->mailbox, "NONEXISTENT", &mailbox, &result))
+    result = takein_wait(task, run->session);
+    if (result < 0 || !run_find_mailbox(run, run->command->mailbox, "NONEXISTENT", &mailbox, &result))
         return result;
     uint32_t recent = 0;
     if (mailbox.recent_from < mailbox.uidnext)
