@@ -98,7 +98,7 @@ int checkpoint_read(int dir, span_t key, struct buf *plain)
     if (result != 0)
         return result;
     AUTO(aead) struct aead *aead = NULL;
-    uint8_t *into;
+    uint8_t *into = NULL;
     result = cipher_of(key, &aead);
     if (result == 0)
         result = buf_reserve(plain, len - AHEAD, &into);
