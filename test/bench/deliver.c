@@ -118,8 +118,8 @@ static char *make_body(size_t size, int client)
     char *body = malloc(size + 256);
     if (body == NULL)
         fail("no memory");
-    int at = snprintf(body, 200, "From: <bench@bench.test>\r\nTo: <user@demo.test>\r\nSubject: load from client %d\r\n\r\n",
-                      client);
+    int at = snprintf(
+        body, 200, "From: <bench@bench.test>\r\nTo: <user@demo.test>\r\nSubject: load from client %d\r\n\r\n", client);
     unsigned seed = (unsigned)client * 2654435761U + 1;
     while ((size_t)at < size - 2) {
         for (int i = 0; i < 76 && (size_t)at < size - 4; i++) {
