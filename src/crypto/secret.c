@@ -6,10 +6,36 @@
 
 #include "base/mem.h"
 
+/*
+ * Locking a page, guarding it and giving it back costs a dozen system calls, and every message needs two secrets. So
+ * blocks for keys are kept, wiped, for the next one.
+ */
+#define KEPT_SIZE 64U
+#define KEPT_MAX 16U
+
 struct secret {
     size_t len;
+    size_t room;
     uint8_t *bytes;
 };
+
+static uint8_t *kept[KEPT_MAX];
+static size_t kept_count;
+
+static uint8_t *block_take(size_t room)
+{
+    return room == KEPT_SIZE && kept_count > 0 ? kept[--kept_count] : sodium_malloc(room);
+}
+
+static void block_give(uint8_t *block, size_t room)
+{
+    if (room == KEPT_SIZE && kept_count < KEPT_MAX) {
+        sodium_memzero(block, room);
+        kept[kept_count++] = block;
+    } else {
+        sodium_free(block); /* wipes */
+    }
+}
 
 int secret_new(size_t len, struct secret **ret_secret)
 {
@@ -20,11 +46,12 @@ int secret_new(size_t len, struct secret **ret_secret)
     AUTO_FREE struct secret *secret = mem_new(sizeof(*secret));
     if (secret == NULL)
         return -ENOMEM;
-    secret->bytes = sodium_malloc(len == 0 ? 1 : len);
+    secret->room = len <= KEPT_SIZE ? KEPT_SIZE : len;
+    secret->bytes = block_take(secret->room);
     if (secret->bytes == NULL)
         return -ENOMEM;
     secret->len = len;
-    memset(secret->bytes, 0, len == 0 ? 1 : len);
+    memset(secret->bytes, 0, secret->room);
     *ret_secret = TAKE(secret);
     return 0;
 }
@@ -56,7 +83,7 @@ void secret_free(struct secret *secret)
 {
     if (secret == NULL)
         return;
-    sodium_free(secret->bytes); /* wipes */
+    block_give(secret->bytes, secret->room);
     scope_free(&secret);
 }
 

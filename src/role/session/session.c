@@ -197,6 +197,7 @@ static int prepare(struct session *session, const struct role_start *start)
     list_init(&session->clients);
     event_init(&session->arrived);
     event_init(&session->current);
+    event_init(&session->hurry);
     event_init(&session->freed);
     task_group_init(&session->tasks);
     int result = loop_new(&session->loop);

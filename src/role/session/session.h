@@ -48,6 +48,7 @@ struct session {
     uint64_t attached;    /* attach messages so far: what `leave` says */
     struct event arrived; /* takein.c: something is pending, or to be said taken */
     struct event current; /* takein.c: the newest batch of what has arrived is filed */
+    struct event hurry;   /* takein.c: a client waits for the newest batch */
     struct event freed;   /* release.c: the outbox has something */
     uint64_t *taken;      /* records in the vault that store has not been told of */
     size_t taken_count;

@@ -19,6 +19,7 @@
 #define BATCH_ARENA_MAX (160U << 20) /* the caches of a batch: at most 256 times two of VAULT_CACHE_MAX, and more */
 #define YIELD_BYTES (256U << 10)     /* how much is read before the connections get their turn */
 #define RETRY_MS 2000                /* after a fault: store away, disk full */
+#define BREATH_MS 150                /* between two batches: what comes meanwhile shares one sync */
 #define PATIENCE_MS 1000             /* how long a client waits for what has arrived */
 #define TAKEN_CHUNK 8192U            /* ids in one message */
 
@@ -275,6 +276,14 @@ static int round_of(struct task *task, struct session *session, struct map *unre
     return take_all(task, &batch);
 }
 
+/* A lone message waits for nothing; a stream of them is taken in a few times a second, unless a client waits. */
+static int breathe(struct task *task, struct session *session)
+{
+    int result = event_wait(task, &session->hurry, BREATH_MS);
+    event_clear(&session->hurry);
+    return result == -ETIMEDOUT ? 0 : result;
+}
+
 static void run(struct task *task, void *arg)
 {
     struct session *session = arg;
@@ -293,6 +302,8 @@ static void run(struct task *task, void *arg)
             event_clear(&session->arrived);
             result = round_of(task, session, unreadable);
         }
+        if (result == 0)
+            result = breathe(task, session);
         if (result < 0 && result != -ECANCELED) {
             log_warn("takein.failed", F_FAULT(result));
             event_set(&session->arrived);
@@ -310,6 +321,8 @@ void takein_note_arrived(struct session *session)
 
 int takein_wait(struct task *task, struct session *session)
 {
+    if (!event_is_set(&session->current))
+        event_set(&session->hurry);
     int result = event_wait(task, &session->current, PATIENCE_MS);
     return result == -ETIMEDOUT ? 0 : result;
 }

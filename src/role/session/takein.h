@@ -6,7 +6,7 @@
 /*
  * Takes in what is pending: asks store for it, newest first, reads and files it, and says that it is taken. One batch
  * is one transaction; what arrives while a batch is committed goes into the next one, so that the batches grow with
- * the load and a lone message waits for nothing.
+ * the load; between two batches it waits a moment, so that a lone message waits for nothing and many share one sync.
  */
 MUST_USE int takein_start(struct session *session);
 
