@@ -1,6 +1,6 @@
 """
 SIGKILL at random moments, of a random role or of all, under load; then every message acknowledged with 250 or OK is
-there exactly once, byte for byte. KILLS=200 for the long run.
+there exactly once, byte for byte, and where it was moved to, with its flags. KILLS=200 SENDERS=20 for the long run.
 """
 import imaplib
 import os
@@ -20,6 +20,7 @@ from server import PASSWORD, Server, messages, wait_until
 KILLS = int(os.environ.get("KILLS", "12"))
 SENDERS = int(os.environ.get("SENDERS", "6"))
 APPENDERS = 2
+MOVERS = 3
 USERS = ["a", "b", "c"]
 
 
@@ -83,6 +84,76 @@ class Load:
                 time.sleep(0.05)
 
 
+class Movers:
+    """Connections of one account that append, flag and move; each message has the states it may be in now."""
+
+    def __init__(self, server, load):
+        self.server = server
+        self.load = load
+        self.states = {}  # marker -> list of (folder, flagged) or None for not there
+        self.lost = []
+
+    def step(self, marker, after, command):
+        before = self.states.get(marker, [None])
+        self.states[marker] = before + [after]
+        if command()[0] == "OK":
+            self.states[marker] = [after]
+
+    def find(self, client, marker):
+        found = client.uid("SEARCH", "HEADER", "X-Marker", marker)[1][0].split()
+        if len(found) != 1:
+            self.lost.append((marker, found))
+            return None
+        return found[0].decode()
+
+    def work_on(self, client, marker, data):
+        self.step(marker, ("Work", False), lambda: client.append("Work", None, None, data))
+        if len(self.states[marker]) != 1:
+            return
+        client.select("Work")
+        uid = self.find(client, marker)
+        if uid is None:
+            return
+        self.step(marker, ("Work", True), lambda: client.uid("STORE", uid, "+FLAGS", "(\\Flagged kept)"))
+        if len(self.states[marker]) == 1:
+            self.step(marker, ("Done", True), lambda: client.uid("MOVE", uid, "Done"))
+
+    def run(self, number):
+        count = 0
+        while not self.load.over.is_set():
+            try:
+                with self.server.imap("d") as client:
+                    while not self.load.over.is_set() and count < 400:
+                        count += 1
+                        marker = f"m{number}-{count}"
+                        self.work_on(client, marker, self.load.message(marker))
+                if count >= 400:
+                    return
+            except (imaplib.IMAP4.error, OSError):
+                time.sleep(0.05)
+
+    def seen(self):
+        """Every marker with where it stands and whether it is flagged."""
+        found = {}
+        with self.server.imap("d") as client:
+            for folder in ("Work", "Done"):
+                client.select(folder, readonly=True)
+                rows = client.fetch("1:*", "(FLAGS BODY.PEEK[])")[1]
+                for row in (row for row in rows if isinstance(row, tuple)):
+                    flagged = b"\\Flagged" in row[0] and b"kept" in row[0]
+                    found.setdefault(marker_of(row[1]), []).append((folder, flagged))
+        return found
+
+    def check(self):
+        found = wait_until(self.seen, 60, "the folders of d")
+        for marker, allowed in self.states.items():
+            places = found.get(marker, [])
+            assert len(places) <= 1, f"{marker} is there more than once: {places}"
+            assert (places[0] if places else None) in allowed, f"{marker} is {places}, allowed {allowed}"
+        assert not self.lost, f"not there once when looked for: {[(m, f, found.get(m)) for m, f in self.lost[:5]]}"
+        return len(found)
+
+
 def marker_of(mail):
     at = mail.find(b"\r\nX-Marker: ")
     return mail[at + 12:mail.find(b"\r\n", at + 2)].decode()
@@ -94,8 +165,11 @@ def check(server, load):
         expected = {m for m, (who, _) in load.acknowledged.items() if who == user}
 
         def there():
-            with server.imap(user) as client:
-                got = messages(client)
+            try:
+                with server.imap(user) as client:
+                    got = messages(client)
+            except (imaplib.IMAP4.error, OSError):
+                return None  # the last kill may still be felt; within the time allowed it must pass
             return got if {marker_of(mail) for mail in got} >= expected else None
         got = wait_until(there, 90, f"all acknowledged messages of {user}")
         found = [marker_of(mail) for mail in got]
@@ -137,6 +211,11 @@ def test_what_was_acknowledged_survives_kills():
         load = Load(server)
         threads = [threading.Thread(target=load.send, args=(n,), daemon=True) for n in range(SENDERS)]
         threads += [threading.Thread(target=load.append, args=(n,), daemon=True) for n in range(APPENDERS)]
+        server.account("d")
+        with server.imap("d") as client:
+            assert client.create("Work")[0] == "OK" and client.create("Done")[0] == "OK"
+        movers = Movers(server, load)
+        threads += [threading.Thread(target=movers.run, args=(n,), daemon=True) for n in range(MOVERS)]
         for thread in threads:
             thread.start()
         killed = []
@@ -151,8 +230,9 @@ def test_what_was_acknowledged_survives_kills():
         server.kill()
         server.start()
         assert check(server, load) == count
+        moved = movers.check()
         server.stop()
-        print(f"{len(killed)} kills, {count} acknowledged messages, all there")
+        print(f"{len(killed)} kills, {count} acknowledged and {moved} flagged or moved messages, all there")
     finally:
         server.remove()
 
