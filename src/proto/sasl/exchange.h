@@ -11,6 +11,9 @@
  */
 #define SASL_RESPONSE_MAX 2048U /* decoded: what a message to the keeper may carry */
 
+/* Behind every refusal, whoever is asking: programs that pick SCRAM by themselves leave people wondering. */
+#define SASL_SCRAM_HINT "; SCRAM works with app passwords only, any other password needs PLAIN"
+
 enum sasl_step {
     SASL_STEP_CHALLENGE,    /* send the challenge, then feed the answer */
     SASL_STEP_LOGIN,        /* user and password stand ready for the keeper, who decides */

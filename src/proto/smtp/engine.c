@@ -400,7 +400,7 @@ enum smtp_step smtp_engine_login(struct smtp_engine *engine, enum smtp_answer ve
     case SMTP_CROWDED:
         break;
     }
-    return refuse(engine, reply, 535, "5.7.8", "Wrong name or password");
+    return refuse(engine, reply, 535, "5.7.8", "Wrong name or password" SASL_SCRAM_HINT);
 }
 
 /* Amid AUTH: the line is a response, not a command. */

@@ -158,8 +158,8 @@ int admin_account_remove(struct admin_command *command)
     if (result != 1)
         return result;
     result = directory_account_remove(directory_of(command), account.id);
-    if (result == 0 && command->admin->gone != NULL)
-        command->admin->gone(command->admin->arg, account.id, ADMIN_DESTROYED);
+    if (result == 0)
+        admin_end_session(command, account.id, ADMIN_DESTROYED);
     return result < 0 ? result : 0;
 }
 
@@ -170,8 +170,8 @@ int admin_account_lock(struct admin_command *command)
     if (result != 1)
         return result;
     result = directory_account_set_state(directory_of(command), account.id, ACCOUNT_LOCKED);
-    if (result == 0 && command->admin->gone != NULL)
-        command->admin->gone(command->admin->arg, account.id, ADMIN_LOCKED);
+    if (result == 0)
+        admin_end_session(command, account.id, ADMIN_ENDED);
     return result < 0 ? result : 0;
 }
 
@@ -267,6 +267,8 @@ int admin_account_passwd(struct admin_command *command)
         result = admin_make_recovery(&account, root, &recovery, &code);
     if (result == 0)
         result = passwd_store(directory_of(command), account.id, &password, command->by_recovery ? &recovery : NULL);
+    if (result == 0)
+        admin_end_session(command, account.id, ADMIN_ENDED);
     if (result == 0 && command->by_recovery)
         buf_append_format(&command->reply->output, "recovery code: %.*s\n", SPAN_PRINT(secret_span(code)));
     return result;

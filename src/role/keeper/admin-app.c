@@ -140,5 +140,7 @@ int admin_app_remove(struct admin_command *command)
     if (result == DIRECTORY_NONE)
         return admin_refuse(command, "%s has no app password %llu; see `waxwing app-password list %s`", account.address,
                             (unsigned long long)id, account.address);
+    if (result == 0)
+        admin_end_session(command, account.id, ADMIN_ENDED);
     return result;
 }

@@ -27,6 +27,8 @@ admin_function admin_app_add, admin_app_list, admin_app_remove;
 admin_function admin_address_add, admin_address_list, admin_address_remove;
 
 /* What went wrong and what to do; returns 0. */
+/* Makes the open session of an account end, once what was changed is stored. */
+void admin_end_session(struct admin_command *command, uint64_t account, enum admin_gone how);
 int admin_refuse(struct admin_command *command, const char *format, ...) PRINTF_LIKE(2, 3);
 int admin_misused(struct admin_command *command, const char *format, ...) PRINTF_LIKE(2, 3);
 

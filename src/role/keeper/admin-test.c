@@ -336,7 +336,7 @@ static void accounts_script(struct task *task, struct house *house)
     assert_int_equal(run(task, house, "domain|remove|demo.test", "", NULL), 1);
     assert_int_equal(run(task, house, "account|lock|alice@demo.test", "", NULL), 0);
     assert_int_equal(house->gone, 1);
-    assert_int_equal(house->how, ADMIN_LOCKED);
+    assert_int_equal(house->how, ADMIN_ENDED);
     assert_int_equal(login(task, house, "alice@demo.test", "correct horse", SERVICE_IMAP, NULL), LOGIN_LOCKED);
     assert_int_equal(login(task, house, "alice@demo.test", "wrong horse", SERVICE_IMAP, NULL), LOGIN_DENIED);
     assert_int_equal(run(task, house, "account|unlock|alice@demo.test", "", NULL), 0);

@@ -75,6 +75,12 @@ static void tell(struct admin_command *command, enum admin_status status, const 
     buf_append_vformat(&command->reply->error, format, arguments);
 }
 
+void admin_end_session(struct admin_command *command, uint64_t account, enum admin_gone how)
+{
+    if (command->admin->gone != NULL)
+        command->admin->gone(command->admin->arg, account, how);
+}
+
 int admin_refuse(struct admin_command *command, const char *format, ...)
 {
     va_list arguments;

@@ -11,8 +11,8 @@
 
 enum admin_status { ADMIN_DONE = 0, ADMIN_FAILED = 1, ADMIN_USAGE = 2 };
 
-/* An account was removed, or locked: its session has to end. */
-enum admin_gone { ADMIN_LOCKED, ADMIN_DESTROYED };
+/* An account's session has to end: a credential is dead or the account locked, or it was removed with all it had. */
+enum admin_gone { ADMIN_ENDED, ADMIN_DESTROYED };
 typedef void admin_gone_function(void *arg, uint64_t account, enum admin_gone how);
 
 struct admin {

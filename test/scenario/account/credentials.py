@@ -3,7 +3,7 @@ import imaplib
 
 import pytest
 
-from server import Failed, PASSWORD, wait_for
+from server import Failed, PASSWORD, wait_for, wait_until
 
 MAIL = b"Subject: kept\r\n\r\nstill here\r\n"
 NEW = "another long password"
@@ -36,6 +36,22 @@ def test_a_password_is_changed_with_the_old_one(server, known):
     server.tool("account", "passwd", name, stdin=f"{PASSWORD}\n{NEW}\n")
     assert can_log_in(server, name, NEW)
     assert not can_log_in(server, name, PASSWORD)
+
+
+def test_who_was_logged_in_with_the_old_password_is_put_out(server, known):
+    name, _ = known
+    client = server.imap(name, PASSWORD)
+    client.select()
+    server.tool("account", "passwd", name, stdin=f"{PASSWORD}\n{NEW}\n")
+
+    def is_out():
+        try:
+            client.noop()
+            return False
+        except (imaplib.IMAP4.abort, OSError):
+            return True
+    wait_until(is_out, 15, "the old connection ends")
+    assert can_log_in(server, name, NEW)
 
 
 def test_a_password_is_not_changed_with_a_wrong_one(server, known):
