@@ -100,7 +100,10 @@ class Movers:
             self.states[marker] = [after]
 
     def find(self, client, marker):
-        found = client.uid("SEARCH", "HEADER", "X-Marker", marker)[1][0].split()
+        answer, found = client.uid("SEARCH", "HEADER", "X-Marker", marker)
+        if answer != "OK":
+            return None  # store is away just now
+        found = found[0].split()
         if len(found) != 1:
             self.lost.append((marker, found))
             return None
