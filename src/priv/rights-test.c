@@ -81,11 +81,6 @@ static int list_log(void)
     return try_open("log", O_RDONLY | O_DIRECTORY);
 }
 
-static int write_store(void)
-{
-    return try_open("store.db", O_RDWR);
-}
-
 static int make_in_own_vault(void)
 {
     return try_open("vault/0000000000000007/vault.db", O_RDWR | O_CREAT);
@@ -180,7 +175,6 @@ static const struct row {
     {"read the server's key", read_server_key, ROLE(SUPERVISOR), 0},
     {"make a segment", make_segment, ROLE(SUPERVISOR) | ROLE(STORE), 0},
     {"list the log", list_log, ROLE(SUPERVISOR) | ROLE(STORE), 0},
-    {"write store.db", write_store, ROLE(SUPERVISOR) | ROLE(STORE), 0},
     {"make a file in its own vault", make_in_own_vault, ROLE(SUPERVISOR) | ROLE(SESSION), 0},
     {"read another vault", read_other_vault, ROLE(SUPERVISOR), 0},
     {"list the vaults", list_vaults, ROLE(SUPERVISOR), 0},

@@ -20,7 +20,7 @@ enum reach {
     REACH_NOTHING,
     REACH_DATA,      /* all of it */
     REACH_DIRECTORY, /* directory.db */
-    REACH_LOG,       /* log/ and store.db */
+    REACH_LOG,       /* log/ */
     REACH_VAULT,     /* the account's own */
 };
 
@@ -79,7 +79,6 @@ static int add_database(struct reach_paths *paths, const char *data, const char 
 static int list_paths(enum reach reach, const struct priv_start *start, struct reach_paths *paths)
 {
     char vault[32];
-    int result;
     switch (reach) {
     case REACH_NOTHING:
         return 0;
@@ -88,8 +87,7 @@ static int list_paths(enum reach reach, const struct priv_start *start, struct r
     case REACH_DIRECTORY:
         return add_database(paths, start->data, "directory.db");
     case REACH_LOG:
-        result = add_path(paths, start->data, "log", "");
-        return result < 0 ? result : add_database(paths, start->data, "store.db");
+        return add_path(paths, start->data, "log", "");
     case REACH_VAULT:
         (void)snprintf(vault, sizeof(vault), "vault/%016" PRIx64, start->account);
         return add_path(paths, start->data, vault, "");

@@ -28,11 +28,15 @@ struct priv_start {
  * system (chroot to an empty folder for gate and intake as root), Landlock (as far as the kernel has it), a seccomp
  * filter, dumpability, core files. Raises the limit of descriptors. What a role can open by path afterwards:
  *
- *   supervisor  reads and executes everything it could before; writes in DATA only
- *   gate        nothing
- *   keeper      DATA/directory.db with its -wal and -journal (made, empty, where missing); server.key must be read
- * before intake      nothing store       DATA/log/ and DATA/store.db with its -wal and -journal session
- * DATA/vault/<account as %016x>/, which must exist
+ *   supervisor: reads and executes everything it could before; writes in DATA only
+ *
+ *   gate, intake: nothing
+ *
+ *   keeper: DATA/directory.db with its -wal and -journal (made, empty, where missing); server.key must be read before
+ *
+ *   store: DATA/log/
+ *
+ *   session: DATA/vault/<account as %016x>/, which must exist
  *
  * These files may be made and opened before, as root too: they are given to the user here, the folders one level deep.
  * To be called once per process, after long-lived children (Argon2) are forked; those call it for themselves.
