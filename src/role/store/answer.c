@@ -53,11 +53,20 @@ static int records_read(span_t bytes, uint64_t **ret_records, size_t *ret_count)
     return 0;
 }
 
+static int newest_first(const void *one, const void *other)
+{
+    uint64_t a = *(const uint64_t *)one;
+    uint64_t b = *(const uint64_t *)other;
+    return (a < b) - (a > b);
+}
+
 static void on_taken(struct store *store, struct channel *channel, struct ipc_message *message)
 {
     AUTO_FREE uint64_t *records = NULL;
     size_t count = 0;
     int result = records_read(message->taken.records, &records, &count);
+    if (result == 0)
+        qsort(records, count, sizeof(*records), newest_first);
     if (result == 0)
         result = journal_taken(store->journal, channel_tag(channel), records, count);
     reply_done(channel, message->call, result);

@@ -150,6 +150,31 @@ static bool is_taken(const struct account *account, uint64_t record)
     return account->taken != NULL && map_get(account->taken, record) != NULL;
 }
 
+/*
+ * While mail streams in, what is taken lies below what is not, and every list would walk over all of it anew. So the
+ * first taken record of a run keeps where the run ended when it was last walked.
+ */
+static char skip_unknown;
+
+struct run {
+    uint64_t first; /* 0: the walk is in no run */
+};
+
+static uint64_t run_enter(const struct account *account, struct run *run, uint64_t at)
+{
+    const void *skip = map_get(account->taken, at);
+    if (run->first == 0)
+        run->first = at;
+    return skip == &skip_unknown ? 0 : (uint64_t)(uintptr_t)skip;
+}
+
+static int run_leave(struct account *account, struct run *run, uint64_t at)
+{
+    uint64_t first = run->first;
+    run->first = 0;
+    return first == 0 || at == 0 ? 0 : map_put(account->taken, first, (void *)(uintptr_t)at);
+}
+
 static void head_step(struct pending *pending, struct account *account, const struct link *link)
 {
     unchain(pending, account->head);
@@ -241,14 +266,21 @@ int pending_list(struct pending *pending, uint64_t account, uint64_t before, uin
         return result;
     uint64_t at;
     result = first_below(pending, found, before, &at);
+    struct run run = {0};
     for (uint32_t count = 0; result == 0;) {
+        uint64_t skip = is_taken(found, at) ? run_enter(found, &run, at) : 0;
+        if (skip != 0) {
+            at = skip;
+            continue;
+        }
         struct link link;
         result = link_read(pending, account, at, &link);
         if (result != 0)
             break;
         if (!link.marked && !is_taken(found, at)) {
+            result = run_leave(found, &run, at);
             *ret_more = count == limit;
-            if (*ret_more)
+            if (*ret_more || result != 0)
                 break;
             result = row_append(&link, rows);
             count++;
@@ -265,9 +297,9 @@ static int taken_add(struct account *account, uint64_t record)
         if (result != 0)
             return result;
     }
-    if (map_count(account->taken) >= PENDING_TAKEN_MAX)
+    if (map_count(account->taken) >= PENDING_TAKEN_MAX && record != account->head)
         return -ENOBUFS;
-    return map_put(account->taken, record, account);
+    return is_taken(account, record) ? 0 : map_put(account->taken, record, &skip_unknown);
 }
 
 int pending_take(struct pending *pending, uint64_t account, uint64_t record)

@@ -9,8 +9,9 @@
  */
 struct pending;
 
-/* Above this many records taken out of turn an account is told -ENOBUFS: it has to take its newest ones first. */
-#define PENDING_TAKEN_MAX 65536U
+/* Above this many records taken out of turn an account is told -ENOBUFS, unless it takes its newest: that makes room.
+ */
+#define PENDING_TAKEN_MAX 1048576U
 
 MUST_USE int pending_new(struct files *files, struct pending **ret_pending);
 void pending_free(struct pending *pending);
@@ -26,7 +27,8 @@ MUST_USE int pending_push(struct pending *pending, uint64_t account, uint64_t re
 MUST_USE int pending_list(struct pending *pending, uint64_t account, uint64_t before, uint32_t limit, struct buf *rows,
                           bool *ret_more);
 
-/* The account needs to hear of this record no more. Unknown and repeated ones are ignored. -ENOBUFS, -ENOMEM. */
+/* The account needs to hear of this record no more. Unknown and repeated ones are ignored. -ENOBUFS, -ENOMEM.
+ * Of several, the newest is to be taken first. */
 MUST_USE int pending_take(struct pending *pending, uint64_t account, uint64_t record);
 
 /* A replayed record says that `head` was its account's newest: what stands above it had been taken. -ENOMEM and so on.
