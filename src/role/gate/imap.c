@@ -226,7 +226,7 @@ static int end_login(struct imap *imap, int outcome)
 {
     static const char *const texts[] = {
         [LOGIN_OK] = "",
-        [LOGIN_DENIED] = "[AUTHENTICATIONFAILED] Wrong name or password" SASL_SCRAM_HINT, /* RFC 5530 §3 */
+        [LOGIN_DENIED] = ("[AUTHENTICATIONFAILED] Wrong name or password" SASL_SCRAM_HINT), /* RFC 5530 §3 */
         [LOGIN_LOCKED] = "[CONTACTADMIN] This account is locked",
         [LOGIN_SCOPE] = "[AUTHORIZATIONFAILED] This app password is not for reading mail",
         [LOGIN_UNAVAILABLE] = "[UNAVAILABLE] Cannot check that just now, please try again",
