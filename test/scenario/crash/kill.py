@@ -140,7 +140,8 @@ class Movers:
         found = {}
         with self.server.imap("d") as client:
             for folder in ("Work", "Done"):
-                client.select(folder, readonly=True)
+                if client.select(folder, readonly=True)[1][0] == b"0":
+                    continue
                 rows = client.fetch("1:*", "(FLAGS BODY.PEEK[])")[1]
                 for row in (row for row in rows if isinstance(row, tuple)):
                     flagged = b"\\Flagged" in row[0] and b"kept" in row[0]
