@@ -228,6 +228,37 @@ static void taken_records_are_pending_no_more_in_any_order(void **state)
     folder_remove(&folder);
 }
 
+/* As while mail streams in: always something newer on top, and below it more and more that was taken. */
+static void a_long_run_of_taken_records_is_walked_past_and_cleared_by_the_newest(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    struct folder folder;
+    folder_make(&folder);
+    struct journal *journal = opened(&folder, NULL);
+    uint64_t ids[COUNT];
+    for (uint64_t at = 0; at < COUNT; at++)
+        assert_int_equal(append_one(journal, 1, 100, at, &ids[at]), APPEND_OK);
+    for (size_t at = COUNT - 2; at >= 2; at--) {
+        assert_int_equal(journal_taken(journal, 1, &ids[at], 1), 0);
+        if (at % 50 == 0 || at == 2)
+            for (int twice = 0; twice < 2; twice++) {
+                uint64_t numbers[COUNT];
+                size_t count = pending_numbers(journal, 1, numbers, COUNT);
+                assert_int_equal(count, at + 1);
+                assert_int_equal(numbers[0], COUNT - 1);
+                assert_int_equal(numbers[1], at - 1);
+                assert_int_equal(numbers[count - 1], 0);
+            }
+    }
+    assert_int_equal(journal_taken(journal, 1, &ids[1], 1), 0);
+    expect(journal, 1, (const uint64_t[]){COUNT - 1, 0}, 2);
+    assert_int_equal(journal_taken(journal, 1, &ids[COUNT - 1], 1), 0);
+    expect(journal, 1, (const uint64_t[]){0}, 1);
+    journal_free(journal);
+    folder_remove(&folder);
+}
+
 /* Forgotten takings come back; what was appended after them keeps its place. */
 static void takings_lost_in_a_crash_only_come_back(void **state)
 {
@@ -661,6 +692,7 @@ int main(void)
         cmocka_unit_test(records_are_there_after_reopening_newest_first),
         cmocka_unit_test(a_group_of_many_links_each_account_in_order),
         cmocka_unit_test(taken_records_are_pending_no_more_in_any_order),
+        cmocka_unit_test(a_long_run_of_taken_records_is_walked_past_and_cleared_by_the_newest),
         cmocka_unit_test(takings_lost_in_a_crash_only_come_back),
         cmocka_unit_test(released_by_all_gives_its_blocks_back_once),
         cmocka_unit_test(dead_segments_are_deleted_and_chains_survive),
