@@ -144,7 +144,8 @@ static int give_away(struct supervisor *supervisor)
     char path[PATH_MAX];
     int result = priv_user_find(supervisor->conf->server_user, &user);
     if (result < 0) {
-        log_error("supervisor.user.unknown", F_TEXT("user", supervisor->conf->server_user));
+        log_error("supervisor.user.unknown", F_TEXT("user", supervisor->conf->server_user),
+                  F_TEXT("do", "make it with systemd-sysusers, or name another as [server] user"));
         return result;
     }
     if (user.root && chown(supervisor->data, user.uid, user.gid) < 0)
