@@ -37,6 +37,9 @@ struct vault {
     char *keywords[VAULT_KEYWORDS_MAX];
     char name[VAULT_NAME_MAX + 1]; /* lent out by vault_mailbox_get */
     struct buf cache;              /* lent out by vault_email_get_cache */
+    uint64_t index_mark;           /* index.c */
+    uint64_t *known_words;         /* index.c: NULL while nothing is added */
+    struct buf new_words;          /* index.c: not yet in the vocabulary */
 };
 
 /* --- statements: numbers are bound from 1 on; results negative, or 0, or ENGINE_ROW ------------------------------ */
@@ -122,6 +125,8 @@ MUST_USE int engine_thread_find(struct vault *vault, const struct vault_new_emai
 
 /* What is in memory of the references is not true any more, or not wanted. */
 void engine_references_forget(struct vault *vault);
+
+MUST_USE int engine_index_load(struct vault *vault);
 
 /* Schema: brings it up to date, and fills a new vault. */
 MUST_USE int engine_schema(struct vault *vault, uint32_t now_seconds);

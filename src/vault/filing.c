@@ -134,16 +134,22 @@ int vault_member_expunge(struct vault *vault, uint64_t mailbox, const struct vau
     return engine_step_end(vault, &step, result == 0 ? finish(&filing) : result);
 }
 
-/* The record goes to the outbox in the same transaction: either both are true after a crash, or neither. */
+/*
+ * The record goes to the outbox in the same transaction: either both are true after a crash, or neither. One whose
+ * words are in the index goes there only when they have been taken out.
+ */
 static int forget(struct vault *vault, uint64_t email)
 {
+    bool is_indexed = email <= vault->index_mark;
     int64_t record = 0;
-    int result = engine_ask(vault, STATEMENT_EMAIL_FORGET, NUMBERS((int64_t)email), &record);
+    int result = is_indexed ? engine_run(vault, STATEMENT_DEPARTED_ADD, NUMBERS((int64_t)email)) : 0;
+    if (result == 0)
+        result = engine_ask(vault, STATEMENT_EMAIL_FORGET, NUMBERS((int64_t)email), &record);
     if (result == VAULT_NOT_FOUND)
         return 0;
     if (result == 0)
         result = engine_run(vault, STATEMENT_CACHE_DELETE, NUMBERS((int64_t)email));
-    return result == 0 ? engine_run(vault, STATEMENT_OUTBOX_ADD, NUMBERS(record)) : result;
+    return result == 0 && !is_indexed ? engine_run(vault, STATEMENT_OUTBOX_ADD, NUMBERS(record)) : result;
 }
 
 int engine_member_remove(struct vault *vault, uint64_t mailbox, const struct vault_member *member)
