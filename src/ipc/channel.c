@@ -195,12 +195,15 @@ static void channel_lost(struct channel *channel, int result)
 
 /* Receiving. */
 
-static void collect_fds(struct msghdr *head, struct ipc_message *message)
+/* The descriptors that came, as many as a message may carry; returns how many there were. */
+static size_t collect_fds(struct msghdr *head, struct ipc_message *message)
 {
+    size_t total = 0;
     for (struct cmsghdr *control = CMSG_FIRSTHDR(head); control != NULL; control = CMSG_NXTHDR(head, control)) {
         if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
             continue;
         size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        total += count;
         for (size_t i = 0; i < count; i++) {
             int fd = -1;
             memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(fd));
@@ -210,6 +213,17 @@ static void collect_fds(struct msghdr *head, struct ipc_message *message)
                 (void)close(fd);
         }
     }
+    return total;
+}
+
+/* We are out of descriptors, and the kernel has dropped those that came along: that is no fault of the peer's. The
+ * message goes on without them, as -1, and whoever needs them refuses what was asked. */
+static void miss_fds(struct ipc_message *message)
+{
+    unsigned count = ipc_fd_count(message->type);
+    log_warn("ipc.descriptors.short", F_TEXT("type", ipc_type_name(message->type)));
+    while (message->fd_count < count)
+        message->fds[message->fd_count++] = -1;
 }
 
 static int check(const struct channel *channel, const struct ipc_message *message)
@@ -226,7 +240,7 @@ static int receive(struct channel *channel, struct ipc_message **ret_message)
 {
     union {
         struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(IPC_FDS_MAX * sizeof(int))];
+        uint8_t bytes[CMSG_SPACE((IPC_FDS_MAX + 1) * sizeof(int))]; /* one more, to tell who sends too many */
     } control;
     struct iovec part = {receive_room, sizeof(receive_room)};
     struct msghdr head = {
@@ -235,9 +249,9 @@ static int receive(struct channel *channel, struct ipc_message **ret_message)
     if (len <= 0)
         return len == 0 || errno == ECONNRESET ? -EPIPE : errno == EINTR ? -EAGAIN : -errno;
     struct ipc_message carried = {.fd_count = 0};
-    collect_fds(&head, &carried);
+    bool too_many = collect_fds(&head, &carried) > IPC_FDS_MAX;
     AUTO(ipc_message) struct ipc_message *message = NULL;
-    int result = (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0
+    int result = (head.msg_flags & MSG_TRUNC) != 0 || too_many
                      ? -EBADMSG
                      : ipc_message_decode(span_of(receive_room, (size_t)len), &message);
     explicit_bzero(receive_room, (size_t)len);
@@ -247,6 +261,8 @@ static int receive(struct channel *channel, struct ipc_message **ret_message)
     }
     message->fd_count = carried.fd_count;
     memcpy(message->fds, carried.fds, sizeof(carried.fds));
+    if ((head.msg_flags & MSG_CTRUNC) != 0)
+        miss_fds(message);
     result = check(channel, message);
     if (result < 0) {
         log_error("ipc.message.refused", F_TEXT("type", ipc_type_name(message->type)),

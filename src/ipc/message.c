@@ -280,6 +280,11 @@ bool ipc_may_send(enum ipc_type type, enum ipc_role from, enum ipc_role to)
     return type < IPC_TYPE_COUNT && (rules[type].senders & 1U << from) != 0 && (rules[type].receivers & 1U << to) != 0;
 }
 
+unsigned ipc_fd_count(enum ipc_type type)
+{
+    return rules[type].descriptors;
+}
+
 bool ipc_fd_count_fits(enum ipc_type type, unsigned count)
 {
     return count == rules[type].descriptors || (count == 0 && is_answer(type));

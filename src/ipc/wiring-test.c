@@ -63,6 +63,12 @@ static void on_status(void *arg, struct buf *json)
     (void)buf_append_text(json, ",\"connections\":3");
 }
 
+static const char *on_trouble(void *arg)
+{
+    (void)arg;
+    return "a test's";
+}
+
 static const struct wiring_hooks hooks = {
     .begin = on_begin,
     .message = on_message,
@@ -70,6 +76,7 @@ static const struct wiring_hooks hooks = {
     .peer_gone = on_peer_gone,
     .stop = on_stop,
     .status = on_status,
+    .trouble = on_trouble,
 };
 static const struct channel_hooks supervisor_hooks = {.message = on_message};
 
@@ -144,7 +151,8 @@ static void lose_a_peer(struct task *task, void *arg)
     int bad = wire(role, 3);
     (void)close(gone);
     assert_int_equal(write(bad, "x", 1), 1);
-    assert_int_equal(task_sleep(task, 5), 0);
+    for (int tries = 0; tries < 500 && role->messages == 0; tries++)
+        assert_int_equal(task_sleep(task, 10), 0);
     assert_int_equal(role->gone, 2);
     assert_int_equal(role->messages, 1);
     assert_int_equal(role->lost, 1);
@@ -166,6 +174,7 @@ static void ask_status_and_stop(struct task *task, void *arg)
     assert_int_equal(channel_call(task, role->supervisor, &status, &reply), 0);
     assert_true(span_starts(reply->status_done.json, SPAN("{\"role\":\"gate\"")));
     assert_true(span_ends(reply->status_done.json, SPAN(",\"connections\":3}")));
+    assert_true(span_equal(reply->status_done.trouble, SPAN("a test's")));
     assert_int_equal(channel_send(role->supervisor, &stop), 0);
     assert_int_equal(task_sleep(task, 5), 0);
     assert_int_equal(role->stopped, 1);

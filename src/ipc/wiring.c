@@ -7,9 +7,11 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "rt/task.h"
 
 #define PEERS_MAX 128U
 #define STATUS_MAX 16384U
+#define LOST_PAUSE_MS 200
 
 struct wiring {
     struct loop *loop;
@@ -28,18 +30,43 @@ static void on_peer_message(void *arg, struct channel *channel, struct ipc_messa
     wiring->hooks->message(wiring->arg, channel, message);
 }
 
-/* Where the peer has died, the supervisor sees that itself. A session is not its to wire anew. */
-static void report_lost(struct wiring *wiring, const struct channel *channel)
+/* A channel that is to be asked for anew, but not at once: what ended it may last. */
+struct lost {
+    struct wiring *wiring;
+    enum ipc_role peer;
+    uint32_t index;
+};
+
+static void lost_task(struct task *task, void *arg)
 {
-    struct ipc_message lost = {
-        .type = IPC_lost,
-        .lost = {.peer = (uint32_t)channel_peer(channel), .index = (uint32_t)channel_tag(channel)},
-    };
-    if (channel_fault(channel) == 0 || !ipc_may_send(IPC_lost, wiring->self, ROLE_SUPERVISOR))
+    AUTO_FREE struct lost *lost = arg;
+    if (task_sleep(task, LOST_PAUSE_MS) < 0 || wiring_peer(lost->wiring, lost->peer, lost->index) != NULL)
         return;
-    int result = channel_send(wiring->supervisor, &lost);
+    struct ipc_message message = {.type = IPC_lost, .lost = {.peer = (uint32_t)lost->peer, .index = lost->index}};
+    int result = channel_send(lost->wiring->supervisor, &message);
     if (result < 0)
         log_error("wiring.lost.unsent", F_FAULT(result));
+}
+
+static void report_lost(struct wiring *wiring, enum ipc_role peer, uint32_t index)
+{
+    AUTO_FREE struct lost *lost = mem_new(sizeof(*lost));
+    int result = lost == NULL ? -ENOMEM : 0;
+    if (result == 0) {
+        *lost = (struct lost){wiring, peer, index};
+        result = task_spawn(wiring->loop, "wiring.lost", lost_task, lost, NULL);
+    }
+    if (result == 0)
+        (void)TAKE(lost);
+    else
+        log_error("wiring.lost.unsent", F_FAULT(result));
+}
+
+/* Where the peer has died, the supervisor sees that itself; but a session cannot tell whether store has died, or has
+ * let go of it alone. A session is nobody's to wire anew but its own. */
+static bool is_to_report(const struct wiring *wiring, const struct channel *channel)
+{
+    return wiring->self == ROLE_SESSION || (channel_fault(channel) != 0 && channel_peer(channel) != ROLE_SESSION);
 }
 
 static void on_peer_closed(void *arg, struct channel *channel)
@@ -49,7 +76,8 @@ static void on_peer_closed(void *arg, struct channel *channel)
         if (wiring->peers[i] != channel)
             continue;
         wiring->peers[i] = wiring->peers[--wiring->peer_count];
-        report_lost(wiring, channel);
+        if (is_to_report(wiring, channel))
+            report_lost(wiring, channel_peer(channel), (uint32_t)channel_tag(channel));
         if (wiring->hooks->peer_gone != NULL)
             wiring->hooks->peer_gone(wiring->arg, channel);
         channel_unref(channel);
@@ -74,6 +102,7 @@ static void on_wire(struct wiring *wiring, struct ipc_message *message)
                              &peer_hooks, wiring, &channel);
     if (result < 0) {
         log_error("wiring.peer.failed", F_FAULT(result));
+        report_lost(wiring, (enum ipc_role)role, message->wire.index);
         return;
     }
     channel_set_tag(channel, message->wire.index);
@@ -111,7 +140,11 @@ static void on_status(struct wiring *wiring, struct ipc_message *message)
     if (wiring->hooks->status != NULL)
         wiring->hooks->status(wiring->arg, &json);
     (void)buf_append_byte(&json, '}');
-    struct ipc_message reply = {.type = IPC_status_done, .status_done = {.json = buf_span(&json)}};
+    const char *trouble = wiring->hooks->trouble != NULL ? wiring->hooks->trouble(wiring->arg) : NULL;
+    struct ipc_message reply = {
+        .type = IPC_status_done,
+        .status_done = {.json = buf_span(&json), .trouble = span_of_text(trouble)},
+    };
     if (buf_fault(&json) < 0)
         reply.status_done.json = SPAN("{}");
     int result = channel_reply(wiring->supervisor, message->call, &reply);

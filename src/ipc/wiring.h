@@ -17,13 +17,15 @@ struct wiring_hooks {
     /* A message of a peer or of the supervisor; takes it, as in channel_hooks. channel_peer() and channel_tag() (the
      * peer's index) tell whose it is. */
     void (*message)(void *arg, struct channel *channel, struct ipc_message *message);
-    /* All four may be NULL. */
+    /* All five may be NULL. */
     void (*peer)(void *arg, struct channel *channel);      /* a new peer, or one that replaces an earlier */
     void (*peer_gone)(void *arg, struct channel *channel); /* it is closed; wiring drops its reference after this */
     void (*listener)(void *arg, enum ipc_service service, int fd); /* takes the descriptor; without it, it is closed */
     void (*stop)(void *arg); /* finish and loop_stop(); without it, the loop is stopped */
     /* Appends members of a JSON object, each with a comma before it: ,"connections":3 */
     void (*status)(void *arg, struct buf *json);
+    /* What is wrong, in words for the operator: the server counts as degraded. NULL: nothing is. */
+    const char *(*trouble)(void *arg);
 };
 
 /* Takes the descriptor, always. hooks is kept by reference. */

@@ -52,9 +52,9 @@ static int ask_store(struct task *task, struct session *session, uint64_t id, in
     if (result < 0)
         return result == -EPIPE || result == -ETIMEDOUT ? -ENOTCONN : result;
     if (reply->segment_opened.outcome != 0)
-        return -ENOENT;
+        return -(int)reply->segment_opened.outcome;
     *ret_fd = ipc_message_take_fd(reply, 0);
-    return *ret_fd < 0 ? -ENOENT : 0;
+    return *ret_fd < 0 ? -EMFILE : 0;
 }
 
 int logfile_get(struct task *task, struct session *session, uint64_t id, struct logfile **ret_segment)

@@ -212,7 +212,13 @@ static int ask_pending(struct task *task, struct session *session, uint64_t befo
     if (store == NULL)
         return -ENOTCONN;
     struct ipc_message request = {.type = IPC_pending, .pending = {.before = before, .limit = BATCH_ROWS}};
-    return channel_call_within(task, store, &request, SESSION_CALL_MS, ret_reply);
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = channel_call_within(task, store, &request, SESSION_CALL_MS, &reply);
+    if (result == 0 && reply->pending_done.outcome != 0)
+        result = -(int)reply->pending_done.outcome;
+    if (result == 0)
+        *ret_reply = TAKE(reply);
+    return result;
 }
 
 /* One batch; *before moves down behind what was dealt with, *ret_more says whether there is more below. */

@@ -26,13 +26,12 @@ static void on_pending(struct store *store, struct channel *channel, struct ipc_
     bool more = false;
     int result = journal_pending(store->journal, channel_tag(channel), message->pending.before, limit > 0 ? limit : 1,
                                  &rows, &more);
-    if (result != 0) {
-        log_error("store.pending.failed", F_FAULT(result));
-        channel_close(channel); /* the session starts anew and asks again */
-        return;
-    }
     struct ipc_message reply = {.type = IPC_pending_done,
                                 .pending_done = {.more = more ? 1 : 0, .rows = buf_span(&rows)}};
+    if (result != 0) {
+        log_error("store.pending.failed", F_FAULT(result));
+        reply.pending_done = (struct ipc_pending_done){.outcome = (uint32_t)-result};
+    }
     result = channel_reply(channel, message->call, &reply);
     if (result != 0)
         log_debug("store.answer.unheard", F_FAULT(result));
@@ -81,6 +80,7 @@ static void on_release(struct store *store, struct channel *channel, struct ipc_
         result = journal_release(store->journal, channel_tag(channel), records, count);
     if (result != 0)
         log_error("store.release.failed", F_FAULT(result));
+    store_look(store);
     reply_done(channel, message->call, result);
 }
 

@@ -366,6 +366,19 @@ int files_sync(struct files *files, struct segment *segment)
     return 0;
 }
 
+/* After a sync that failed, the pages it should have written count as clean, and are shown until they are dropped
+ * (fsync(2)). What cannot be dropped is still to be written, and the next sync of the segment includes it. */
+int files_settle(struct files *files, struct segment *segment)
+{
+    int fd = files_fd(files, segment);
+    if (fd < 0)
+        return fd;
+    if (files->calls.sync(fd) != 0)
+        return -errno;
+    int fault = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    return fault == ENOSYS ? 0 : -fault;
+}
+
 int files_punch(struct files *files, struct segment *segment, uint64_t offset, uint64_t len)
 {
     uint64_t from = (offset + SEGMENT_BLOCK - 1) / SEGMENT_BLOCK * SEGMENT_BLOCK;

@@ -60,6 +60,9 @@ MUST_USE int files_write(struct files *files, struct segment *segment, struct io
                          uint64_t offset);
 MUST_USE int files_allocate(struct files *files, struct segment *segment, uint64_t upto);
 MUST_USE int files_sync(struct files *files, struct segment *segment);
+/* Makes sure that what is read from here on is what the disk has, and no write that failed and is remembered in memory
+ * alone. */
+MUST_USE int files_settle(struct files *files, struct segment *segment);
 MUST_USE int files_punch(struct files *files, struct segment *segment, uint64_t offset, uint64_t len);
 /* Up to len bytes at offset: how many, less only at the file's end; or a fault. */
 MUST_USE ssize_t files_read(struct files *files, struct segment *segment, void *into, size_t len, uint64_t offset);

@@ -178,14 +178,11 @@ void store_commit_task(struct task *task, void *arg)
         event_clear(&store->work);
         if (result == 0)
             result = store->sync_delay > 0 ? task_sleep(task, store->sync_delay) : task_yield(task);
-        bool healthy = journal_fault(store->journal) == 0;
         if (result == 0) {
             journal_commit(store->journal);
             store_announce_send(store);
         }
-        if (healthy && journal_fault(store->journal) != 0)
-            log_error("store.sync.failed", F_FAULT(journal_fault(store->journal)),
-                      F_TEXT("consequence", "no mail is accepted until the store is restarted"));
+        store_look(store);
         if (result != 0)
             return;
     }

@@ -214,7 +214,9 @@ static int replay_from(struct journal *journal, struct files_cursor cursor)
             files_walk_start(segment, &cursor);
     }
     while (segment != NULL) {
-        int result = segment_replay(journal, &cursor, room);
+        int result = files_settle(journal->files, segment);
+        if (result == 0)
+            result = segment_replay(journal, &cursor, room);
         if (result != 0)
             return result;
         segment->end = cursor.offset;

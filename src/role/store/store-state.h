@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "crypto/secret.h"
 #include "ipc/wiring.h"
 #include "role/start.h"
 #include "role/store/journal.h"
@@ -12,6 +13,9 @@ struct store {
     struct loop *loop;
     struct wiring *wiring;
     struct journal *journal;
+    int folder;          /* of the log; -1 before begin */
+    struct secret *key;  /* of the heads in the log */
+    struct event broken; /* mend.c: the journal has a fault */
     struct task_group tasks;
     struct event work; /* something is queued for the next group */
     struct event room; /* pulsed when a body is done with */
@@ -38,6 +42,12 @@ struct store_session {
 void store_receive(struct store *store, struct channel *channel, struct ipc_message *message);
 /* Commits groups as long as it is not cancelled. */
 void store_commit_task(struct task *task, void *arg);
+
+/* mend.c: to be called after whatever may have failed in the journal. Nothing is appended to a log that has a fault;
+ * the task opens it anew until that succeeds, and what was acknowledged is there then. */
+void store_look(struct store *store);
+void store_mend_task(struct task *task, void *arg);
+MUST_USE int store_open_journal(const struct store *store, struct journal **ret_journal);
 
 /* answer.c: takes the message, which came over the channel of that account's session. */
 void store_answer(struct store *store, struct channel *channel, struct ipc_message *message);

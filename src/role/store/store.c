@@ -40,20 +40,15 @@ static int files_open(struct store *store)
     AUTO_FD int data = open(store->start->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (data < 0)
         return -errno;
-    AUTO(secret) struct secret *key = NULL;
-    int result = header_key_read(data, &key);
+    int result = header_key_read(data, &store->key);
     if (result != 0)
         return result;
-    int folder = openat(data, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* for as long as the process lives */
-    if (folder < 0)
+    store->folder = openat(data, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->folder < 0)
         return -errno;
     const struct priv_start rights = {.data = store->start->data, .user = store->start->conf->server_user};
     result = priv_enter(PRIV_STORE, &rights);
-    if (result != 0)
-        return result;
-    const struct journal_options options = {
-        .dir = folder, .key = secret_span(key), .segment_max = store->start->conf->log_segment_max};
-    return journal_open(&options, &store->journal);
+    return result != 0 ? result : store_open_journal(store, &store->journal);
 }
 
 /* Checkpoints and background work, when nobody waits for anything. */
@@ -78,6 +73,7 @@ static void keep_task(struct task *task, void *arg)
             log_warn("store.keeping.failed", F_FAULT(result));
             more = false;
         }
+        store_look(store);
     }
 }
 
@@ -87,6 +83,8 @@ static int on_begin(void *arg)
     int result = files_open(store);
     if (result == 0)
         result = task_group_spawn(&store->tasks, store->loop, "store.commit", store_commit_task, store);
+    if (result == 0)
+        result = task_group_spawn(&store->tasks, store->loop, "store.mend", store_mend_task, store);
     if (result == 0)
         result = task_group_spawn(&store->tasks, store->loop, "store.keep", keep_task, store);
     if (result != 0)
@@ -116,6 +114,7 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         int result = journal_forget(store->journal, owned->forget.account);
         if (result != 0)
             log_error("store.forget.failed", F_FAULT(result));
+        store_look(store);
     } else {
         log_error("store.message.unexpected", F_TEXT("type", ipc_type_name(owned->type)));
         channel_close(channel);
@@ -144,12 +143,20 @@ static void on_stop(void *arg)
     loop_stop(store->loop);
 }
 
+static const char *on_trouble(void *arg)
+{
+    const struct store *store = arg;
+    bool is_broken = store->journal != NULL && journal_fault(store->journal) != 0;
+    return is_broken ? "the disk of the log fails: no mail is accepted until it works again" : NULL;
+}
+
 static const struct wiring_hooks hooks = {
-    .begin = on_begin, .message = on_message, .stop = on_stop, .status = on_status};
+    .begin = on_begin, .message = on_message, .stop = on_stop, .status = on_status, .trouble = on_trouble};
 
 static int store_init(struct store *store, const struct role_start *start)
 {
     store->start = start;
+    store->folder = -1;
     store->held_max = 2 * start->conf->smtp_message_max;
     if (store->held_max < STORE_HELD_MIN)
         store->held_max = STORE_HELD_MIN;
@@ -157,6 +164,7 @@ static int store_init(struct store *store, const struct role_start *start)
     task_group_init(&store->tasks);
     event_init(&store->work);
     event_init(&store->room);
+    event_init(&store->broken);
     list_init(&store->to_announce);
     int result = map_new(&store->sessions);
     if (result == 0)
@@ -177,6 +185,8 @@ static void store_end(struct store *store)
             log_warn("store.checkpoint.failed", F_FAULT(result));
     }
     journal_free(store->journal);
+    secret_free(store->key);
+    scope_close(&store->folder);
     store_sessions_free(store);
     wiring_free(store->wiring);
     loop_free(store->loop);

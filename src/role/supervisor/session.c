@@ -13,6 +13,15 @@
 #define SESSION_STOP_MS 5000
 
 static void flush_waiting(struct session_child *session);
+static int wire_store(struct session_child *session);
+
+/* Store has let go of it, or it of store: both get a new channel. */
+static void wire_anew(struct session_child *session)
+{
+    int result = session->state == SESSION_ENDING ? 0 : wire_store(session);
+    if (result < 0)
+        log_error("session.rewire.failed", F_FAULT(result));
+}
 
 static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
 {
@@ -25,6 +34,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         int result = channel_reply(channel, message->call, &reply);
         if (result < 0)
             log_debug("session.leave.unanswered", F_FAULT(result));
+    } else if (message->type == IPC_lost && message->lost.peer == ROLE_STORE) {
+        wire_anew(session);
     }
     ipc_message_free(message);
 }
@@ -71,12 +82,13 @@ static void become_session(const struct session_child *session, int channel_fd)
     _exit(supervisor->start->session(&start));
 }
 
+/* While there is no store it does without; session_rewire_store() makes up for it. */
 static int wire_store(struct session_child *session)
 {
     const struct child *store = child_find(session->supervisor, ROLE_STORE, 0);
     int fds[2];
-    if (store == NULL || store->channel == NULL)
-        return -EPIPE;
+    if (store == NULL || store->channel == NULL || !store->is_ready)
+        return 0;
     int result = channel_pair(fds);
     if (result < 0)
         return result;
@@ -224,6 +236,8 @@ static int hand_over(struct supervisor *supervisor, struct ipc_message **message
     int result = 0;
     if (supervisor->is_stopping)
         return -ESHUTDOWN;
+    if ((*message)->fds[0] < 0 || (*message)->fds[1] < 0)
+        return -EMFILE;
     if (session == NULL)
         result = new_session(supervisor, (*message)->open_session.account, &session);
     if (result < 0)
@@ -350,11 +364,7 @@ void session_rewire_store(struct supervisor *supervisor)
     uint64_t account = 0;
     void *session = NULL;
     for (size_t cursor = 0; map_next(supervisor->sessions, &cursor, &account, &session);) {
-        if (((struct session_child *)session)->state == SESSION_ENDING)
-            continue;
-        int result = wire_store(session);
-        if (result < 0)
-            log_error("session.rewire.failed", F_FAULT(result));
+        wire_anew(session);
     }
 }
 

@@ -16,21 +16,29 @@ static bool child_status(struct task *task, struct child *child, bool as_json, s
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     bool well = child->is_ready && child->channel != NULL &&
                 channel_call_within(task, child->channel, &request, ANSWER_MS, &reply) == 0;
-    const char *state = well ? "ready" : child->pid > 0 ? "starting" : "waiting to restart";
+    span_t trouble = reply != NULL ? reply->status_done.trouble : SPAN_NONE;
+    const char *state = trouble.len > 0                     ? "failing"
+                        : well                              ? "ready"
+                        : child->pid > 0 && child->is_ready ? "not answering"
+                        : child->pid > 0                    ? "starting"
+                                                            : "waiting to restart";
     if (as_json) {
         (void)buf_append_format(text, "{\"role\":\"%s\",\"index\":%u,\"pid\":%d,\"state\":\"%s\",\"restarts\":%" PRIu64,
                                 ipc_role_name(child->role), child->index, (int)child->pid, state, child->restarts);
         (void)buf_append_text(text, ",\"detail\":");
         (void)buf_append(text, well ? reply->status_done.json : SPAN("null"));
-        (void)buf_append_byte(text, '}');
+        (void)buf_append_format(text, ",\"trouble\":%s%.*s%s}", trouble.len > 0 ? "\"" : "null", (int)trouble.len,
+                                (const char *)trouble.at, trouble.len > 0 ? "\"" : "");
     } else {
         (void)buf_append_format(text, "%-7s %-2u  pid %-8d %s", ipc_role_name(child->role), child->index,
                                 (int)child->pid, state);
         if (child->restarts > 0)
             (void)buf_append_format(text, ", restarted %" PRIu64 " times", child->restarts);
+        if (trouble.len > 0)
+            (void)buf_append_format(text, ": %.*s", (int)trouble.len, (const char *)trouble.at);
         (void)buf_append_byte(text, '\n');
     }
-    return well;
+    return well && trouble.len == 0;
 }
 
 static void write_ports(const struct supervisor *supervisor, bool as_json, struct buf *text)

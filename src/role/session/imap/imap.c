@@ -164,7 +164,7 @@ static void say_fault(struct run *run, int result)
         run_no(run, "[UNAVAILABLE] Try again later");
     else if (result == -ENOENT)
         run_no(run, "[EXPUNGEISSUED] It is gone");
-    else if (result == -ENOBUFS || result == -ENOMEM)
+    else if (result == -ENOBUFS || result == -ENOMEM || result == -EMFILE || result == -ENFILE)
         run_no(run, "[LIMIT] Too much at once");
     else
         run_no(run, "[SERVERBUG] Failed");

@@ -1,0 +1,90 @@
+"""Real faults for a running server: system calls that fail, descriptors that run out, processes that die."""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+from server import alive, wait_until
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may attach to a role, which is not dumpable")
+
+
+def tracer(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("TracerPid:"):
+            return int(line.split()[1])
+    return 0
+
+
+@contextlib.contextmanager
+def failing(pid, calls, error, when="1+"):
+    """While this lasts, these system calls of a process fail without being carried out. Yields what has been failed."""
+    with tempfile.NamedTemporaryFile(prefix="waxwing-strace-") as seen:
+        strace = subprocess.Popen(["strace", "-f", "-qq", "-o", seen.name, "-p", str(pid), "-e", f"trace={calls}",
+                                   "-e", f"inject={calls}:error={error}:when={when}"], stderr=subprocess.PIPE)
+        try:
+            wait_until(lambda: strace.poll() is not None or tracer(pid) == strace.pid, 10, "strace is attached")
+            assert strace.poll() is None, strace.stderr.read().decode()
+            yield lambda: pathlib.Path(seen.name).read_text().count("(INJECTED)")
+        finally:
+            strace.send_signal(signal.SIGINT)
+            strace.wait(10)
+            strace.stderr.close()
+            wait_until(lambda: not alive(pid) or tracer(pid) == 0, 10, "strace has let go")
+
+
+def pids(server, role):
+    return sorted(pid for pid, name in server.roles().items() if name == role)
+
+
+def pid_of(server, role):
+    return wait_until(lambda: (found := pids(server, role)) and found[-1], 20, f"a {role} runs")
+
+
+def ready(server, role):
+    """That every process of a role is ready, and their pids."""
+    rows = [row for row in server.status()["roles"] if row["role"] == role]
+    return all(row["state"] == "ready" for row in rows) and [row["pid"] for row in rows]
+
+
+def detail(server, role):
+    """What the processes of a role say of themselves."""
+    return [row["detail"] for row in server.status()["roles"] if row["role"] == role and row["detail"]]
+
+
+@contextlib.contextmanager
+def few_descriptors(pid, spare):
+    """Leaves a process so many descriptors more than it has."""
+    facts = pathlib.Path(f"/proc/{pid}/status").read_text()
+    user, group = (int(facts.split(f"\n{name}:")[1].split()[0]) for name in ("Uid", "Gid"))
+    before = [line.split()[3:5] for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()
+              if line.startswith("Max open files")][0]
+
+    def limit(count):  # as the process's own user: root without CAP_SYS_RESOURCE may not
+        more = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 and user != 0 else {}
+        subprocess.run(["prlimit", "--pid", str(pid), f"--nofile={count}:{before[1]}"], check=True, **more)
+
+    limit(max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1 + spare)
+    try:
+        yield
+    finally:
+        if alive(pid):
+            limit(before[0])
+
+
+def memory(pid):
+    """Bytes of its own that a process holds now."""
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Private_Dirty:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def cpu(pid):
+    """Seconds of processor time a process has used."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,89 @@
+"""A role that keeps crashing: it is started again with growing pauses, `status` says so, and the others go on."""
+import os
+import signal
+import smtplib
+import time
+
+import pytest
+
+from faults import pids, ready
+from server import alive, messages, wait_for, wait_until
+
+
+def kill_as_it_starts(server, role, times):
+    """Kills every process of a role again and again; returns how long after each death the next one came."""
+    pauses = []
+    for _ in range(times):
+        found = wait_until(lambda: pids(server, role), 20, f"{role} is started")
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        died = time.monotonic()
+        wait_until(lambda: not any(map(alive, found)), 10, "it is dead")
+        wait_until(lambda: set(pids(server, role)) - set(found), 20, f"{role} is started again")
+        pauses.append(time.monotonic() - died)
+    return pauses
+
+
+def answer_at_rcpt(server, user):
+    with smtplib.SMTP("127.0.0.1", server.port(25), timeout=30) as client:
+        client.ehlo("client.example")
+        client.mail("stranger@example.org")
+        return client.rcpt(user)[0]
+
+
+def state(server, role):
+    return {row["state"] for row in server.status()["roles"] if row["role"] == role}
+
+
+@pytest.mark.parametrize("role", ["gate", "keeper", "intake", "store"])
+def test_a_crashing_role_is_restarted_with_growing_pauses(own, role):
+    own.account("alice")
+    own.deliver("alice", b"Subject: before\r\n\r\n")
+    client = own.imap("alice")
+    wait_for(client, 1)
+    pauses = kill_as_it_starts(own, role, 4)
+    assert pauses[-1] > 2 * pauses[0], pauses
+    for pid in pids(own, role):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: own.status()["state"] == "degraded", 10, "status says so")
+    said = own.tool("status", check=False)
+    assert said.returncode == 1 and "degraded" in said.stdout and "restarted" in said.stdout
+    rows = [row for row in own.status()["roles"] if row["role"] == role]
+    assert all(row["restarts"] >= 3 for row in rows), rows
+    # Whoever does not need it, works.
+    if role != "gate":
+        assert client.noop()[0] == "OK"
+        assert client.uid("FETCH", "1", "(FLAGS ENVELOPE)")[0] == "OK"
+    if role in ("intake", "store"):
+        assert answer_at_rcpt(own, "alice@demo.test") == 250
+        own.imap("alice").logout()
+    if role == "keeper":
+        assert answer_at_rcpt(own, "alice@demo.test") in (250, 451)
+    wait_until(lambda: own.status()["state"] == "healthy", 30, "it recovers")
+    own.deliver("alice", b"Subject: after\r\n\r\n")
+    with own.imap("alice") as fresh:
+        assert len(wait_for(fresh, 2)) == 2
+    if role != "gate":
+        wait_until(lambda: len(messages(client)) == 2, 20, "the old connection sees it, too")
+
+
+def test_a_session_that_crashes_is_opened_anew(own):
+    own.account("alice")
+    own.account("bob")
+    with own.imap("bob") as other:
+        for number in range(3):
+            client = own.imap("alice")
+            client.append("INBOX", None, None, f"Subject: {number}\r\n\r\n".encode())
+            session = max(pids(own, "session"))
+            os.kill(session, signal.SIGKILL)
+            with pytest.raises((client.abort, ConnectionError, OSError)):
+                for _ in range(3):
+                    client.noop()
+            wait_until(lambda: not alive(session), 10, "it is dead")
+        assert other.noop()[0] == "OK"
+        with own.imap("alice") as client:
+            assert len(wait_for(client, 3)) == 3
+    assert own.status()["state"] == "healthy"
