@@ -24,6 +24,8 @@ enum ipc_service {
     SERVICE_SUBMISSION_TLS,
     SERVICE_IMAP,
     SERVICE_IMAP_TLS,
+    SERVICE_POP3,
+    SERVICE_POP3_TLS,
     SERVICE_COUNT,
 };
 

@@ -16,25 +16,48 @@
 #define ACCEPT_BATCH 32     /* before others get their turn */
 
 static const struct service {
+    enum gate_protocol protocol;
     bool is_tls;
-    bool is_imap;
-    span_t crowded; /* the last word to one too many (RFC 5321 §3.8, RFC 3501 §7.1.5) */
+    span_t crowded; /* the last word to one too many (RFC 5321 §3.8, RFC 3501 §7.1.5, RFC 3206 §4) */
 } services[SERVICE_COUNT] = {
 #define CROWDED_SMTP SPAN("421 4.7.0 Too many connections, please try again later\r\n")
 #define CROWDED_IMAP SPAN("* BYE [UNAVAILABLE] Too many connections, please try again later\r\n")
-    [SERVICE_SMTP] = {false, false, CROWDED_SMTP},       [SERVICE_SUBMISSION] = {false, false, CROWDED_SMTP},
-    [SERVICE_SUBMISSION_TLS] = {true, false, {NULL, 0}}, [SERVICE_IMAP] = {false, true, CROWDED_IMAP},
-    [SERVICE_IMAP_TLS] = {true, true, {NULL, 0}},
+#define CROWDED_POP3 SPAN("-ERR [SYS/TEMP] Too many connections, please try again later\r\n")
+    [SERVICE_SMTP] = {GATE_SMTP, false, CROWDED_SMTP},       [SERVICE_SUBMISSION] = {GATE_SMTP, false, CROWDED_SMTP},
+    [SERVICE_SUBMISSION_TLS] = {GATE_SMTP, true, {NULL, 0}}, [SERVICE_IMAP] = {GATE_IMAP, false, CROWDED_IMAP},
+    [SERVICE_IMAP_TLS] = {GATE_IMAP, true, {NULL, 0}},       [SERVICE_POP3] = {GATE_POP3, false, CROWDED_POP3},
+    [SERVICE_POP3_TLS] = {GATE_POP3, true, {NULL, 0}},
 };
+
+enum gate_protocol service_protocol(enum ipc_service service)
+{
+    return services[service].protocol;
+}
 
 bool service_is_tls(enum ipc_service service)
 {
     return services[service].is_tls;
 }
 
-bool service_is_imap(enum ipc_service service)
+bool service_has_sessions(enum ipc_service service)
 {
-    return services[service].is_imap;
+    return services[service].protocol != GATE_SMTP;
+}
+
+int64_t service_idle_ms(const struct gate *gate, enum ipc_service service)
+{
+    const struct conf *conf = gate->conf;
+    uint64_t seconds = service_protocol(service) == GATE_POP3 ? conf->pop3_idle_timeout : conf->imap_idle_timeout;
+    return (int64_t)seconds * 1000;
+}
+
+/* How long a connection may last that nobody has logged in on. */
+static uint64_t seconds_to_login(const struct conf *conf, enum ipc_service service)
+{
+    const uint64_t seconds[] = {[GATE_SMTP] = conf->smtp_connection_time,
+                                [GATE_IMAP] = conf->imap_login_timeout,
+                                [GATE_POP3] = conf->pop3_login_timeout};
+    return seconds[service_protocol(service)];
 }
 
 struct listener {
@@ -134,10 +157,17 @@ static void run_connection(struct task *task, void *arg)
     AUTO(connection) struct connection *connection = arg;
     if (service_is_tls(connection->service) && connection_start_tls(task, connection) < 0)
         return;
-    if (service_is_imap(connection->service))
-        imap_serve(task, &connection);
-    else
+    switch (service_protocol(connection->service)) {
+    case GATE_SMTP:
         smtp_serve(task, connection);
+        break;
+    case GATE_IMAP:
+        imap_serve(task, &connection);
+        break;
+    case GATE_POP3:
+        pop3_serve(task, &connection);
+        break;
+    }
 }
 
 static int start_connection(struct gate *gate, enum ipc_service service, int fd, const struct peer *peer)
@@ -155,7 +185,7 @@ static int start_connection(struct gate *gate, enum ipc_service service, int fd,
         free(connection);
         return result;
     }
-    uint64_t seconds = service_is_imap(service) ? conf->imap_login_timeout : conf->smtp_connection_time;
+    uint64_t seconds = seconds_to_login(conf, service);
     connection->gate = gate;
     connection->service = service;
     connection->counted = peer->key;

@@ -87,7 +87,7 @@ static int take_login_done(struct login *login, struct ipc_message *reply)
     buf_clear(&login->answer);
     if (buf_append(&login->answer, done->server_final) < 0)
         return LOGIN_UNAVAILABLE;
-    if (service_is_imap(login->connection->service) && login->session_fd < 0)
+    if (service_has_sessions(login->connection->service) && login->session_fd < 0)
         return LOGIN_UNAVAILABLE;
     return LOGIN_OK;
 }

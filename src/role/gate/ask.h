@@ -33,3 +33,13 @@ void login_deinit(struct login *login);
 MUST_USE int ask_login(struct task *task, struct login *login, span_t user, span_t password);
 MUST_USE int ask_scram_start(struct task *task, struct login *login, const struct sasl_exchange *sasl);
 MUST_USE int ask_scram_finish(struct task *task, struct login *login, const struct sasl_exchange *sasl);
+
+/*
+ * sasl.c: a whole exchange, from the step that sasl_exchange_start() answered. Where the client has to say something,
+ * exchange sends it sasl->challenge and feeds its answer to sasl. Answers an enum login_outcome, a fault, or:
+ */
+#define LOGIN_CANCELLED 100 /* by the client */
+#define LOGIN_MALFORMED 101
+typedef int login_exchange(struct task *task, void *arg, enum sasl_step *ret_step);
+MUST_USE int ask_sasl(struct task *task, struct login *login, struct sasl_exchange *sasl, enum sasl_step step,
+                      login_exchange *exchange, void *arg);

@@ -15,8 +15,9 @@
  *
  *   gate.c        start, confinement, listeners           accept.c   new connections, and limits on them
  *   smtp.c        an SMTP connection                      body.c     a message on its way to intake
- *   imap.c        an IMAP connection up to its login      splice.c   and after it
- *   ask.c         what is asked of the keeper
+ *   imap.c        an IMAP connection up to its login      pop3.c     a POP3 connection up to its login
+ *   splice.c      either, after it                        dialog.c   what the two have in common
+ *   ask.c         what is asked of the keeper             sasl.c     a SASL exchange with the client and the keeper
  */
 int gate_run(const struct role_start *start);
 
@@ -58,8 +59,12 @@ MUST_USE int gate_listen(struct gate *gate, enum ipc_service service, int fd); /
 void connection_free(struct connection *connection);
 SCOPE_OF(connection)
 
-bool service_is_tls(enum ipc_service service); /* from the first byte */
-bool service_is_imap(enum ipc_service service);
+enum gate_protocol { GATE_SMTP, GATE_IMAP, GATE_POP3 };
+enum gate_protocol service_protocol(enum ipc_service service);
+bool service_is_tls(enum ipc_service service);       /* from the first byte */
+bool service_has_sessions(enum ipc_service service); /* after login, the client speaks with its account's session */
+/* How long a logged-in client of such a service may say nothing, in milliseconds. */
+int64_t service_idle_ms(const struct gate *gate, enum ipc_service service);
 
 /* How long to wait for the client now: so many seconds, but not beyond the connection's end. */
 int64_t connection_patience(const struct connection *connection, uint64_t seconds);
@@ -73,8 +78,13 @@ bool looks_like_tls(span_t input);
 
 /* smtp.c */
 void smtp_serve(struct task *task, struct connection *connection);
-/* imap.c; takes the connection where the client logs in (*connection is NULL then). */
+/* imap.c, pop3.c; they take the connection where the client logs in (*connection is NULL then). */
 void imap_serve(struct task *task, struct connection **connection);
-/* splice.c: takes both, always. first: what the client sent after its login already. */
-MUST_USE int splice_start(struct connection *connection, int session_fd, span_t tag, span_t first);
+void pop3_serve(struct task *task, struct connection **connection);
+/*
+ * splice.c: takes both, always. absent: what the client is told, CRLF included, where the session ends without a word;
+ * first: what the client has sent after its login already.
+ */
+#define SPLICE_ABSENT_MAX 320U
+MUST_USE int splice_start(struct connection *connection, int session_fd, span_t absent, span_t first);
 void splice_end_all(struct gate *gate);

@@ -14,7 +14,6 @@
  */
 
 #define SPLICE_STALL_MS 300000 /* how long one side may not take what the other says */
-#define SPLICE_TAG_MAX 256U
 
 struct splice;
 
@@ -37,9 +36,9 @@ struct splice {
     bool is_ending;
     bool is_answered; /* the session has said something */
     size_t first_len;
-    size_t tag_len;
+    size_t absent_len;
     uint8_t *first; /* what the client sent before we were here */
-    uint8_t tag[SPLICE_TAG_MAX];
+    uint8_t absent[SPLICE_ABSENT_MAX];
 };
 
 static void rest(struct splice *splice);
@@ -70,14 +69,10 @@ static void end(struct splice *splice)
 static void say_unavailable(struct task *task, struct splice *splice)
 {
     struct stream *client = splice->connection->stream;
-    span_t tag = span_of(splice->tag, splice->tag_len);
-    int result = stream_write(task, client, tag, GATE_SAY_MS);
-    if (result == 0)
-        result =
-            stream_write_text(task, client, " NO [UNAVAILABLE] The mailbox cannot be opened just now\r\n", GATE_SAY_MS);
+    int result = stream_write(task, client, span_of(splice->absent, splice->absent_len), GATE_SAY_MS);
     if (result == 0)
         result = stream_flush(task, client, GATE_SAY_MS);
-    log_warn("imap.session.absent", F_INT("result", result));
+    log_warn("gate.session.absent", F_INT("result", result));
 }
 
 /* Moves what there is. STREAM_END, -ETIMEDOUT where the one side is silent now, other faults. */
@@ -154,12 +149,18 @@ static void start_flow(struct flow *flow)
     timer_start(flow->splice->idle, 0); /* not here: the caller still holds it */
 }
 
+static void start_idle(struct splice *splice)
+{
+    const struct connection *connection = splice->connection;
+    timer_start(splice->idle, service_idle_ms(connection->gate, connection->service));
+}
+
 static void on_ready(void *arg, unsigned ready)
 {
     struct flow *flow = arg;
     (void)ready;
     (void)!stream_call(flow->from, 0, on_ready, flow);
-    timer_start(flow->splice->idle, (int64_t)flow->splice->connection->gate->conf->imap_idle_timeout * 1000);
+    start_idle(flow->splice);
     start_flow(flow);
 }
 
@@ -176,16 +177,16 @@ static void rest(struct splice *splice)
         end(splice);
 }
 
-/* RFC 3501 §5.4: half an hour of silence, from both sides, is enough. The session sees its socket close. */
+/* Silence from both sides is over at some time (RFC 3501 §5.4, RFC 1939 §3). The session sees its socket close. */
 static void on_idle(void *arg)
 {
     struct splice *splice = arg;
     if (!splice->up.is_running && !splice->down.is_running) {
-        log_debug("imap.idle.ended");
+        log_debug("gate.idle.ended");
         end(splice);
         return;
     }
-    timer_start(splice->idle, (int64_t)splice->connection->gate->conf->imap_idle_timeout * 1000);
+    start_idle(splice);
 }
 
 static int splice_new(struct connection *connection, int session_fd, struct splice **ret_splice)
@@ -208,14 +209,14 @@ static int splice_new(struct connection *connection, int session_fd, struct spli
     return 0;
 }
 
-int splice_start(struct connection *connection, int session_fd, span_t tag, span_t first)
+int splice_start(struct connection *connection, int session_fd, span_t absent, span_t first)
 {
     AUTO(splice) struct splice *splice = NULL;
     int result = splice_new(connection, session_fd, &splice);
     if (result < 0)
         return result;
-    splice->tag_len = tag.len < SPLICE_TAG_MAX ? tag.len : SPLICE_TAG_MAX;
-    memcpy(splice->tag, tag.at, splice->tag_len);
+    splice->absent_len = absent.len < SPLICE_ABSENT_MAX ? absent.len : SPLICE_ABSENT_MAX;
+    memcpy(splice->absent, absent.at, splice->absent_len);
     if (first.len > 0) {
         splice->first = mem_new(first.len);
         if (splice->first == NULL)
@@ -225,7 +226,7 @@ int splice_start(struct connection *connection, int session_fd, span_t tag, span
     }
     struct splice *started = TAKE(splice);
     list_push(&connection->gate->splices, &started->link);
-    timer_start(started->idle, (int64_t)connection->gate->conf->imap_idle_timeout * 1000);
+    start_idle(started);
     start_flow(&started->up); /* what came early, and what TLS has read ahead */
     start_flow(&started->down);
     return 0;

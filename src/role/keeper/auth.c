@@ -75,8 +75,9 @@ int auth_settle(struct task *task, struct auth *auth, const struct auth_attempt 
 int auth_judge(const struct account *account, const struct credential *credential, enum ipc_service service)
 {
     static const uint32_t scopes[SERVICE_COUNT] = {
-        [SERVICE_SMTP] = SCOPE_SMTP, [SERVICE_SUBMISSION] = SCOPE_SMTP, [SERVICE_SUBMISSION_TLS] = SCOPE_SMTP,
-        [SERVICE_IMAP] = SCOPE_IMAP, [SERVICE_IMAP_TLS] = SCOPE_IMAP,
+        [SERVICE_SMTP] = SCOPE_SMTP,     [SERVICE_SUBMISSION] = SCOPE_SMTP, [SERVICE_SUBMISSION_TLS] = SCOPE_SMTP,
+        [SERVICE_IMAP] = SCOPE_IMAP,     [SERVICE_IMAP_TLS] = SCOPE_IMAP,   [SERVICE_POP3] = SCOPE_POP3,
+        [SERVICE_POP3_TLS] = SCOPE_POP3,
     };
     if (account->state == ACCOUNT_LOCKED)
         return LOGIN_LOCKED;

@@ -9,7 +9,8 @@
 
 static bool has_sessions(enum ipc_service service)
 {
-    return service == SERVICE_IMAP || service == SERVICE_IMAP_TLS;
+    return service == SERVICE_IMAP || service == SERVICE_IMAP_TLS || service == SERVICE_POP3 ||
+           service == SERVICE_POP3_TLS;
 }
 
 /* One packet: the root secret and the account's address. */

@@ -49,6 +49,3 @@ MUST_USE int client_tell(struct task *task, struct client *client, struct view_f
 
 /* Some more input, at least a byte. STREAM_OK, STREAM_END, or a fault. */
 MUST_USE int client_read(struct task *task, struct client *client);
-
-/* session.c */
-void session_client_gone(struct session *session);

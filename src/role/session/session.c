@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "priv/rights.h"
 #include "role/session/client.h"
+#include "role/session/pop3/pop3.h"
 #include "role/session/release.h"
 #include "role/session/segments.h"
 #include "role/session/takein.h"
@@ -106,6 +107,8 @@ static int attach(struct session *session, struct ipc_message *message)
     if (result < 0)
         return result;
     timer_stop(session->linger);
+    if (message->attach.service == SERVICE_POP3 || message->attach.service == SERVICE_POP3_TLS)
+        return pop3_start(session, TAKE_FD(client_fd), message->attach.prelude);
     return client_start(session, TAKE_FD(client_fd), message->attach.prelude);
 }
 

@@ -21,7 +21,7 @@
  *   append.c    a message from a client, sealed and filed     imap/      the commands, a file for each group
  *   release.c   records nobody needs any more                 message.c  reading messages from the log
  *   index.c     what the vault keeps of a message             segments.c descriptors of the log's segments
- *   flags.c     flags as text
+ *   flags.c     flags as text                             pop3/      a POP3 connection, all of it
  *
  * Returns the exit status of the process.
  */
@@ -41,7 +41,8 @@ struct session {
     struct secret *private_key;
     struct map *segments; /* segments.c */
     struct list clients;
-    size_t client_count;
+    size_t client_count; /* POP3 included */
+    size_t pop3_count;
     struct task_group tasks;
     struct timer *linger;
     bool is_ending;
@@ -58,6 +59,9 @@ struct session {
 
 /* The channel to store, or NULL: then say NO [UNAVAILABLE]. */
 struct channel *session_store(struct session *session);
+
+/* A connection has gone, and client_count no longer has it: without any, the account closes some time after. */
+void session_client_gone(struct session *session);
 
 /* To be called after every commit that others may see: wakes the connections that wait in IDLE, and the outbox. */
 void session_changed(struct session *session);

@@ -6,8 +6,9 @@
 #define ANSWER_MS 1000
 
 static const char *const service_names[SERVICE_COUNT] = {
-    [SERVICE_SMTP] = "smtp", [SERVICE_SUBMISSION] = "submission", [SERVICE_SUBMISSION_TLS] = "submission_tls",
-    [SERVICE_IMAP] = "imap", [SERVICE_IMAP_TLS] = "imap_tls",
+    [SERVICE_SMTP] = "smtp",         [SERVICE_SUBMISSION] = "submission", [SERVICE_SUBMISSION_TLS] = "submission_tls",
+    [SERVICE_IMAP] = "imap",         [SERVICE_IMAP_TLS] = "imap_tls",     [SERVICE_POP3] = "pop3",
+    [SERVICE_POP3_TLS] = "pop3_tls",
 };
 
 static bool child_status(struct task *task, struct child *child, bool as_json, struct buf *text)
