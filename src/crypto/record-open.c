@@ -86,16 +86,21 @@ static int read_fully(int fd, uint8_t *into, size_t len, uint64_t offset)
     return 0;
 }
 
-static int reader_load(struct record_reader *reader, uint64_t chunk)
+/* Reads a chunk and opens it to where `out` points: reader->chunk, or room of the caller's for all of it. */
+static int reader_open(struct record_reader *reader, uint64_t chunk, uint8_t *out)
 {
-    if (reader->held == chunk)
-        return 0;
     reader->held = UINT64_MAX;
     size_t len = chunk_len(reader->padded, chunk);
     uint64_t at = reader->offset + 1 + chunk * RECORD_SEALED_CHUNK;
     int result = read_fully(reader->fd, reader->chunk, len + AEAD_TAG_SIZE, at);
-    if (result == 0)
-        result = chunk_open(reader->aead, reader->padded, chunk, reader->chunk, reader->chunk);
+    return result != 0 ? result : chunk_open(reader->aead, reader->padded, chunk, reader->chunk, out);
+}
+
+static int reader_load(struct record_reader *reader, uint64_t chunk)
+{
+    if (reader->held == chunk)
+        return 0;
+    int result = reader_open(reader, chunk, reader->chunk);
     if (result == 0)
         reader->held = chunk;
     return result;
@@ -182,19 +187,26 @@ int record_reader_read(struct record_reader *reader, uint64_t from, uint64_t len
     if (len > reader->message_len - from)
         len = reader->message_len - from;
     uint64_t at = reader->start + from;
-    while (len > 0) {
-        int result = reader_load(reader, at / RECORD_CHUNK);
-        if (result != 0)
-            return result;
+    uint8_t *out = NULL;
+    int result = len > SIZE_MAX ? -ENOBUFS : buf_reserve(bytes, (size_t)len, &out);
+    while (result == 0 && len > 0) {
+        uint64_t chunk = at / RECORD_CHUNK;
         size_t within = (size_t)(at % RECORD_CHUNK);
-        size_t take = chunk_len(reader->padded, at / RECORD_CHUNK) - within;
-        if (take > len)
-            take = (size_t)len;
-        result = buf_append(bytes, span_of(reader->chunk + within, take));
+        size_t take = chunk_len(reader->padded, chunk) - within;
+        if (within == 0 && take <= len && reader->held != chunk) {
+            result = reader_open(reader, chunk, out);
+        } else {
+            take = take < len ? take : (size_t)len;
+            result = reader_load(reader, chunk);
+            if (result == 0)
+                memcpy(out, reader->chunk + within, take);
+        }
         if (result != 0)
             return result;
+        buf_commit(bytes, take);
+        out += take;
         at += take;
         len -= take;
     }
-    return RECORD_OK;
+    return result;
 }

@@ -87,6 +87,15 @@ bool record_sealer_done(const struct record_sealer *sealer)
     return sealer->done == sealer->padded;
 }
 
+/* Plain bytes [sealer->done, + len), where they lie in the message; SPAN_NONE: they are not all from there. */
+static span_t plain_find(const struct record_sealer *sealer, size_t len)
+{
+    uint64_t head = buf_len(&sealer->head);
+    if (sealer->done < head || sealer->done - head + len > sealer->message.len)
+        return SPAN_NONE;
+    return span_slice(sealer->message, (size_t)(sealer->done - head), len);
+}
+
 /* Plain bytes [sealer->done, + len) to where they will be sealed in place. */
 static void plain_write(const struct record_sealer *sealer, uint8_t *out, size_t len)
 {
@@ -118,9 +127,13 @@ int record_sealer_next(struct record_sealer *sealer, struct buf *sealed)
         *at++ = RECORD_VERSION;
     uint8_t nonce[AEAD_NONCE_SIZE];
     record_nonce(sealer->done / RECORD_CHUNK, left <= RECORD_CHUNK, nonce);
-    plain_write(sealer, at, len);
+    span_t plain = plain_find(sealer, len);
+    if (plain.at == NULL) {
+        plain_write(sealer, at, len);
+        plain = span_of(at, len);
+    }
     static const uint8_t bound = RECORD_VERSION;
-    result = aead_seal(sealer->aead, nonce, span_of(&bound, 1), span_of(at, len), at, at + len);
+    result = aead_seal(sealer->aead, nonce, span_of(&bound, 1), plain, at, at + len);
     if (result != 0)
         return result;
     buf_commit(sealed, version + len + AEAD_TAG_SIZE);

@@ -11,17 +11,20 @@
 #include "rt/stream.h"
 
 #define FRAME_SIZE 4U
+#define GATHER_MAX 32768U /* pieces are copied together up to this; what makes it more goes out with no copy */
+#define READ_AHEAD 65536U /* of the chunk after the one at hand */
 
-/* The chunk under construction, its length in front, so that a small body is one write(). */
+/* What has been gathered, its length to be written in front. */
 struct body_writer {
     struct stream *stream;
-    struct buf chunk;
+    struct buf gathered;
 };
 
 struct body_reader {
     struct stream *stream;
-    size_t left;   /* of the chunk at hand */
-    size_t handed; /* given to the caller last time, not yet consumed */
+    size_t left; /* of the chunk at hand */
+    uint8_t frame[FRAME_SIZE];
+    size_t frame_len; /* of the next chunk's frame, what has been read */
     bool is_complete;
 };
 
@@ -41,7 +44,7 @@ int body_writer_new(struct loop *loop, int fd, struct body_writer **ret_writer)
     int result = stream_new(loop, TAKE_FD(owned), &writer->stream);
     if (result < 0)
         return result;
-    buf_init(&writer->chunk, 2 * FRAME_SIZE + BODY_CHUNK_MAX);
+    buf_init(&writer->gathered, GATHER_MAX);
     *ret_writer = TAKE(writer);
     return 0;
 }
@@ -51,56 +54,51 @@ void body_writer_free(struct body_writer *writer)
     if (writer == NULL)
         return;
     stream_free(writer->stream);
-    buf_deinit(&writer->chunk);
+    buf_deinit(&writer->gathered);
     free(writer);
 }
 
-static int append_frame(struct buf *chunk, size_t len)
+/* Sends what was gathered and the bytes as one chunk, and with it the end. */
+static int send_chunk(struct task *task, struct body_writer *writer, span_t bytes, bool is_last, int64_t timeout_ms)
 {
+    static const uint8_t end[FRAME_SIZE];
+    span_t gathered = buf_span(&writer->gathered);
+    size_t len = gathered.len + bytes.len;
     uint8_t frame[FRAME_SIZE];
     bytes_put_u32(frame, (uint32_t)len);
-    return buf_append(chunk, span_of(frame, sizeof(frame)));
-}
-
-static int send_chunk(struct task *task, struct body_writer *writer, int64_t timeout_ms)
-{
-    int result = stream_write(task, writer->stream, buf_span(&writer->chunk), timeout_ms);
-    if (result == 0)
-        result = stream_flush(task, writer->stream, timeout_ms);
-    buf_clear(&writer->chunk);
+    struct iovec parts[] = {
+        {frame, len > 0 ? FRAME_SIZE : 0},
+        {(void *)(uintptr_t)gathered.at, gathered.len},
+        {(void *)(uintptr_t)bytes.at, bytes.len},
+        {(void *)(uintptr_t)end, is_last ? FRAME_SIZE : 0},
+    };
+    int result = stream_write_parts(task, writer->stream, parts, COUNT_OF(parts), timeout_ms);
+    buf_clear(&writer->gathered);
     return result == -ECONNRESET ? -EPIPE : result;
 }
 
-/* The length in front is written when the chunk is complete. */
-static void set_frame(struct body_writer *writer)
+/* Sends chunks until what is left, with what was gathered, is at most `upto`. */
+static int send_chunks(struct task *task, struct body_writer *writer, span_t *bytes, size_t upto, int64_t timeout_ms)
 {
-    size_t held = buf_len(&writer->chunk);
-    if (held > 0)
-        bytes_put_u32(writer->chunk.bytes + writer->chunk.start, (uint32_t)(held - FRAME_SIZE));
+    int result = 0;
+    while (result == 0 && buf_len(&writer->gathered) + bytes->len > upto) {
+        span_t part = span_upto(*bytes, BODY_CHUNK_MAX - buf_len(&writer->gathered));
+        *bytes = span_from(*bytes, part.len);
+        result = send_chunk(task, writer, part, false, timeout_ms);
+    }
+    return result;
 }
 
 int body_write(struct task *task, struct body_writer *writer, span_t bytes, int64_t timeout_ms)
 {
-    while (bytes.len > 0) {
-        if (buf_len(&writer->chunk) == 0)
-            (void)append_frame(&writer->chunk, 0);
-        size_t room = FRAME_SIZE + BODY_CHUNK_MAX - buf_len(&writer->chunk);
-        span_t part = span_upto(bytes, room);
-        int result = buf_append(&writer->chunk, part);
-        if (result < 0)
-            return result;
-        bytes = span_from(bytes, part.len);
-        set_frame(writer);
-        if (part.len == room && (result = send_chunk(task, writer, timeout_ms)) < 0)
-            return result;
-    }
-    return 0;
+    int result = send_chunks(task, writer, &bytes, GATHER_MAX, timeout_ms);
+    return result < 0 ? result : buf_append(&writer->gathered, bytes);
 }
 
-int body_finish(struct task *task, struct body_writer *writer, int64_t timeout_ms)
+int body_finish(struct task *task, struct body_writer *writer, span_t bytes, int64_t timeout_ms)
 {
-    int result = append_frame(&writer->chunk, 0);
-    return result < 0 ? result : send_chunk(task, writer, timeout_ms);
+    int result = send_chunks(task, writer, &bytes, BODY_CHUNK_MAX, timeout_ms);
+    return result < 0 ? result : send_chunk(task, writer, bytes, true, timeout_ms);
 }
 
 int body_reader_new(struct loop *loop, int fd, struct body_reader **ret_reader)
@@ -124,42 +122,82 @@ void body_reader_free(struct body_reader *reader)
     free(reader);
 }
 
-/* BODY_DATA once at least that much input is there. */
-static int need(struct task *task, struct body_reader *reader, size_t len, int64_t timeout_ms)
+/* Takes the next bytes of the frame from the span, and begins a chunk when it is whole. */
+static int take_frame(struct body_reader *reader, span_t *from)
 {
-    while (stream_input(reader->stream).len < len) {
-        int result = stream_fill(task, reader->stream, BODY_CHUNK_MAX, timeout_ms);
-        if (result == STREAM_END || result == -ECONNRESET)
-            return BODY_ABORTED;
+    span_t part = span_upto(*from, FRAME_SIZE - reader->frame_len);
+    memcpy(reader->frame + reader->frame_len, part.at, part.len);
+    reader->frame_len += part.len;
+    *from = span_from(*from, part.len);
+    if (reader->frame_len < FRAME_SIZE)
+        return 0;
+    reader->frame_len = 0;
+    reader->left = bytes_get_u32(reader->frame);
+    reader->is_complete = reader->left == 0;
+    return reader->left > BODY_CHUNK_MAX ? -EBADMSG : 0;
+}
+
+/*
+ * Sorts out what was read behind the chunk at hand: frames are taken out from between the bytes, which move up. As a
+ * rule there is one at the most, behind which little has been read. Nothing comes behind the end.
+ */
+static int take_behind(struct body_reader *reader, uint8_t *at, size_t len, size_t *ret_kept)
+{
+    span_t rest = span_of(at, len);
+    size_t kept = 0;
+    while (rest.len > 0 && !reader->is_complete) {
+        span_t part = span_upto(rest, reader->left);
+        if (at + kept != rest.at)
+            memmove(at + kept, rest.at, part.len);
+        kept += part.len;
+        reader->left -= part.len;
+        rest = span_from(rest, part.len);
+        int result = rest.len > 0 ? take_frame(reader, &rest) : 0;
         if (result < 0)
             return result;
     }
-    return BODY_DATA;
+    *ret_kept = kept;
+    return 0;
 }
 
-int body_read(struct task *task, struct body_reader *reader, int64_t timeout_ms, span_t *ret_bytes)
+/* One read: the rest of the chunk at hand, the frame of the next, and the beginning of that. */
+static int read_some(struct task *task, struct body_reader *reader, uint8_t *room, size_t room_len, int64_t timeout_ms,
+                     size_t *ret_len)
 {
-    stream_consume(reader->stream, reader->handed);
-    reader->handed = 0;
-    if (reader->is_complete)
-        return BODY_COMPLETE;
-    if (reader->left == 0) {
-        int result = need(task, reader, FRAME_SIZE, timeout_ms);
-        if (result != BODY_DATA)
-            return result;
-        reader->left = bytes_get_u32(stream_input(reader->stream).at);
-        stream_consume(reader->stream, FRAME_SIZE);
-        reader->is_complete = reader->left == 0;
-        if (reader->left > BODY_CHUNK_MAX)
-            return -EBADMSG;
+    size_t first = reader->left < room_len ? reader->left : room_len;
+    size_t behind = room_len - first < READ_AHEAD ? room_len - first : READ_AHEAD;
+    uint8_t frame[FRAME_SIZE];
+    size_t frame_room = first < reader->left ? 0 : FRAME_SIZE - reader->frame_len;
+    const struct iovec parts[] = {{room, first}, {frame, frame_room}, {room + first, frame_room > 0 ? behind : 0}};
+    size_t got = 0;
+    int result = stream_read_parts(task, reader->stream, parts, COUNT_OF(parts), timeout_ms, &got);
+    if (result == STREAM_END || result == -ECONNRESET)
+        return BODY_ABORTED;
+    if (result < 0)
+        return result;
+    size_t len = got < first ? got : first;
+    reader->left -= len;
+    got -= len;
+    span_t head = span_upto(span_of(frame, frame_room), got);
+    got -= head.len;
+    result = head.len > 0 ? take_frame(reader, &head) : 0;
+    if (result == 0 && got > 0)
+        result = take_behind(reader, room + first, got, &got);
+    *ret_len = len + got;
+    return result < 0 ? result : (int)BODY_DATA;
+}
+
+int body_read(struct task *task, struct body_reader *reader, void *room, size_t room_len, int64_t timeout_ms,
+              size_t *ret_len)
+{
+    size_t len = 0;
+    while (len == 0) {
         if (reader->is_complete)
             return BODY_COMPLETE;
+        int result = read_some(task, reader, room, room_len, timeout_ms, &len);
+        if (result != BODY_DATA)
+            return result;
     }
-    int result = need(task, reader, 1, timeout_ms);
-    if (result != BODY_DATA)
-        return result;
-    *ret_bytes = span_upto(stream_input(reader->stream), reader->left);
-    reader->handed = ret_bytes->len;
-    reader->left -= ret_bytes->len;
+    *ret_len = len;
     return BODY_DATA;
 }

@@ -1,5 +1,6 @@
 #include "rt/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -184,7 +185,7 @@ static int fill_until(struct task *task, struct stream *stream, size_t max, int6
         size_t len = buf_len(input);
         if (len >= max)
             return -ENOBUFS;
-        size_t room = max - len < STREAM_CHUNK ? max - len : STREAM_CHUNK;
+        size_t room = max - len < STREAM_BULK ? max - len : STREAM_BULK;
         input->max = max;
         uint8_t *at = NULL;
         int result = buf_reserve(input, room, &at);
@@ -233,6 +234,29 @@ int stream_read(struct task *task, struct stream *stream, void *at, size_t room,
         else if (got != IO_WAIT_READ && got != IO_WAIT_WRITE)
             return (int)got;
         else if ((result = wait_for(task, stream, got, deadline)) < 0)
+            return result;
+    }
+    return STREAM_END;
+}
+
+int stream_read_parts(struct task *task, struct stream *stream, const struct iovec *parts, int count,
+                      int64_t timeout_ms, size_t *ret_len)
+{
+    assert(stream->ssl == NULL && buf_len(&stream->input) == 0);
+    int64_t deadline = deadline_of(stream, timeout_ms);
+    while (!stream->is_ended) {
+        ssize_t got = readv(stream->fd, parts, count);
+        if (got > 0) {
+            *ret_len = (size_t)got;
+            return STREAM_OK;
+        }
+        stream->is_ended = got == 0;
+        if (got == 0 || errno == EINTR)
+            continue;
+        if (errno != EAGAIN)
+            return -errno;
+        int result = wait_for(task, stream, IO_WAIT_READ, deadline);
+        if (result < 0)
             return result;
     }
     return STREAM_END;
@@ -333,6 +357,35 @@ int stream_write_text(struct task *task, struct stream *stream, const char *text
 int stream_flush(struct task *task, struct stream *stream, int64_t timeout_ms)
 {
     return flush_until(task, stream, deadline_of(stream, timeout_ms));
+}
+
+static int parts_advance(struct iovec **parts, int count, size_t done)
+{
+    for (; count > 0 && done >= (*parts)->iov_len; count--)
+        done -= (*parts)++->iov_len;
+    if (count > 0) {
+        (*parts)->iov_base = (uint8_t *)(*parts)->iov_base + done;
+        (*parts)->iov_len -= done;
+    }
+    return count;
+}
+
+int stream_write_parts(struct task *task, struct stream *stream, struct iovec *parts, int count, int64_t timeout_ms)
+{
+    assert(stream->ssl == NULL);
+    int64_t deadline = deadline_of(stream, timeout_ms);
+    int result = flush_until(task, stream, deadline);
+    count = parts_advance(&parts, count, 0);
+    while (result == 0 && count > 0) {
+        ssize_t put = writev(stream->fd, parts, count);
+        if (put >= 0)
+            count = parts_advance(&parts, count, (size_t)put);
+        else if (errno == EAGAIN)
+            result = wait_for(task, stream, IO_WAIT_WRITE, deadline);
+        else if (errno != EINTR)
+            result = -errno;
+    }
+    return result;
 }
 
 int stream_shutdown(struct task *task, struct stream *stream, int64_t timeout_ms)

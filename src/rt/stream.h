@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/uio.h>
 
 #include "base/scope.h"
 #include "base/span.h"
@@ -22,7 +23,8 @@ enum stream_outcome {
     STREAM_TOO_LONG, /* stream_read_line: the line was longer than max; it was read to its end and dropped */
 };
 
-#define STREAM_CHUNK 16384U        /* how much is read or written at once */
+#define STREAM_CHUNK 16384U        /* how much is gathered before it is written */
+#define STREAM_BULK 65536U         /* how much is read at once, where the caller's limit allows it */
 #define STREAM_SKIP_MAX (1U << 20) /* a line is never followed further than this: -EMSGSIZE */
 
 /* Takes the descriptor, always, and makes it non-blocking. */
@@ -56,6 +58,10 @@ MUST_USE int stream_read(struct task *task, struct stream *stream, void *at, siz
 MUST_USE int stream_read_line(struct task *task, struct stream *stream, size_t max, int64_t timeout_ms,
                               span_t *ret_line);
 
+/* As stream_read(), straight into several places in turn, and in clear only. At least one of them has room. */
+MUST_USE int stream_read_parts(struct task *task, struct stream *stream, const struct iovec *parts, int count,
+                               int64_t timeout_ms, size_t *ret_len);
+
 /* Whether bytes have been received that nobody has consumed: after STARTTLS there must be none (RFC 3207 §5). */
 bool stream_has_buffered(const struct stream *stream);
 
@@ -65,6 +71,10 @@ bool stream_has_buffered(const struct stream *stream);
 MUST_USE int stream_write(struct task *task, struct stream *stream, span_t bytes, int64_t timeout_ms);
 MUST_USE int stream_write_text(struct task *task, struct stream *stream, const char *text, int64_t timeout_ms);
 MUST_USE int stream_flush(struct task *task, struct stream *stream, int64_t timeout_ms);
+
+/* Writes the output, and then the parts, without gathering them. It uses the parts up. In clear only. */
+MUST_USE int stream_write_parts(struct task *task, struct stream *stream, struct iovec *parts, int count,
+                                int64_t timeout_ms);
 
 /* Flushes, says goodbye under TLS, and ends our direction; the peer's may go on. */
 MUST_USE int stream_shutdown(struct task *task, struct stream *stream, int64_t timeout_ms);

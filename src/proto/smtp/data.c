@@ -79,6 +79,37 @@ static int feed_after_dot_cr(struct smtp_data *data, span_t rest, struct buf *ou
     return emit(data, SPAN("\r"), out);
 }
 
+/*
+ * Whole lines, up to one that begins with a dot or has a bare CR or LF: bodies are long, and this is where their time
+ * goes. *ret_used is 0 where the first line is such a one, or not whole.
+ */
+static int feed_lines(struct smtp_data *data, span_t rest, struct buf *out, size_t *ret_used)
+{
+    size_t used = 0;
+    while (used < rest.len && (used == 0 || rest.at[used] != '.')) {
+        span_t left = span_from(rest, used);
+        size_t run = line_run(left);
+        if (run + 1 >= left.len || left.at[run] != '\r' || left.at[run + 1] != '\n')
+            break;
+        size_t line = run + 2 + (used == 0 ? data->line : 0);
+        if (line > data->longest)
+            data->longest = line;
+        used += run + 2;
+    }
+    *ret_used = used;
+    if (used == 0)
+        return 0;
+    data->state = SMTP_DATA_LINE_START;
+    data->size += used;
+    return buf_append(out, span_upto(rest, used));
+}
+
+static int feed_text(struct smtp_data *data, span_t rest, struct buf *out, size_t *ret_used)
+{
+    int result = feed_lines(data, rest, out, ret_used);
+    return result < 0 || *ret_used > 0 ? result : feed_line(data, rest, out, ret_used);
+}
+
 static int feed_some(struct smtp_data *data, span_t rest, struct buf *out, size_t *ret_used)
 {
     switch (data->state) {
@@ -90,7 +121,7 @@ static int feed_some(struct smtp_data *data, span_t rest, struct buf *out, size_
             return 0;
         }
         data->state = SMTP_DATA_IN_LINE;
-        return feed_line(data, rest, out, ret_used);
+        return feed_text(data, rest, out, ret_used);
     case SMTP_DATA_CR:
         return feed_after_cr(data, rest, out, ret_used);
     case SMTP_DATA_DOT:
@@ -101,7 +132,7 @@ static int feed_some(struct smtp_data *data, span_t rest, struct buf *out, size_
     case SMTP_DATA_DONE:
         break;
     }
-    return feed_line(data, rest, out, ret_used);
+    return feed_text(data, rest, out, ret_used);
 }
 
 int smtp_data_feed(struct smtp_data *data, span_t input, struct buf *out, size_t *ret_used)

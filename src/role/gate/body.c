@@ -8,7 +8,8 @@
 #include "ipc/body.h"
 
 #define BODY_SMALL 65536U /* fits a socket buffer, so that handing it over never waits */
-#define BODY_ROOM_MAX (BODY_SMALL + 2 * STREAM_CHUNK)
+#define BODY_PIECE 49152U /* a larger one moves on in pieces of at least this */
+#define BODY_ROOM_MAX (BODY_SMALL + 2 * STREAM_BULK)
 #define BODY_PATIENCE_MS 300000
 
 struct body {
@@ -110,7 +111,7 @@ static int start_flow(struct body *body)
 int body_push(struct task *task, struct body *body)
 {
     int result = 0;
-    if (!body->is_started && buf_len(&body->room) < BODY_SMALL)
+    if (buf_len(&body->room) < (body->is_started ? BODY_PIECE : BODY_SMALL))
         return 0;
     if (!body->is_started)
         result = start_flow(body);
@@ -130,17 +131,13 @@ static int deliver_small(struct task *task, struct body *body)
     body->is_started = true;
     int result = open_pair(body);
     if (result == 0)
-        result = body_write(task, body->writer, buf_span(&body->room), BODY_PATIENCE_MS);
-    if (result == 0)
-        result = body_finish(task, body->writer, BODY_PATIENCE_MS);
+        result = body_finish(task, body->writer, buf_span(&body->room), BODY_PATIENCE_MS);
     return result < 0 ? result : call_intake(task, body);
 }
 
 static int deliver_rest(struct task *task, struct body *body)
 {
-    int result = body->is_refused ? 0 : body_write(task, body->writer, buf_span(&body->room), BODY_PATIENCE_MS);
-    if (result == 0 && !body->is_refused)
-        result = body_finish(task, body->writer, BODY_PATIENCE_MS);
+    int result = body->is_refused ? 0 : body_finish(task, body->writer, buf_span(&body->room), BODY_PATIENCE_MS);
     if (result < 0 && result != -EPIPE) { /* -EPIPE: intake has a verdict already */
         task_group_cancel(&body->helper);
         task_group_wait(task, &body->helper);

@@ -70,12 +70,13 @@ static void run_intake(struct task *task, void *arg)
     AUTO(ipc_message) struct ipc_message *message = delivery->message;
     AUTO(body_reader) struct body_reader *reader = NULL;
     struct stage *stage = delivery->stage;
-    span_t bytes = SPAN_NONE;
+    static uint8_t room[70000];
+    size_t len = 0;
     buf_clear(&stage->content);
     assert_int_equal(body_reader_new(stage->loop, ipc_message_take_fd(message, 0), &reader), 0);
-    int result = body_read(task, reader, PATIENCE_MS, &bytes);
-    for (; result == BODY_DATA; result = body_read(task, reader, PATIENCE_MS, &bytes))
-        assert_int_equal(buf_append(&stage->content, bytes), 0);
+    int result = body_read(task, reader, room, sizeof(room), PATIENCE_MS, &len);
+    for (; result == BODY_DATA; result = body_read(task, reader, room, sizeof(room), PATIENCE_MS, &len))
+        assert_int_equal(buf_append(&stage->content, span_of(room, len)), 0);
     stage->is_complete = result == BODY_COMPLETE;
     struct ipc_message reply = {.type = IPC_delivered, .delivered = {.outcome = stage->outcome}};
     (void)!channel_reply(delivery->channel, message->call, &reply);

@@ -277,7 +277,7 @@ static int read_content(struct task *task, struct smtp *smtp)
         int result = push_body(task, smtp);
         if (result < 0 || step == SMTP_DATA_END)
             return result;
-        result = fill(task, smtp, STREAM_CHUNK);
+        result = fill(task, smtp, STREAM_BULK);
         if (result < 0)
             return result;
     }
@@ -315,7 +315,7 @@ static int read_chunk(struct task *task, struct smtp *smtp)
 {
     struct stream *stream = smtp->connection->stream;
     for (uint64_t left = smtp->engine.chunk; left > 0;) {
-        span_t some = span_upto(stream_input(stream), left < STREAM_CHUNK ? (size_t)left : STREAM_CHUNK);
+        span_t some = span_upto(stream_input(stream), left < STREAM_BULK ? (size_t)left : STREAM_BULK);
         smtp_data_look(&smtp->data, some);
         int result = buf_append(body_room(smtp->body), some);
         if (result == 0)
@@ -324,7 +324,7 @@ static int read_chunk(struct task *task, struct smtp *smtp)
             return result;
         stream_consume(stream, some.len);
         left -= some.len;
-        result = left == 0 ? 0 : fill(task, smtp, STREAM_CHUNK);
+        result = left == 0 ? 0 : fill(task, smtp, STREAM_BULK);
         if (result < 0)
             return result;
     }

@@ -10,6 +10,7 @@
 #include "ipc/body.h"
 #include "role/intake/intake-state.h"
 
+#define ROOM_MIN 4096U   /* less is not worth a read */
 #define BODY_WAIT 600000 /* milliseconds without a byte from gate, which has limits of its own */
 
 /* The message lies in one block, behind room for the lines that go in front of it. */
@@ -35,18 +36,33 @@ static void delivery_free(struct delivery *delivery)
 
 SCOPE_OF(delivery)
 
-static int block_add(struct delivery *delivery, span_t bytes)
+/*
+ * Room for the next bytes: for a small message at first; then four times as much each time, for what has come has to be
+ * copied over, while memory that is never written to costs nothing. One byte more than a message may have shows that it
+ * has too many.
+ */
+static int block_room(struct delivery *delivery, uint8_t **ret_at, size_t *ret_len)
+{
+    struct buf *block = &delivery->block;
+    size_t held = buf_len(block);
+    size_t left = block->room - block->end;
+    if (left < ROOM_MIN && block->room < block->max)
+        left = 3 * held;
+    if (left > block->max - held)
+        left = block->max - held;
+    *ret_len = left;
+    return buf_reserve(block, left, ret_at);
+}
+
+static int block_add(struct delivery *delivery, size_t len)
 {
     const struct conf *conf = delivery->intake->start->conf;
-    if (buf_len(&delivery->block) - TRACE_ADDED_MAX + bytes.len > conf->smtp_message_max)
+    delivery->intake->held += len;
+    delivery->held += len;
+    buf_commit(&delivery->block, len);
+    if (delivery->held > conf->smtp_message_max)
         return DELIVER_TOO_LARGE;
-    if (delivery->intake->held + bytes.len > conf->intake_memory_max)
-        return DELIVER_LATER;
-    if (buf_append(&delivery->block, bytes) != 0)
-        return DELIVER_LATER;
-    delivery->intake->held += bytes.len;
-    delivery->held += bytes.len;
-    return DELIVER_OK;
+    return delivery->intake->held > conf->intake_memory_max ? DELIVER_LATER : DELIVER_OK;
 }
 
 /* An enum deliver_outcome; -ECONNABORTED where the client gave up. */
@@ -54,21 +70,24 @@ static int read_body(struct task *task, struct delivery *delivery)
 {
     AUTO(body_reader) struct body_reader *reader = NULL;
     int result = body_reader_new(delivery->intake->loop, ipc_message_take_fd(delivery->message, 0), &reader);
-    uint8_t *room;
-    buf_init(&delivery->block, TRACE_ADDED_MAX + delivery->intake->start->conf->smtp_message_max);
+    uint8_t *room = NULL;
+    buf_init(&delivery->block, TRACE_ADDED_MAX + delivery->intake->start->conf->smtp_message_max + 1);
     if (result == 0)
         result = buf_reserve(&delivery->block, 2 * TRACE_ADDED_MAX, &room);
     if (result != 0)
         return result;
     buf_commit(&delivery->block, TRACE_ADDED_MAX);
     for (;;) {
-        span_t bytes = SPAN_NONE;
-        result = body_read(task, reader, BODY_WAIT, &bytes);
+        uint8_t *at = NULL;
+        size_t len = 0;
+        if (block_room(delivery, &at, &len) != 0)
+            return DELIVER_LATER;
+        result = body_read(task, reader, at, len, BODY_WAIT, &len);
         if (result == BODY_COMPLETE)
             return DELIVER_OK;
         if (result != BODY_DATA)
             return result == BODY_ABORTED ? -ECONNABORTED : result;
-        result = block_add(delivery, bytes);
+        result = block_add(delivery, len);
         if (result != DELIVER_OK)
             return result;
     }

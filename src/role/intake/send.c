@@ -51,13 +51,15 @@ static int body_send(struct task *task, struct passage *passage)
     AUTO_BUF struct buf piece;
     buf_init(&piece, RECORD_CHUNK + 64);
     int result = 0;
-    while (result == 0 && !record_sealer_done(passage->sealer)) {
+    while (result == 0) {
         buf_clear(&piece);
         result = record_sealer_next(passage->sealer, &piece);
+        if (result == 0 && record_sealer_done(passage->sealer))
+            return body_finish(task, passage->writer, buf_span(&piece), BODY_WAIT);
         if (result == 0)
             result = body_write(task, passage->writer, buf_span(&piece), BODY_WAIT);
     }
-    return result == 0 ? body_finish(task, passage->writer, BODY_WAIT) : result;
+    return result;
 }
 
 static void body_task(struct task *task, void *arg)

@@ -37,7 +37,7 @@ static void send_body(struct task *task, void *arg)
     }
     /* An unfinished body tells store to forget it, and store says so to the one who asked. */
     if (result == 0)
-        (void)(body_finish(task, writer, SESSION_CALL_MS) == 0);
+        (void)(body_finish(task, writer, SPAN_NONE, SESSION_CALL_MS) == 0);
 }
 
 static int seal_key(const struct session *session, const struct record_sealer *sealer, uint8_t row[KEY_ROW_SIZE])

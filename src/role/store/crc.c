@@ -43,8 +43,11 @@ __attribute__((target("sse4.2"))) static uint32_t crc_by_hardware(uint32_t crc, 
 {
     uint64_t wide = crc;
     size_t at = 0;
-    for (; bytes.len - at >= 8; at += 8)
-        wide = __builtin_ia32_crc32di(wide, bytes_get_u64(bytes.at + at));
+    for (; bytes.len - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, bytes.at + at, sizeof(word)); /* x86 is little-endian */
+        wide = __builtin_ia32_crc32di(wide, word);
+    }
     crc = (uint32_t)wide;
     for (; at < bytes.len; at++)
         crc = __builtin_ia32_crc32qi(crc, bytes.at[at]);

@@ -48,7 +48,7 @@ static int hold(struct task *task, struct receipt *receipt)
         if (result != 0)
             return result == -ETIMEDOUT ? APPEND_FULL : result;
     }
-    receipt->body = mem_resize(NULL, length);
+    receipt->body = mem_resize(NULL, length + 1); /* into the last byte goes what would be too much */
     if (receipt->body == NULL)
         return APPEND_FULL;
     store->held += length;
@@ -64,16 +64,15 @@ static int body_take(struct task *task, struct receipt *receipt)
     if (result != 0)
         return result;
     for (uint64_t have = 0;;) {
-        span_t bytes = SPAN_NONE;
-        result = body_read(task, reader, STORE_BODY_WAIT, &bytes);
+        size_t len = 0;
+        result = body_read(task, reader, receipt->body + have, receipt->held + 1 - have, STORE_BODY_WAIT, &len);
         if (result == BODY_COMPLETE)
             return have == receipt->held ? 0 : -EBADMSG;
         if (result != BODY_DATA)
             return result == BODY_ABORTED ? -ECONNABORTED : result;
-        if (bytes.len > receipt->held - have)
+        have += len;
+        if (have > receipt->held)
             return -EBADMSG;
-        memcpy(receipt->body + have, bytes.at, bytes.len);
-        have += bytes.len;
     }
 }
 

@@ -168,7 +168,7 @@ static int append(struct task *task, struct channel *channel, uint64_t account, 
     assert_int_equal(body_writer_new(task_loop(task), fds[0], &writer), 0);
     assert_int_equal(body_write(task, writer, bytes, WAIT), 0);
     if (complete)
-        assert_int_equal(body_finish(task, writer, WAIT), 0);
+        assert_int_equal(body_finish(task, writer, SPAN_NONE, WAIT), 0);
     else
         body_writer_free(TAKE(writer));
     struct ipc_message request = {.type = IPC_append,
