@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "mime/charset.h"
+#include "mime/html.h"
 
 #define CHUNK_RAW ((size_t)32 * 1024)
 #define CHUNK_MAX ((size_t)1024 * 1024) /* of UTF-8 that a chunk can become in any charset */
@@ -94,6 +95,28 @@ int mime_text_append(const struct mime_part *part, struct buf *utf8)
         }
     }
     return result;
+}
+
+int mime_text_append_shown(const struct mime_part *part, struct buf *utf8)
+{
+    if (!mime_part_is(part, SPAN("text"), SPAN("html")))
+        return mime_text_append(part, utf8);
+    struct buf html AUTO_BUF;
+    buf_init(&html, utf8->max);
+    int cut = mime_text_append(part, &html);
+    if (cut < 0 && cut != -ENOBUFS)
+        return cut;
+    int result = mime_html_text(buf_span(&html), utf8);
+    return result < 0 ? result : cut;
+}
+
+bool mime_text_is_in(const struct mime_part *part)
+{
+    if (mime_part_is(part, SPAN("text"), SPAN_NONE))
+        return true;
+    bool is_container =
+        mime_part_is(part, SPAN("message"), SPAN_NONE) || mime_part_is(part, SPAN("multipart"), SPAN_NONE);
+    return is_container && part->first == NULL; /* one that was not opened is read as text */
 }
 
 static bool is_mark(uint32_t character)

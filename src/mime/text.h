@@ -17,6 +17,12 @@ MUST_USE int mime_text_next(struct mime_text *text, span_t *ret_chunk);
 /* All of it, appended, at most what the buffer holds: -ENOBUFS then, with what fitted left in it. */
 int mime_text_append(const struct mime_part *part, struct buf *utf8);
 
+/* The same as a reader sees it: of HTML the text in it. */
+int mime_text_append_shown(const struct mime_part *part, struct buf *utf8);
+
+/* Whether a part is one whose text can be read and searched: not an attachment of some other kind, nor a container. */
+bool mime_text_is_in(const struct mime_part *part);
+
 /*
  * Appends UTF-8 in the form that search compares: compatibility decomposition, marks dropped, case folded (after
  * i;unicode-casemap, RFC 5051, and going further in that `é` finds `e`). Bytes that are not UTF-8 become U+FFFD.

@@ -172,35 +172,35 @@ void vault_index_rest(struct vault *vault)
 
 /* --- adding and removing */
 
-static int put_words(struct vault *vault, enum vault_statement which, uint64_t id, const struct vault_words *words)
+static int put_terms(struct vault *vault, enum vault_statement which, uint64_t id, span_t text)
 {
     AUTO_RESET sqlite3_stmt *statement = NULL;
     int result = engine_prepare(vault, which, NUMBERS((int64_t)id), &statement);
     if (result == 0)
-        result = engine_bind_text(vault, statement, 2, buf_span(&words->text));
+        result = engine_bind_text(vault, statement, 2, text);
     return result == 0 ? engine_finish(vault, statement) : result;
 }
 
-static int add(struct vault *vault, uint64_t id, const struct vault_words *words)
+static int add(struct vault *vault, uint64_t id, const struct vault_terms *terms)
 {
     int result = 0;
-    if (words != NULL)
-        result = put_words(vault, STATEMENT_WORDS_ADD, id, words);
-    if (result == 0 && words != NULL)
-        result = learn_all(vault, buf_span(&words->plain));
-    if (result == 0 && (words == NULL || words->is_partial))
+    if (terms != NULL)
+        result = put_terms(vault, STATEMENT_WORDS_ADD, id, terms->text);
+    if (result == 0 && terms != NULL)
+        result = learn_all(vault, terms->plain);
+    if (result == 0 && (terms == NULL || terms->is_partial))
         result = engine_run(vault, STATEMENT_PARTIAL_ADD, NUMBERS((int64_t)id));
     return result == 0 ? put_mark(vault, id) : result;
 }
 
-int vault_index_add(struct vault *vault, uint64_t id, const struct vault_words *words)
+int vault_index_add(struct vault *vault, uint64_t id, const struct vault_terms *terms)
 {
     uint64_t mark = vault->index_mark;
     struct engine_step step;
     int result = engine_step_begin(vault, &step);
     if (result != 0)
         return result;
-    result = engine_step_end(vault, &step, add(vault, id, words));
+    result = engine_step_end(vault, &step, add(vault, id, terms));
     if (result != 0) {
         vault->index_mark = mark;
         vault_index_rest(vault); /* what it knows was undone */
@@ -208,10 +208,10 @@ int vault_index_add(struct vault *vault, uint64_t id, const struct vault_words *
     return result;
 }
 
-int vault_index_departed(struct vault *vault, struct vault_email *ret_email)
+int vault_index_departed(struct vault *vault, uint64_t first, struct vault_email *ret_email)
 {
     AUTO_RESET sqlite3_stmt *statement = NULL;
-    int result = engine_prepare(vault, STATEMENT_DEPARTED_FIRST, NO_NUMBERS, &statement);
+    int result = engine_prepare(vault, STATEMENT_DEPARTED_NEXT, NUMBERS((int64_t)first), &statement);
     if (result == 0)
         result = engine_next(vault, statement);
     if (result != ENGINE_ROW)
@@ -232,14 +232,14 @@ int vault_index_departed(struct vault *vault, struct vault_email *ret_email)
     return 0;
 }
 
-int vault_index_remove(struct vault *vault, const struct vault_email *email, const struct vault_words *words)
+int vault_index_remove(struct vault *vault, const struct vault_email *email, const struct vault_terms *terms)
 {
     struct engine_step step;
     int result = engine_step_begin(vault, &step);
     if (result != 0)
         return result;
-    if (words != NULL)
-        result = put_words(vault, STATEMENT_WORDS_REMOVE, email->id, words);
+    if (terms != NULL)
+        result = put_terms(vault, STATEMENT_WORDS_REMOVE, email->id, terms->text);
     if (result == 0)
         result = engine_run(vault, STATEMENT_PARTIAL_DELETE, NUMBERS((int64_t)email->id));
     if (result == 0)

@@ -17,16 +17,18 @@ uint64_t vault_index_mark(const struct vault *vault);
 /* The emails beyond the mark, in the order in which they are to be added. */
 MUST_USE int vault_index_pending(struct vault *vault, uint64_t *ret_ids, size_t room, size_t *ret_count);
 
-/* words == NULL: there is nothing to be read of it; it is looked into at every search then, as are partial ones. */
-MUST_USE int vault_index_add(struct vault *vault, uint64_t id, const struct vault_words *words);
+/* terms == NULL: there is nothing to be read of it; it is looked into at every search then, as are partial ones. */
+MUST_USE int vault_index_add(struct vault *vault, uint64_t id, const struct vault_terms *terms);
 
 /*
  * Emails that were in the index and are in no mailbox any more. Their words are taken out, for which the message is
- * needed once more; vault_index_remove then lets the record go (outbox.h). words as they were when it was added; NULL
- * where the message cannot be read any more: its words stay until the index is made anew.
+ * needed once more; vault_index_remove then lets the record go (outbox.h). terms as they were when it was added; NULL
+ * where the message cannot be read any more: its words stay until the index is made anew. Of an email only id and
+ * place are known, and they are listed in the order of ids, those from first on.
  */
-MUST_USE int vault_index_departed(struct vault *vault, struct vault_email *ret_email); /* VAULT_NOT_FOUND */
-MUST_USE int vault_index_remove(struct vault *vault, const struct vault_email *email, const struct vault_words *words);
+MUST_USE int vault_index_departed(struct vault *vault, uint64_t first,
+                                  struct vault_email *ret_email); /* VAULT_NOT_FOUND */
+MUST_USE int vault_index_remove(struct vault *vault, const struct vault_email *email, const struct vault_terms *terms);
 
 /* Empties the index, and lets the records of departed emails go. The mark is 0 then. */
 MUST_USE int vault_index_reset(struct vault *vault);

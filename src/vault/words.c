@@ -40,6 +40,11 @@ void vault_words_clear(struct vault_words *words)
     words->is_partial = false;
 }
 
+struct vault_terms vault_words_terms(const struct vault_words *words)
+{
+    return (struct vault_terms){buf_span(&words->text), buf_span(&words->plain), words->is_partial};
+}
+
 int vault_words_encode_word(span_t word, enum vault_field field, struct buf *term)
 {
     (void)buf_append(term, word);

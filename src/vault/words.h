@@ -42,6 +42,15 @@ MUST_USE int vault_words_add(struct vault_words *words, enum vault_field field, 
 
 #define AUTO_WORDS __attribute__((cleanup(vault_words_deinit)))
 
+/* What the index is given of an email; lent by the words, or kept somewhere in between. */
+struct vault_terms {
+    span_t text;
+    span_t plain;
+    bool is_partial;
+};
+
+struct vault_terms vault_words_terms(const struct vault_words *words); /* valid until the words change */
+
 /*
  * A word as FTS5 knows it: the word, a mark, its field; an identifier: its field, the mark, the identifier. So one
  * prefix finds a word in all fields, and another the identifiers of a field that begin in some way.
