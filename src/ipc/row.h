@@ -27,6 +27,8 @@ enum ipc_service {
     SERVICE_POP3,
     SERVICE_POP3_TLS,
     SERVICE_COUNT,
+    /* None of these: an account's owner at the command line, over a socket of his own (ipc/frame.h). */
+    SERVICE_TOOL = SERVICE_COUNT,
 };
 
 enum resolve_outcome { RESOLVE_LOCAL, RESOLVE_UNKNOWN, RESOLVE_REMOTE, RESOLVE_LOCKED, RESOLVE_UNAVAILABLE };

@@ -25,6 +25,9 @@ const struct tool_command tool_commands[] = {
     {"address add", "ADDRESS TARGET…", 2, 100, INPUT_NONE, NULL, "a further address; @DOMAIN for all others of it"},
     {"address list", "", 0, 2, INPUT_NONE, NULL, "the further addresses"},
     {"address remove", "ADDRESS", 1, 1, INPUT_NONE, NULL, "remove one"},
+    {"check", "ADDRESS [--quick] [--repair] [--json] [--password-stdin]", 1, 5, INPUT_PASSWORD, NULL,
+     "read all of an account's mail and say what is damaged, with a password of its or its recovery code; 1 when "
+     "something is"},
     {"stop", "", 0, 0, INPUT_NONE, NULL, "finish what is under way and end the server"},
     {"reload", "", 0, 0, INPUT_NONE, NULL, "read certificates and settings again"},
     {"version", "", 0, 0, INPUT_NONE, tool_version, "what this is"},

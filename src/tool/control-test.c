@@ -20,7 +20,7 @@ static void a_command_becomes_one_packet(void **state)
 static void an_answer_is_taken_apart(void **state)
 {
     (void)state;
-    struct control_answer answer = {.status = 0};
+    struct control_answer answer = {.status = 0, .session_fd = -1};
     buf_init(&answer.output, 100);
     buf_init(&answer.error, 100);
     assert_int_equal(control_read(SPAN("\001\0\0\0\003\0\0\0outwhy"), &answer), 0);
@@ -36,7 +36,7 @@ static void an_answer_is_taken_apart(void **state)
 static void nobody_at_the_socket_is_a_fault_of_its_own(void **state)
 {
     (void)state;
-    struct control_answer answer = {.status = 0};
+    struct control_answer answer = {.status = 0, .session_fd = -1};
     assert_int_equal(control_ask("/nonexistent/control.sock", SPAN("x"), &answer), -ENOENT);
 }
 

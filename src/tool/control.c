@@ -50,6 +50,24 @@ static int connect_to(const char *path, int fd)
     return 0;
 }
 
+/* As recv(2); a descriptor that comes along is the answer's. */
+static ssize_t receive(int fd, uint8_t *at, size_t room, struct control_answer *answer)
+{
+    union {
+        struct cmsghdr head;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = at, .iov_len = room};
+    struct msghdr head = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+    ssize_t got = recvmsg(fd, &head, MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *first = got < 0 ? NULL : CMSG_FIRSTHDR(&head);
+    if (first != NULL && first->cmsg_level == SOL_SOCKET && first->cmsg_type == SCM_RIGHTS &&
+        first->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&answer->session_fd, CMSG_DATA(first), sizeof(int));
+    return got;
+}
+
 int control_ask(const char *path, span_t packet, struct control_answer *answer)
 {
     AUTO_BUF struct buf reply;
@@ -65,7 +83,7 @@ int control_ask(const char *path, span_t packet, struct control_answer *answer)
         return result;
     if (send(fd, packet.at, packet.len, MSG_NOSIGNAL) < 0)
         return errno == EPIPE ? -ECONNRESET : -errno;
-    ssize_t got = recv(fd, at, TOOL_PACKET_MAX, 0);
+    ssize_t got = receive(fd, at, TOOL_PACKET_MAX, answer);
     if (got < 0)
         return -errno;
     if (got == 0)

@@ -7,6 +7,7 @@ struct control_answer {
     uint32_t status;
     struct buf output;
     struct buf error;
+    int session_fd; /* where the session goes on with the command (tool/follow.h), or -1 */
 };
 
 /* The packets of tool.h. words: each ended by NUL. -EMSGSIZE: more than a packet holds. */

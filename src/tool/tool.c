@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "tool/command.h"
 #include "tool/control.h"
+#include "tool/follow.h"
 #include "tool/input.h"
 
 #define EXIT_USAGE 2
@@ -45,10 +46,18 @@ static int show(const struct control_answer *answer)
     return answer->status <= 255 ? (int)answer->status : 1;
 }
 
+/* The descriptor is let go of in any case. */
+static int finish(struct control_answer *answer)
+{
+    AUTO_FD int fd = TAKE_FD(answer->session_fd);
+    int status = show(answer);
+    return fd >= 0 && status == 0 ? follow_session(fd) : status;
+}
+
 static int ask_server(const struct tool_command *command, const char *path, span_t words, span_t input)
 {
     AUTO_BUF struct buf packet;
-    struct control_answer answer = {.status = 1};
+    struct control_answer answer = {.status = 1, .session_fd = -1};
     buf_init(&packet, TOOL_PACKET_MAX);
     buf_init(&answer.output, TOOL_PACKET_MAX);
     buf_init(&answer.error, TOOL_PACKET_MAX);
@@ -57,7 +66,8 @@ static int ask_server(const struct tool_command *command, const char *path, span
         result = control_ask(path, buf_span(&packet), &answer);
     if (packet.bytes != NULL)
         explicit_bzero(packet.bytes, packet.room);
-    int status = result < 0 ? say_fault(command, path, result) : show(&answer);
+    int status = result < 0 ? say_fault(command, path, result) : finish(&answer);
+    scope_close(&answer.session_fd);
     buf_deinit(&answer.output);
     buf_deinit(&answer.error);
     return status;

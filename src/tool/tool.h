@@ -7,7 +7,8 @@
  *
  * A command for the server goes over DATA/control.sock (SOCK_SEQPACKET) as one packet: u32 length of the words, the
  * words each ended by NUL, what was read from standard input. The answer is one packet: u32 exit status, u32
- * length of the output, output, error text. Numbers are little-endian.
+ * length of the output, output, error text. Numbers are little-endian. Where the answer brings a descriptor, the
+ * account's session goes on with the command there (ipc/frame.h), and the exit status is what that ends with.
  */
 int tool_run(int argc, char **argv);
 

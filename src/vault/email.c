@@ -147,6 +147,26 @@ int vault_email_find_record(struct vault *vault, uint64_t record, uint64_t *ret_
     return result;
 }
 
+int vault_email_after(struct vault *vault, uint64_t id, uint64_t *ret_id)
+{
+    int64_t next = 0;
+    int result = engine_ask(vault, STATEMENT_EMAIL_AFTER, NUMBERS((int64_t)id), &next);
+    if (result == 0)
+        *ret_id = (uint64_t)next;
+    return result;
+}
+
+int vault_email_put_index(struct vault *vault, const struct vault_email *email)
+{
+    struct engine_step step;
+    int result = engine_step_begin(vault, &step);
+    if (result != 0)
+        return result;
+    result = engine_run(vault, STATEMENT_EMAIL_INDEX,
+                        NUMBERS((int64_t)email->id, (int64_t)email->size, email->sent, email->header_size));
+    return engine_step_end(vault, &step, result);
+}
+
 /* A copy: a statement left open would keep the WAL from being written back. */
 static int copy_cache(struct vault *vault, sqlite3_stmt *statement, span_t *ret_envelope, span_t *ret_structure)
 {

@@ -67,6 +67,9 @@ struct vault_email {
 };
 
 MUST_USE int vault_email_get(struct vault *vault, uint64_t id, struct vault_email *ret_email);
+/* The email that comes next after an id (0: the first), in order of ids: for going through them all. VAULT_NOT_FOUND.
+ */
+MUST_USE int vault_email_after(struct vault *vault, uint64_t id, uint64_t *ret_id);
 MUST_USE int vault_email_find_record(struct vault *vault, uint64_t record, uint64_t *ret_id);
 
 /*
@@ -74,6 +77,9 @@ MUST_USE int vault_email_find_record(struct vault *vault, uint64_t record, uint6
  */
 MUST_USE int vault_email_get_cache(struct vault *vault, uint64_t id, span_t *ret_envelope, span_t *ret_structure);
 MUST_USE int vault_email_put_cache(struct vault *vault, uint64_t id, span_t envelope, span_t structure);
+
+/* What was read off a message, put right: size, sent and header_size of an email there is. */
+MUST_USE int vault_email_put_index(struct vault *vault, const struct vault_email *email);
 
 /* All filings of an email. */
 typedef int (*vault_filing_fn)(void *arg, uint64_t mailbox, uint32_t uid);

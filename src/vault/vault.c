@@ -180,32 +180,3 @@ int vault_rest(struct vault *vault)
     (void)sqlite3_db_release_memory(vault->database);
     return result;
 }
-
-/* Each finds what must not be. */
-static const char *const checks[] = {
-    "SELECT 1 FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
-    "SELECT 1 FROM mailbox m LEFT JOIN (SELECT mailbox, count(*) AS total, sum(flags & 1 = 0) AS unseen,"
-    " sum(flags & 8 <> 0) AS deleted, sum(size) AS bytes, max(uid) AS last, max(modseq) AS modseq FROM member"
-    " GROUP BY mailbox) c ON c.mailbox = m.id WHERE m.total <> coalesce(c.total, 0)"
-    " OR m.unseen <> coalesce(c.unseen, 0) OR m.deleted <> coalesce(c.deleted, 0)"
-    " OR m.bytes <> coalesce(c.bytes, 0) OR m.uidnext <= coalesce(c.last, 0) OR m.modseq < coalesce(c.modseq, 0)",
-    "SELECT 1 FROM member WHERE email NOT IN (SELECT id FROM email)",
-    "SELECT 1 FROM member WHERE mailbox NOT IN (SELECT id FROM mailbox WHERE selectable)",
-    "SELECT 1 FROM email WHERE id NOT IN (SELECT email FROM member)",
-    "SELECT 1 FROM cache WHERE email NOT IN (SELECT id FROM email)",
-    "SELECT 1 FROM outbox WHERE record IN (SELECT record FROM email)",
-};
-
-int vault_check(struct vault *vault)
-{
-    for (size_t i = 0; i < COUNT_OF(checks); i++) {
-        sqlite3_stmt *statement = NULL;
-        int result = engine_fault(vault, sqlite3_prepare_v2(vault->database, checks[i], -1, &statement, NULL));
-        if (result == 0)
-            result = engine_next(vault, statement);
-        (void)sqlite3_finalize(statement);
-        if (result != 0)
-            return result == ENGINE_ROW ? -EBADMSG : result;
-    }
-    return 0;
-}

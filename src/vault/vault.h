@@ -61,5 +61,5 @@ MUST_USE int vault_setting_put(struct vault *vault, const char *name, span_t val
 /* For a quiet moment: writes the WAL back, so that the next open is quick. Not inside a transaction. */
 MUST_USE int vault_rest(struct vault *vault);
 
-/* 0 where SQLite's integrity check, the foreign keys and our counters are all right, -EBADMSG where not. */
+/* 0 where all the rules of vault/check.h hold, -EBADMSG where not. */
 MUST_USE int vault_check(struct vault *vault);

@@ -187,9 +187,8 @@ int admin_account_unlock(struct admin_command *command)
 
 /* --- passwd --- */
 
-/* 1 and the root secret, or 0 and it is told. */
-static int open_by_recovery(struct admin_command *command, const struct account *account, span_t text,
-                            struct secret **ret_root)
+int admin_unlock_recovery(struct admin_command *command, const struct account *account, span_t text,
+                          struct secret **ret_root)
 {
     AUTO(secret) struct secret *code = NULL;
     struct credential credential;
@@ -222,7 +221,7 @@ static int passwd_open(struct admin_command *command, const struct account *acco
                              "write the old password and the new one to standard input, a line each; without the "
                              "old one or --recovery CODE the account's mail could never be read again");
     if (command->by_recovery)
-        return open_by_recovery(command, account, line, ret_root);
+        return admin_unlock_recovery(command, account, line, ret_root);
     return admin_unlock_root(command, account, line, ret_root);
 }
 

@@ -11,6 +11,8 @@ struct admin_command {
     unsigned count;
     span_t input; /* lines not yet read */
     bool json;
+    bool quick;
+    bool repair;
     bool by_recovery;
     span_t recovery; /* empty: on standard input */
     span_t quota;
@@ -25,10 +27,11 @@ admin_function admin_account_add, admin_account_list, admin_account_remove;
 admin_function admin_account_lock, admin_account_unlock, admin_account_passwd;
 admin_function admin_app_add, admin_app_list, admin_app_remove;
 admin_function admin_address_add, admin_address_list, admin_address_remove;
+admin_function admin_owner_check;
 
-/* What went wrong and what to do; returns 0. */
 /* Makes the open session of an account end, once what was changed is stored. */
 void admin_end_session(struct admin_command *command, uint64_t account, enum admin_gone how);
+/* What went wrong and what to do; returns 0. */
 int admin_refuse(struct admin_command *command, const char *format, ...) PRINTF_LIKE(2, 3);
 int admin_misused(struct admin_command *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -43,6 +46,9 @@ MUST_USE int admin_name_of(struct admin_command *command, span_t address, struct
 /* The account's root secret by its password: 1, or 0 and it is told, or a fault. */
 MUST_USE int admin_unlock_root(struct admin_command *command, const struct account *account, span_t password,
                                struct secret **ret_root);
+/* The same by its recovery code. */
+MUST_USE int admin_unlock_recovery(struct admin_command *command, const struct account *account, span_t text,
+                                   struct secret **ret_root);
 /* A password credential for the account: hashes, which takes a while. 1, or 0 and it is told, or a fault. */
 MUST_USE int admin_make_password(struct admin_command *command, uint64_t account, span_t password,
                                  struct secret **ret_hash, struct credential *ret_credential);

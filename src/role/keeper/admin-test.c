@@ -60,7 +60,7 @@ static void in_house(void (*script)(struct task *task, struct house *house))
     auth_init(&house.auth, house.directory, house.hasher, house.throttle);
     house.auth.defaults.memory_kib = 64;
     house.auth.defaults.passes = 1;
-    house.admin = (struct admin){&house.auth, on_gone, &house};
+    house.admin = (struct admin){.auth = &house.auth, .gone = on_gone, .arg = &house};
     assert_int_equal(directory_domain_add(house.directory, "demo.test"), DIRECTORY_OK);
     assert_int_equal(task_spawn(house.loop, "test", house_task, &house, NULL), 0);
     assert_int_equal(loop_run(house.loop), 0);

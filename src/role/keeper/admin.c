@@ -19,12 +19,14 @@ enum option {
     OPTION_QUOTA = 4,
     OPTION_RECOVERY = 8,
     OPTION_LABEL = 16,
-    OPTION_SCOPE = 32
+    OPTION_SCOPE = 32,
+    OPTION_QUICK = 64,
+    OPTION_REPAIR = 128,
 };
 
 static const struct {
     const char *first;
-    const char *second;
+    const char *second; /* empty: the command is one word */
     unsigned least;
     unsigned most;
     unsigned options;
@@ -49,6 +51,8 @@ static const struct {
     {"address", "add", 2, ADMIN_WORDS_MAX, 0, admin_address_add, "address add ADDRESS TARGET..."},
     {"address", "list", 0, 0, OPTION_JSON, admin_address_list, "address list"},
     {"address", "remove", 1, 1, 0, admin_address_remove, "address remove ADDRESS"},
+    {"check", "", 1, 1, OPTION_QUICK | OPTION_REPAIR | OPTION_JSON | OPTION_PASSWORD_STDIN, admin_owner_check,
+     "check ADDRESS [--quick] [--repair] [--json] [--password-stdin]"},
 };
 
 void admin_reply_init(struct admin_reply *reply)
@@ -56,6 +60,7 @@ void admin_reply_init(struct admin_reply *reply)
     reply->status = ADMIN_DONE;
     buf_init(&reply->output, ADMIN_OUTPUT_MAX);
     buf_init(&reply->error, ADMIN_ERROR_MAX);
+    reply->fd = -1;
 }
 
 void admin_reply_deinit(struct admin_reply *reply)
@@ -64,6 +69,8 @@ void admin_reply_deinit(struct admin_reply *reply)
         secret_wipe(reply->output.bytes, reply->output.end);
     buf_deinit(&reply->output);
     buf_deinit(&reply->error);
+    scope_close(&reply->fd);
+    reply->fd = -1;
 }
 
 PRINTF_LIKE(3, 0)
@@ -231,15 +238,20 @@ static const struct {
     enum option option;
     bool has_value;
 } options[] = {
-    {"--json", OPTION_JSON, false},  {"--password-stdin", OPTION_PASSWORD_STDIN, false},
-    {"--quota", OPTION_QUOTA, true}, {"--recovery", OPTION_RECOVERY, true},
-    {"--label", OPTION_LABEL, true}, {"--scope", OPTION_SCOPE, true},
+    {"--json", OPTION_JSON, false},   {"--password-stdin", OPTION_PASSWORD_STDIN, false},
+    {"--quota", OPTION_QUOTA, true},  {"--recovery", OPTION_RECOVERY, true},
+    {"--label", OPTION_LABEL, true},  {"--scope", OPTION_SCOPE, true},
+    {"--quick", OPTION_QUICK, false}, {"--repair", OPTION_REPAIR, false},
 };
 
 static void option_set(struct admin_command *command, enum option option, span_t value)
 {
     if (option == OPTION_JSON)
         command->json = true;
+    else if (option == OPTION_QUICK)
+        command->quick = true;
+    else if (option == OPTION_REPAIR)
+        command->repair = true;
     else if (option == OPTION_QUOTA)
         command->quota = value;
     else if (option == OPTION_LABEL)
@@ -291,8 +303,9 @@ static int words_sort(struct admin_command *command, size_t row, span_t rest)
 static size_t row_find(span_t first, span_t second)
 {
     size_t row = 0;
-    while (row < COUNT_OF(commands) && (!span_equal(first, span_of_text(commands[row].first)) ||
-                                        !span_equal(second, span_of_text(commands[row].second))))
+    while (row < COUNT_OF(commands) &&
+           (!span_equal(first, span_of_text(commands[row].first)) ||
+            (commands[row].second[0] != '\0' && !span_equal(second, span_of_text(commands[row].second)))))
         row++;
     return row;
 }
@@ -319,6 +332,7 @@ void admin_run(struct task *task, const struct admin *admin, span_t words, span_
     span_t first = SPAN_NONE;
     span_t second = SPAN_NONE;
     (void)span_cut(&words, 0, &first);
+    span_t behind_first = words;
     (void)span_cut(&words, 0, &second);
     size_t row = row_find(first, second);
     if (row == COUNT_OF(commands)) {
@@ -326,7 +340,7 @@ void admin_run(struct task *task, const struct admin *admin, span_t words, span_
                       SPAN_PRINT(second));
         return;
     }
-    if (words_sort(command, row, words) != 1)
+    if (words_sort(command, row, commands[row].second[0] == '\0' ? behind_first : words) != 1)
         return;
     int result = commands[row].run(command);
     directory_rollback(admin->auth->directory); /* whatever a fault left open */
@@ -334,6 +348,7 @@ void admin_run(struct task *task, const struct admin *admin, span_t words, span_
         result = buf_fault(&reply->output);
     if (result != 0) {
         log_error("keeper.admin.failed", F_FAULT(result));
-        admin_refuse(command, "%s %s failed: %s", commands[row].first, commands[row].second, fault_text(result));
+        admin_refuse(command, "%s%s%s failed: %s", commands[row].first, commands[row].second[0] == '\0' ? "" : " ",
+                     commands[row].second, fault_text(result));
     }
 }

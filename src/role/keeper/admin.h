@@ -3,7 +3,8 @@
 #include "role/keeper/auth.h"
 
 /*
- * The administrator's commands: `domain`, `account`, `app-password`, `address`. One row each in admin.c.
+ * The administrator's commands: `domain`, `account`, `app-password`, `address`; and those of an account's owner, which
+ * its session does: `check`. One row each in admin.c.
  */
 #define ADMIN_OUTPUT_MAX 98304U
 #define ADMIN_ERROR_MAX 1024U
@@ -15,16 +16,22 @@ enum admin_status { ADMIN_DONE = 0, ADMIN_FAILED = 1, ADMIN_USAGE = 2 };
 enum admin_gone { ADMIN_ENDED, ADMIN_DESTROYED };
 typedef void admin_gone_function(void *arg, uint64_t account, enum admin_gone how);
 
+/* Opens the account's session and has it do a command (ipc/frame.h); *ret_fd is the tool's end of the socket. */
+typedef int admin_open_function(void *arg, struct task *task, const struct auth_opened *opened, span_t command,
+                                int *ret_fd);
+
 struct admin {
     struct auth *auth;
     admin_gone_function *gone;
     void *arg;
+    admin_open_function *open;
 };
 
 struct admin_reply {
     enum admin_status status;
     struct buf output;
     struct buf error; /* one line, without its end */
+    int fd;           /* where the session goes on with the command, or -1 */
 };
 
 void admin_reply_init(struct admin_reply *reply);

@@ -181,6 +181,13 @@ static int check_password(struct task *task, struct auth *auth, const struct aut
     return auth_judge(account, credential, attempt->service);
 }
 
+int auth_owner(struct task *task, struct auth *auth, const struct account *account, const struct auth_attempt *attempt,
+               struct secret **ret_root)
+{
+    struct credential credential = {0};
+    return check_password(task, auth, attempt, account, &credential, ret_root);
+}
+
 int auth_password(struct task *task, struct auth *auth, const struct auth_attempt *attempt,
                   struct auth_opened *ret_opened)
 {

@@ -44,6 +44,11 @@ MUST_USE int auth_password(struct task *task, struct auth *auth, const struct au
 MUST_USE int auth_chosen_password(struct task *task, struct auth *auth, const struct account *account, span_t password,
                                   struct secret **ret_root);
 
+/* The account's owner, tried by its administrator: the chosen password, or an app password for the service. No
+ * throttle. An enum login_outcome or a fault. */
+MUST_USE int auth_owner(struct task *task, struct auth *auth, const struct account *account,
+                        const struct auth_attempt *attempt, struct secret **ret_root);
+
 /* --- SCRAM (RFC 5802) --- */
 #define AUTH_EXCHANGES_MAX 1024U
 #define AUTH_EXCHANGE_TIMEOUT 60000 /* milliseconds */

@@ -12,10 +12,16 @@ static void on_gone(void *arg, uint64_t account, enum admin_gone how)
         log_error("keeper.account.not_told", F_FAULT(result));
 }
 
+static int on_open(void *arg, struct task *task, const struct auth_opened *opened, span_t command, int *ret_fd)
+{
+    const struct keeper_handoff handoff = {SERVICE_TOOL, command, SPAN("command line")};
+    return keeper_open_session(task, arg, opened, &handoff, ret_fd);
+}
+
 void keeper_admin(struct task *task, struct keeper *keeper, struct keeper_request *request)
 {
     const struct ipc_admin *asked = &request->message->admin;
-    const struct admin admin = {.auth = &keeper->auth, .gone = on_gone, .arg = keeper};
+    const struct admin admin = {.auth = &keeper->auth, .gone = on_gone, .arg = keeper, .open = on_open};
     struct admin_reply done;
     admin_reply_init(&done);
     admin_run(task, &admin, asked->words, asked->input, &done);
@@ -24,6 +30,10 @@ void keeper_admin(struct task *task, struct keeper *keeper, struct keeper_reques
     struct ipc_message reply = {
         .type = IPC_admin_done,
         .admin_done = {.status = done.status, .output = buf_span(&done.output), .error = buf_span(&done.error)}};
+    if (done.fd >= 0) {
+        reply.fd_count = 1;
+        reply.fds[0] = TAKE_FD(done.fd);
+    }
     keeper_reply(request, &reply);
     admin_reply_deinit(&done);
 }

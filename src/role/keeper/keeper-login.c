@@ -26,15 +26,8 @@ static int key_send(int fd, const struct auth_opened *opened)
     return result;
 }
 
-struct handoff {
-    enum ipc_service service;
-    span_t prelude;
-    span_t client;
-};
-
-/* Asks for the account's session and gives it the secret and the client. *ret_fd: the gate's end of the client. */
-static int open_session(struct task *task, struct keeper *keeper, const struct auth_opened *opened,
-                        const struct handoff *handoff, int *ret_fd)
+int keeper_open_session(struct task *task, struct keeper *keeper, const struct auth_opened *opened,
+                        const struct keeper_handoff *handoff, int *ret_fd)
 {
     int key[2];
     int client[2];
@@ -44,8 +37,8 @@ static int open_session(struct task *task, struct keeper *keeper, const struct a
     AUTO_FD int key_there = key[1];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, client) < 0)
         return -errno;
-    AUTO_FD int gate_end = client[0];
-    AUTO_FD int session_end = client[1];
+    AUTO_FD int near = client[0];
+    AUTO_FD int far = client[1];
     int result = key_send(key_here, opened);
     if (result != 0)
         return result;
@@ -56,25 +49,25 @@ static int open_session(struct task *task, struct keeper *keeper, const struct a
                                                    .prelude = handoff->prelude,
                                                    .client = handoff->client}};
     request.fds[0] = TAKE_FD(key_there);
-    request.fds[1] = TAKE_FD(session_end);
+    request.fds[1] = TAKE_FD(far);
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     result = channel_call_within(task, wiring_supervisor(keeper->wiring), &request, OPEN_TIMEOUT, &reply);
     if (result != 0)
         return result;
     if (reply->done.outcome != 0)
         return -(int)reply->done.outcome;
-    *ret_fd = TAKE_FD(gate_end);
+    *ret_fd = TAKE_FD(near);
     return 0;
 }
 
 /* The rest of a login that was judged: the session, where the service has one, and the answer. */
 static void finish(struct task *task, struct keeper *keeper, struct keeper_request *request, int outcome,
-                   struct auth_opened *opened, const struct handoff *handoff, span_t server_final)
+                   struct auth_opened *opened, const struct keeper_handoff *handoff, span_t server_final)
 {
     struct ipc_message reply = {.type = IPC_login_done, .login_done = {.server_final = server_final}};
     AUTO_FD int fd = -1;
     if (outcome == LOGIN_OK && has_sessions(handoff->service)) {
-        int result = open_session(task, keeper, opened, handoff, &fd);
+        int result = keeper_open_session(task, keeper, opened, handoff, &fd);
         if (result != 0) {
             log_error("keeper.session.unavailable", F_FAULT(result));
             outcome = LOGIN_UNAVAILABLE;
@@ -105,7 +98,7 @@ void keeper_login(struct task *task, struct keeper *keeper, struct keeper_reques
 {
     const struct ipc_login *login = &request->message->login;
     struct auth_attempt attempt = {(enum ipc_service)login->service, login->client, login->user, login->password};
-    struct handoff handoff = {attempt.service, login->prelude, login->client};
+    struct keeper_handoff handoff = {attempt.service, login->prelude, login->client};
     struct auth_opened opened = {0};
     int outcome = auth_password(task, &keeper->auth, &attempt, &opened);
     if (login->password.len > 0) /* ours alone by now: it stands in the message's own block */
@@ -143,11 +136,11 @@ void keeper_scram_finish(struct task *task, struct keeper *keeper, struct keeper
     AUTO(auth_exchange)
     struct auth_exchange *exchange = auth_scram_take(&keeper->auth, loop_now(task_loop(task)), message->handle);
     if (exchange == NULL) {
-        struct handoff none = {SERVICE_COUNT, SPAN_NONE, SPAN_NONE};
+        struct keeper_handoff none = {SERVICE_COUNT, SPAN_NONE, SPAN_NONE};
         finish(task, keeper, request, LOGIN_DENIED, &opened, &none, SPAN_NONE);
         return;
     }
-    struct handoff handoff = {exchange->service, buf_span(&exchange->prelude), buf_span(&exchange->client)};
+    struct keeper_handoff handoff = {exchange->service, buf_span(&exchange->prelude), buf_span(&exchange->client)};
     int outcome = auth_scram_finish(task, &keeper->auth, exchange, message->client_final, &server_final, &opened);
     finish(task, keeper, request, outcome, &opened, &handoff, buf_span(&server_final));
 }

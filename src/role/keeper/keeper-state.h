@@ -31,6 +31,14 @@ typedef void keeper_handler(struct task *task, struct keeper *keeper, struct kee
 keeper_handler keeper_login;
 keeper_handler keeper_scram_start;
 keeper_handler keeper_scram_finish;
+/* Asks for the account's session and gives it the secret and a client. *ret_fd: the client's end of its socket. */
+struct keeper_handoff {
+    enum ipc_service service;
+    span_t prelude;
+    span_t client;
+};
+MUST_USE int keeper_open_session(struct task *task, struct keeper *keeper, const struct auth_opened *opened,
+                                 const struct keeper_handoff *handoff, int *ret_fd);
 /* keeper-admin.c */
 keeper_handler keeper_admin;
 

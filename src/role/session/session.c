@@ -15,6 +15,7 @@
 #include "role/session/pop3/pop3.h"
 #include "role/session/release.h"
 #include "role/session/segments.h"
+#include "role/session/service.h"
 #include "role/session/takein.h"
 
 #define PATH_ROOM 4096
@@ -107,6 +108,8 @@ static int attach(struct session *session, struct ipc_message *message)
     if (result < 0)
         return result;
     timer_stop(session->linger);
+    if (message->attach.service == SERVICE_TOOL)
+        return service_start(session, TAKE_FD(client_fd), message->attach.prelude);
     if (message->attach.service == SERVICE_POP3 || message->attach.service == SERVICE_POP3_TLS)
         return pop3_start(session, TAKE_FD(client_fd), message->attach.prelude);
     return client_start(session, TAKE_FD(client_fd), message->attach.prelude);

@@ -21,7 +21,9 @@
  *   append.c    a message from a client, sealed and filed     imap/      the commands, a file for each group
  *   release.c   records nobody needs any more                 message.c  reading messages from the log
  *   index.c     what the vault keeps of a message             segments.c descriptors of the log's segments
- *   flags.c     flags as text                             pop3/      a POP3 connection, all of it
+ *   flags.c     flags as text                             service.c  a command of the owner's at the command line
+ *   pop3/       a POP3 connection, all of it
+ *   check.c     whether all of the account is sound       check-report.c, check-replace.c: its words, and its repairs
  *
  * Returns the exit status of the process.
  */
@@ -41,8 +43,9 @@ struct session {
     struct secret *private_key;
     struct map *segments; /* segments.c */
     struct list clients;
-    size_t client_count; /* POP3 included */
+    size_t client_count; /* POP3 and services included */
     size_t pop3_count;
+    size_t service_count;
     struct task_group tasks;
     struct timer *linger;
     bool is_ending;

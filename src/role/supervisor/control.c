@@ -30,6 +30,7 @@ struct command {
     uint32_t status;
     struct buf output;
     struct buf error;
+    int session_fd; /* or -1 */
 };
 
 static void command_free(struct command *command)
@@ -40,6 +41,7 @@ static void command_free(struct command *command)
     (void)close(command->fd);
     buf_deinit(&command->output);
     buf_deinit(&command->error);
+    scope_close(&command->session_fd);
     free(command);
 }
 SCOPE_OF(command)
@@ -94,6 +96,7 @@ static void do_admin(struct task *task, struct command *command)
         command->status = reply->admin_done.status;
         (void)buf_append(&command->output, reply->admin_done.output);
         (void)buf_append(&command->error, reply->admin_done.error);
+        command->session_fd = ipc_message_take_fd(reply, 0);
     }
 }
 
@@ -146,6 +149,26 @@ static int receive(struct task *task, struct command *command, struct buf *packe
     return 0;
 }
 
+static ssize_t send_packet(const struct command *command, span_t packet)
+{
+    union {
+        struct cmsghdr head;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)packet.at, .iov_len = packet.len}; // NOLINT: only read
+    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
+    if (command->session_fd >= 0) {
+        head.msg_control = control.bytes;
+        head.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *first = CMSG_FIRSTHDR(&head);
+        first->cmsg_level = SOL_SOCKET;
+        first->cmsg_type = SCM_RIGHTS;
+        first->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(first), &command->session_fd, sizeof(int));
+    }
+    return sendmsg(command->fd, &head, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static int answer(struct task *task, struct command *command)
 {
     AUTO_BUF struct buf packet;
@@ -160,7 +183,7 @@ static int answer(struct task *task, struct command *command)
     int result = buf_fault(&packet);
     span_t bytes = buf_span(&packet);
     while (result == 0) {
-        if (send(command->fd, bytes.at, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+        if (send_packet(command, bytes) >= 0)
             break;
         if (errno != EAGAIN && errno != EINTR)
             return -errno;
@@ -209,6 +232,7 @@ static int start_one(struct supervisor *supervisor, int accepted)
     AUTO(command) struct command *command = TAKE(made);
     command->supervisor = supervisor;
     command->fd = TAKE_FD(fd);
+    command->session_fd = -1;
     buf_init(&command->output, PACKET_MAX - 2048);
     buf_init(&command->error, 2000);
     result = task_group_spawn(&supervisor->tasks, supervisor->loop, "control", serve_one, command);

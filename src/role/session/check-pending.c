@@ -1,0 +1,65 @@
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "ipc/row.h"
+#include "role/session/check.h"
+#include "role/session/message.h"
+#include "role/session/takein.h"
+
+#define ROWS 256U
+
+/* What can be opened is about to be taken in, what is in the vault to be said taken; the rest is what we look for. */
+static int check_row(struct check *check, const uint8_t *at)
+{
+    struct pending_row row;
+    uint64_t id = 0;
+    pending_row_get(at, &row);
+    struct vault_place place = {
+        .record = row.record, .segment = row.segment, .offset = row.offset, .length = row.length};
+    if (vault_email_find_record(check->session->vault, row.record, &id) == 0)
+        return 0;
+    AUTO(message) struct message *message = NULL;
+    int result = message_open_pending(check->task, check->session, &place, row.sealed_key, &message);
+    if (result != -EBADMSG && result != -ENOENT && result != -EIO)
+        return result;
+    if (check->repair) {
+        result = check_replace_pending(check, row.record, (int64_t)row.arrival, row.length);
+        if (result < 0)
+            return result;
+    }
+    struct finding finding = {.kind = "pending",
+                              .text = "a message that has arrived cannot be opened: its record is damaged on the disk",
+                              .is_repaired = check->repair};
+    return check_report(check, &finding);
+}
+
+static int ask(struct check *check, uint64_t before, struct ipc_message **ret_reply)
+{
+    struct channel *store = session_store(check->session);
+    struct ipc_message request = {.type = IPC_pending, .pending = {.before = before, .limit = ROWS}};
+    if (store == NULL)
+        return -ENOTCONN;
+    int result = channel_call_within(check->task, store, &request, SESSION_CALL_MS, ret_reply);
+    return result == -EPIPE ? -ENOTCONN : result;
+}
+
+int check_pending(struct check *check)
+{
+    bool more = true;
+    uint64_t before = 0;
+    int result = takein_wait(check->task, check->session);
+    while (result == 0 && more) {
+        AUTO(ipc_message) struct ipc_message *reply = NULL;
+        result = ask(check, before, &reply);
+        if (result < 0)
+            return result;
+        span_t rows = reply->pending_done.rows;
+        size_t count = rows.len / PENDING_ROW_SIZE;
+        for (size_t i = 0; result == 0 && i < count; i++)
+            result = check_row(check, rows.at + i * PENDING_ROW_SIZE);
+        more = count > 0 && reply->pending_done.more != 0;
+        if (more)
+            before = bytes_get_u64(rows.at + (count - 1) * PENDING_ROW_SIZE);
+    }
+    return result;
+}
