@@ -388,6 +388,16 @@ int stream_write_parts(struct task *task, struct stream *stream, struct iovec *p
     return result;
 }
 
+void stream_say_now(struct stream *stream, span_t text)
+{
+    if (stream->ssl != NULL && SSL_is_init_finished(stream->ssl) != 1)
+        return;
+    if (try_write(stream, text) != (ssize_t)text.len || stream->ssl == NULL)
+        return;
+    ERR_clear_error();
+    (void)SSL_shutdown(stream->ssl);
+}
+
 int stream_shutdown(struct task *task, struct stream *stream, int64_t timeout_ms)
 {
     int result = stream_flush(task, stream, timeout_ms);

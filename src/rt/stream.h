@@ -76,6 +76,11 @@ MUST_USE int stream_flush(struct task *task, struct stream *stream, int64_t time
 MUST_USE int stream_write_parts(struct task *task, struct stream *stream, struct iovec *parts, int count,
                                 int64_t timeout_ms);
 
+/* A last word, from where nothing can be waited for: one try, and nothing during a TLS handshake. Nobody may be
+ * writing.
+ */
+void stream_say_now(struct stream *stream, span_t text);
+
 /* Flushes, says goodbye under TLS, and ends our direction; the peer's may go on. */
 MUST_USE int stream_shutdown(struct task *task, struct stream *stream, int64_t timeout_ms);
 

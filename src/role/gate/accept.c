@@ -152,6 +152,17 @@ bool connection_can_bind(const struct connection *connection)
     return stream_tls_binding(connection->stream, binding) == 0;
 }
 
+/* A task that is cancelled can wait for nothing any more. */
+void connection_say_stopping(const struct connection *connection)
+{
+    static const char *const words[] = {
+        [GATE_SMTP] = "421 4.3.2 This server is being stopped, please come back\r\n", /* RFC 5321 §3.8 */
+        [GATE_IMAP] = "* BYE [UNAVAILABLE] This server is being stopped\r\n",         /* RFC 3501 §7.1.5 */
+        [GATE_POP3] = "", /* it only ever answers (RFC 1939 §3) */
+    };
+    stream_say_now(connection->stream, span_of_text(words[service_protocol(connection->service)]));
+}
+
 static void run_connection(struct task *task, void *arg)
 {
     AUTO(connection) struct connection *connection = arg;
@@ -168,6 +179,8 @@ static void run_connection(struct task *task, void *arg)
         pop3_serve(task, &connection);
         break;
     }
+    if (connection != NULL && task_is_cancelled(task))
+        connection_say_stopping(connection);
 }
 
 static int start_connection(struct gate *gate, enum ipc_service service, int fd, const struct peer *peer)

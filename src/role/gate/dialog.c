@@ -66,6 +66,8 @@ bool dialog_has_more(const struct dialog *dialog)
 
 void dialog_end(struct task *task, struct dialog *dialog)
 {
+    if (task_is_cancelled(task))
+        return; /* connection_say_stopping() has the last word */
     dialog->connection->deadline = loop_now(task_loop(task)) + GATE_SAY_MS;
     if (dialog_flush(task, dialog) == 0)
         (void)!stream_shutdown(task, dialog->connection->stream, GATE_SAY_MS);

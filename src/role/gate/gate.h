@@ -71,6 +71,8 @@ int64_t connection_patience(const struct connection *connection, uint64_t second
 
 /* TLS from here on; what was read in clear before must have been refused. Logs what goes wrong. */
 MUST_USE int connection_start_tls(struct task *task, struct connection *connection);
+/* The last word where the gate is being stopped, as far as it can be said at once. */
+void connection_say_stopping(const struct connection *connection);
 bool connection_can_bind(const struct connection *connection);
 
 /* Whether these first bytes of a connection in clear are a TLS handshake (RFC 8446 §5.1). */
@@ -87,4 +89,4 @@ void pop3_serve(struct task *task, struct connection **connection);
  */
 #define SPLICE_ABSENT_MAX 320U
 MUST_USE int splice_start(struct connection *connection, int session_fd, span_t absent, span_t first);
-void splice_end_all(struct gate *gate);
+void splice_end_all(struct gate *gate); /* with a last word to whom nothing is being said at the moment */

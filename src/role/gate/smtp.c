@@ -1,7 +1,5 @@
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -410,18 +408,12 @@ static int greet(struct task *task, struct smtp *smtp)
 static void say_farewell(struct task *task, struct smtp *smtp, int result)
 {
     struct stream *stream = smtp->connection->stream;
-    const char *text = result == -ETIMEDOUT   ? "421 4.4.2 Nothing heard for too long, closing the connection\r\n"
-                       : result == -EMSGSIZE  ? "552 5.3.4 That message is far too large, closing the connection\r\n"
-                       : result == -ECANCELED ? "421 4.3.2 This server is being stopped, please come back\r\n"
-                       : result == -ENOMEM    ? "421 4.3.0 Out of memory, please come back\r\n"
-                                              : NULL;
+    const char *text = result == -ETIMEDOUT  ? "421 4.4.2 Nothing heard for too long, closing the connection\r\n"
+                       : result == -EMSGSIZE ? "552 5.3.4 That message is far too large, closing the connection\r\n"
+                       : result == -ENOMEM   ? "421 4.3.0 Out of memory, please come back\r\n"
+                                             : NULL;
     if (text == NULL)
         return;
-    if (result == -ECANCELED) { /* a cancelled task cannot wait, so under TLS there is no way to say it */
-        if (!stream_is_tls(stream))
-            (void)!send(stream_fd(stream), text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-        return;
-    }
     if (stream_write_text(task, stream, text, GATE_SAY_MS) == 0)
         (void)!stream_flush(task, stream, GATE_SAY_MS);
 }

@@ -235,6 +235,10 @@ int splice_start(struct connection *connection, int session_fd, span_t absent, s
 void splice_end_all(struct gate *gate)
 {
     struct list_link *link;
-    while ((link = list_pop(&gate->splices)) != NULL)
-        splice_free(LIST_ITEM(link, struct splice, link));
+    while ((link = list_pop(&gate->splices)) != NULL) {
+        struct splice *splice = LIST_ITEM(link, struct splice, link);
+        if (splice->is_answered)
+            connection_say_stopping(splice->connection);
+        splice_free(splice);
+    }
 }
