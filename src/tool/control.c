@@ -83,11 +83,13 @@ int control_ask(const char *path, span_t packet, struct control_answer *answer)
         return result;
     if (send(fd, packet.at, packet.len, MSG_NOSIGNAL) < 0)
         return errno == EPIPE ? -ECONNRESET : -errno;
-    ssize_t got = receive(fd, at, TOOL_PACKET_MAX, answer);
-    if (got < 0)
-        return -errno;
-    if (got == 0)
-        return -ECONNRESET;
-    buf_commit(&reply, (size_t)got);
-    return control_read(buf_span(&reply), answer);
+    do {
+        ssize_t got = receive(fd, at, TOOL_PACKET_MAX, answer);
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            return -ECONNRESET;
+        result = control_read(span_of(at, (size_t)got), answer);
+    } while (result == 0 && answer->status == TOOL_MORE);
+    return result;
 }

@@ -17,5 +17,6 @@ MUST_USE int control_read(span_t packet, struct control_answer *answer); /* -EPR
 /*
  * Sends a packet to the server at a socket and waits for its answer. -ENOENT and -ECONNREFUSED: none is running;
  * -EACCES: it does not listen to us; -ECONNRESET: it ended before it answered; -EAGAIN: no answer in two minutes.
+ * Packets of one answer are joined.
  */
 MUST_USE int control_ask(const char *path, span_t packet, struct control_answer *answer);

@@ -59,7 +59,7 @@ static int ask_server(const struct tool_command *command, const char *path, span
     AUTO_BUF struct buf packet;
     struct control_answer answer = {.status = 1, .session_fd = -1};
     buf_init(&packet, TOOL_PACKET_MAX);
-    buf_init(&answer.output, TOOL_PACKET_MAX);
+    buf_init(&answer.output, TOOL_ANSWER_MAX);
     buf_init(&answer.error, TOOL_PACKET_MAX);
     int result = control_write(words, input, &packet);
     if (result == 0)

@@ -132,23 +132,25 @@ static int account_row(void *arg, const struct account *account)
     struct admin_command *command = arg;
     struct buf *output = &command->reply->output;
     const char *state = account->state == ACCOUNT_LOCKED ? "locked" : "active";
-    if (!command->json)
-        return buf_append_format(output, "%s\t%s\t%llu\n", account->address, state, (unsigned long long)account->quota);
-    buf_append_text(output, buf_len(output) > 1 ? ",{\"address\":" : "{\"address\":");
-    admin_write_json(output, account->address);
-    return buf_append_format(output, ",\"id\":%llu,\"state\":\"%s\",\"quota\":%llu,\"created\":%llu}",
-                             (unsigned long long)account->id, state, (unsigned long long)account->quota,
-                             (unsigned long long)account->created);
+    const char *key = account->address;
+    admin_list_row(command);
+    if (command->json) {
+        buf_append_text(output, "{\"address\":");
+        admin_write_json(output, account->address);
+        buf_append_format(output, ",\"id\":%llu,\"state\":\"%s\",\"quota\":%llu,\"created\":%llu}",
+                          (unsigned long long)account->id, state, (unsigned long long)account->quota,
+                          (unsigned long long)account->created);
+    } else {
+        buf_append_format(output, "%s\t%s\t%llu", account->address, state, (unsigned long long)account->quota);
+    }
+    return admin_list_row_end(command, &key, 1);
 }
 
 int admin_account_list(struct admin_command *command)
 {
-    if (command->json)
-        buf_append_byte(&command->reply->output, '[');
-    int result = directory_account_each(directory_of(command), account_row, command);
-    if (result == 0 && command->json)
-        buf_append_text(&command->reply->output, "]\n");
-    return result;
+    const char *after = NULL;
+    admin_list_after(command, &after, 1);
+    return admin_list_end(command, directory_account_each(directory_of(command), after, account_row, command));
 }
 
 int admin_account_remove(struct admin_command *command)

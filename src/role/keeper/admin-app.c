@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -90,40 +91,53 @@ int admin_app_add(struct admin_command *command)
     return result;
 }
 
-static int app_row(void *arg, const struct credential *credential)
+static void app_write_json(struct buf *output, const struct credential *credential)
 {
-    struct admin_command *command = arg;
-    struct buf *output = &command->reply->output;
-    if (command->json) {
-        buf_append_format(output, "%s{\"id\":%llu,\"label\":", buf_len(output) > 1 ? "," : "",
-                          (unsigned long long)credential->id);
-        admin_write_json(output, credential->label);
-        buf_append_text(output, ",\"scope\":\"");
-        scope_write(output, credential->scope);
-        return buf_append_format(output, "\",\"created\":%llu,\"used\":%llu}", (unsigned long long)credential->created,
-                                 (unsigned long long)credential->used);
-    }
+    buf_append_format(output, "{\"id\":%llu,\"label\":", (unsigned long long)credential->id);
+    admin_write_json(output, credential->label);
+    buf_append_text(output, ",\"scope\":\"");
+    scope_write(output, credential->scope);
+    buf_append_format(output, "\",\"created\":%llu,\"used\":%llu}", (unsigned long long)credential->created,
+                      (unsigned long long)credential->used);
+}
+
+static void app_write_text(struct buf *output, const struct credential *credential)
+{
     buf_append_format(output, "%llu\t%s\t", (unsigned long long)credential->id, credential->label);
     scope_write(output, credential->scope);
     buf_append_byte(output, '\t');
     admin_write_time(output, credential->created);
     buf_append_byte(output, '\t');
     admin_write_time(output, credential->used);
-    return buf_append_byte(output, '\n');
+}
+
+static int app_row(void *arg, const struct credential *credential)
+{
+    struct admin_command *command = arg;
+    char number[24];
+    const char *key = number;
+    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)credential->id);
+    admin_list_row(command);
+    if (command->json)
+        app_write_json(&command->reply->output, credential);
+    else
+        app_write_text(&command->reply->output, credential);
+    return admin_list_row_end(command, &key, 1);
 }
 
 int admin_app_list(struct admin_command *command)
 {
     struct account account;
+    const char *key = NULL;
+    uint64_t after = 0;
     int result = admin_account_of(command, command->words[0], &account);
     if (result != 1)
         return result;
-    if (command->json)
-        buf_append_byte(&command->reply->output, '[');
-    result = directory_credential_each(directory_of(command), account.id, CREDENTIAL_APP, app_row, command);
-    if (result == 0 && command->json)
-        buf_append_text(&command->reply->output, "]\n");
-    return result;
+    admin_list_after(command, &key, 1);
+    if (key[0] != '\0' && (result = span_to_u64(span_of_text(key), INT64_MAX, &after)) != 0)
+        return result;
+    result = directory_credential_each(directory_of(command), account.id, CREDENTIAL_APP, after, app_row, command);
+    return admin_list_end(command, result);
 }
 
 int admin_app_remove(struct admin_command *command)

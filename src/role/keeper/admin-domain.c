@@ -44,42 +44,22 @@ int admin_domain_remove(struct admin_command *command)
     return result;
 }
 
-struct listing {
-    struct buf *output;
-    bool json;
-    unsigned rows;
-};
-
 static int domain_row(void *arg, const char *name)
 {
-    struct listing *listing = arg;
-    if (!listing->json)
-        return buf_append_format(listing->output, "%s\n", name);
-    if (listing->rows++ > 0)
-        buf_append_byte(listing->output, ',');
-    admin_write_json(listing->output, name);
-    return buf_fault(listing->output);
-}
-
-static int list_end(struct listing *listing, int result)
-{
-    if (result == 0 && listing->json)
-        buf_append_text(listing->output, "]\n");
-    return result;
-}
-
-static struct listing list_begin(struct admin_command *command)
-{
-    struct listing listing = {.output = &command->reply->output, .json = command->json};
-    if (listing.json)
-        buf_append_byte(listing.output, '[');
-    return listing;
+    struct admin_command *command = arg;
+    admin_list_row(command);
+    if (command->json)
+        admin_write_json(&command->reply->output, name);
+    else
+        buf_append_text(&command->reply->output, name);
+    return admin_list_row_end(command, &name, 1);
 }
 
 int admin_domain_list(struct admin_command *command)
 {
-    struct listing listing = list_begin(command);
-    return list_end(&listing, directory_domain_each(directory_of(command), domain_row, &listing));
+    const char *after = NULL;
+    admin_list_after(command, &after, 1);
+    return admin_list_end(command, directory_domain_each(directory_of(command), after, domain_row, command));
 }
 
 /* --- addresses --- */
@@ -133,21 +113,28 @@ int admin_address_remove(struct admin_command *command)
     return result;
 }
 
-static int address_row(void *arg, const char *local, const char *domain, const char *account)
+static int address_row(void *arg, const struct directory_address *address)
 {
-    struct listing *listing = arg;
-    if (!listing->json)
-        return buf_append_format(listing->output, "%s@%s\t%s\n", local, domain, account);
-    buf_append_text(listing->output, listing->rows++ > 0 ? ",{\"address\":" : "{\"address\":");
-    admin_write_json_address(listing->output, local, domain);
-    buf_append_text(listing->output, ",\"target\":");
-    admin_write_json(listing->output, account);
-    buf_append_byte(listing->output, '}');
-    return buf_fault(listing->output);
+    struct admin_command *command = arg;
+    struct buf *output = &command->reply->output;
+    const char *const keys[] = {address->domain, address->local, address->account};
+    admin_list_row(command);
+    if (command->json) {
+        buf_append_text(output, "{\"address\":");
+        admin_write_json_address(output, address->local, address->domain);
+        buf_append_text(output, ",\"target\":");
+        admin_write_json(output, address->account);
+        buf_append_byte(output, '}');
+    } else {
+        buf_append_format(output, "%s@%s\t%s", address->local, address->domain, address->account);
+    }
+    return admin_list_row_end(command, keys, COUNT_OF(keys));
 }
 
 int admin_address_list(struct admin_command *command)
 {
-    struct listing listing = list_begin(command);
-    return list_end(&listing, directory_address_each(directory_of(command), address_row, &listing));
+    const char *keys[3] = {NULL};
+    admin_list_after(command, keys, COUNT_OF(keys));
+    const struct directory_address after = {.domain = keys[0], .local = keys[1], .account = keys[2]};
+    return admin_list_end(command, directory_address_each(directory_of(command), &after, address_row, command));
 }

@@ -9,7 +9,8 @@ struct admin_command {
     struct admin_reply *reply;
     span_t words[ADMIN_WORDS_MAX]; /* after the command's own; options and their values removed */
     unsigned count;
-    span_t input; /* lines not yet read */
+    span_t input;  /* lines not yet read */
+    unsigned rows; /* of a list, written so far */
     bool json;
     bool quick;
     bool repair;
@@ -55,6 +56,17 @@ MUST_USE int admin_make_password(struct admin_command *command, uint64_t account
 /* A new recovery code and its credential. */
 MUST_USE int admin_make_recovery(const struct account *account, const struct secret *root,
                                  struct credential *ret_credential, struct secret **ret_text);
+
+/*
+ * Lists come in pages. The row function of a walk writes its row between admin_list_row and admin_list_row_end, which
+ * is given the keys by which the walk can go on behind it, and ends the walk (with 1) once the page is full.
+ */
+/* The keys behind which the page starts: "" each where it is the first. They live as long as the command. */
+void admin_list_after(const struct admin_command *command, const char **ret_keys, size_t count);
+void admin_list_row(struct admin_command *command);
+MUST_USE int admin_list_row_end(struct admin_command *command, const char *const *keys, size_t count);
+/* What the walk answered goes in; the list's end is written where it was reached. */
+MUST_USE int admin_list_end(struct admin_command *command, int result);
 
 /* Seconds since 1970 as 2026-01-31 12:00, UTC; "never" for 0. */
 void admin_write_time(struct buf *text, uint64_t seconds);

@@ -2,6 +2,7 @@
 
 #include "role/keeper/admin.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -428,6 +429,158 @@ static void addresses_lead_to_their_accounts(void **state)
     in_house(resolving_script);
 }
 
+/* --- lists, page by page --- */
+
+/* All pages joined; how many there were. */
+static unsigned list_all(struct task *task, struct house *house, span_t words, struct buf *whole)
+{
+    AUTO_BUF struct buf after = {0};
+    unsigned pages = 0;
+    buf_init(&after, ADMIN_NEXT_MAX);
+    do {
+        struct admin_reply reply;
+        admin_reply_init(&reply);
+        house->admin.after = buf_span(&after);
+        admin_run(task, &house->admin, words, SPAN_NONE, &reply);
+        assert_int_equal(reply.status, ADMIN_DONE);
+        assert_true(buf_len(&reply.output) < ADMIN_OUTPUT_MAX);
+        buf_append(whole, buf_span(&reply.output));
+        buf_clear(&after);
+        buf_append(&after, buf_span(&reply.next));
+        admin_reply_deinit(&reply);
+        pages++;
+    } while (buf_len(&after) > 0);
+    house->admin.after = SPAN_NONE;
+    assert_int_equal(buf_fault(whole), 0);
+    return pages;
+}
+
+static void names_add(struct house *house, unsigned count)
+{
+    assert_int_equal(directory_begin(house->directory), 0);
+    for (unsigned at = 0; at < count; at++) {
+        struct name name = {.domain = "demo.test"};
+        struct account account = {0};
+        (void)snprintf(name.local, sizeof(name.local), "user%05u", at);
+        assert_int_equal(directory_account_add(house->directory, &name, &account), DIRECTORY_OK);
+        (void)snprintf(name.local, sizeof(name.local), "%c%05u", at % 2 == 0 ? 'a' : 'z', at / 2);
+        assert_int_equal(directory_address_add(house->directory, &name, account.id), DIRECTORY_OK);
+        (void)snprintf(name.domain, sizeof(name.domain), "domain%05u.example", at);
+        assert_int_equal(directory_domain_add(house->directory, name.domain), DIRECTORY_OK);
+    }
+    assert_int_equal(directory_commit(house->directory), 0);
+}
+
+static void app_passwords_add(struct house *house, unsigned count)
+{
+    struct credential credential = {.account = 1, .kind = CREDENTIAL_APP, .scope = SCOPE_ALL, .label = "a \"label\""};
+    assert_int_equal(directory_begin(house->directory), 0);
+    for (unsigned at = 0; at < count; at++)
+        assert_int_equal(directory_credential_add(house->directory, &credential), 0);
+    assert_int_equal(directory_commit(house->directory), 0);
+}
+
+static void check_lines(span_t list, unsigned count)
+{
+    span_t line;
+    span_t before = SPAN_NONE;
+    unsigned lines = 0;
+    while (span_cut(&list, '\n', &line) && line.len > 0) {
+        assert_false(span_equal(line, before));
+        before = line;
+        lines++;
+    }
+    assert_int_equal(lines, count);
+}
+
+static void check_json(span_t list, unsigned count)
+{
+    json_error_t error;
+    json_t *array = json_loadb((const char *)list.at, list.len, 0, &error);
+    assert_non_null(array);
+    assert_int_equal(json_array_size(array), count);
+    json_decref(array);
+}
+
+#define LISTED 10000U
+
+static void lists_script(struct task *task, struct house *house)
+{
+    static const struct {
+        span_t text;
+        span_t json;
+        unsigned more; /* of the kind, made before */
+    } rows[] = {
+        {SPAN("account\0list"), SPAN("account\0list\0--json"), 0},
+        {SPAN("address\0list"), SPAN("address\0list\0--json"), 0},
+        {SPAN("domain\0list"), SPAN("domain\0list\0--json"), 1},
+        {SPAN("app-password\0list\0user00000@demo.test"), SPAN("app-password\0list\0user00000@demo.test\0--json"), 0},
+    };
+    AUTO_BUF struct buf whole = {0};
+    buf_init(&whole, (size_t)8 * 1024 * 1024);
+    for (size_t at = 0; at < 3; at++) {
+        buf_clear(&whole);
+        assert_int_equal(list_all(task, house, rows[at].json, &whole), 1);
+        check_json(buf_span(&whole), rows[at].more);
+    }
+    names_add(house, LISTED);
+    app_passwords_add(house, LISTED);
+    for (size_t at = 0; at < COUNT_OF(rows); at++) {
+        buf_clear(&whole);
+        assert_true(list_all(task, house, rows[at].text, &whole) > 1);
+        check_lines(buf_span(&whole), LISTED + rows[at].more);
+        buf_clear(&whole);
+        assert_true(list_all(task, house, rows[at].json, &whole) > 1);
+        check_json(buf_span(&whole), LISTED + rows[at].more);
+    }
+}
+
+static void a_list_of_ten_thousand_comes_in_pages(void **state)
+{
+    (void)state;
+    in_house(lists_script);
+}
+
+/* --- costlier hashing --- */
+
+static void params_of(struct house *house, struct password_params *ret_params)
+{
+    struct credential credential;
+    assert_int_equal(directory_credential_get(house->directory, 1, CREDENTIAL_PASSWORD, &credential), DIRECTORY_OK);
+    *ret_params = credential.params;
+}
+
+static void cost_script(struct task *task, struct house *house)
+{
+    uint8_t root[32];
+    uint8_t again[32];
+    struct password_params params;
+    assert_int_equal(run(task, house, "account|add|alice@demo.test", "correct horse\n", NULL), 0);
+    assert_int_equal(login(task, house, "alice@demo.test", "correct horse", SERVICE_IMAP, root), LOGIN_OK);
+    house->auth.defaults.memory_kib = 256;
+    house->auth.defaults.passes = 2;
+    assert_int_equal(login(task, house, "alice@demo.test", "wrong horse", SERVICE_IMAP, again), LOGIN_DENIED);
+    params_of(house, &params);
+    assert_int_equal(params.memory_kib, 64);
+    assert_int_equal(login(task, house, "alice@demo.test", "correct horse", SERVICE_IMAP, again), LOGIN_OK);
+    assert_memory_equal(root, again, 32);
+    params_of(house, &params);
+    assert_int_equal(params.memory_kib, 256);
+    assert_int_equal(params.passes, 2);
+    house->auth.defaults.memory_kib = 64;
+    assert_int_equal(login(task, house, "alice@demo.test", "correct horse", SERVICE_IMAP, again), LOGIN_OK);
+    assert_memory_equal(root, again, 32);
+    params_of(house, &params);
+    assert_int_equal(params.memory_kib, 256);
+    assert_int_equal(login(task, house, "alice@demo.test", "wrong horse", SERVICE_IMAP, NULL), LOGIN_DENIED);
+}
+
+static void a_raised_cost_is_taken_over_at_the_next_login(void **state)
+{
+    (void)state;
+    in_house(cost_script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +590,8 @@ int main(void)
         cmocka_unit_test(channel_binding_cannot_be_talked_away),
         cmocka_unit_test(accounts_come_and_go),
         cmocka_unit_test(addresses_lead_to_their_accounts),
+        cmocka_unit_test(a_list_of_ten_thousand_comes_in_pages),
+        cmocka_unit_test(a_raised_cost_is_taken_over_at_the_next_login),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

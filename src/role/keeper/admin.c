@@ -60,6 +60,7 @@ void admin_reply_init(struct admin_reply *reply)
     reply->status = ADMIN_DONE;
     buf_init(&reply->output, ADMIN_OUTPUT_MAX);
     buf_init(&reply->error, ADMIN_ERROR_MAX);
+    buf_init(&reply->next, ADMIN_NEXT_MAX);
     reply->fd = -1;
 }
 
@@ -69,6 +70,7 @@ void admin_reply_deinit(struct admin_reply *reply)
         secret_wipe(reply->output.bytes, reply->output.end);
     buf_deinit(&reply->output);
     buf_deinit(&reply->error);
+    buf_deinit(&reply->next);
     scope_close(&reply->fd);
     reply->fd = -1;
 }
@@ -79,6 +81,7 @@ static void tell(struct admin_command *command, enum admin_status status, const 
     command->reply->status = status;
     buf_clear(&command->reply->output);
     buf_clear(&command->reply->error);
+    buf_clear(&command->reply->next);
     buf_append_vformat(&command->reply->error, format, arguments);
 }
 

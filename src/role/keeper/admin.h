@@ -7,6 +7,8 @@
  * its session does: `check`. One row each in admin.c.
  */
 #define ADMIN_OUTPUT_MAX 98304U
+#define ADMIN_PAGE 65536U    /* a list stops at the first row beyond it */
+#define ADMIN_NEXT_MAX 1024U /* where the next page starts */
 #define ADMIN_ERROR_MAX 1024U
 #define ADMIN_WORDS_MAX 128U
 
@@ -25,12 +27,14 @@ struct admin {
     admin_gone_function *gone;
     void *arg;
     admin_open_function *open;
+    span_t after; /* what the page before said as `next`; empty for the first page and for what is no list */
 };
 
 struct admin_reply {
     enum admin_status status;
     struct buf output;
     struct buf error; /* one line, without its end */
+    struct buf next;  /* of a list: where its next page starts; empty: this was the last */
     int fd;           /* where the session goes on with the command, or -1 */
 };
 

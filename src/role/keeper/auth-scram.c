@@ -232,7 +232,7 @@ static int check_final(struct auth *auth, const struct auth_exchange *exchange, 
     if (!exchange->known)
         return LOGIN_DENIED;
     struct proving proving = {&final, buf_span(&auth_message), credential, ret_root};
-    result = directory_credential_each(auth->directory, exchange->account.id, CREDENTIAL_APP, try_proof, &proving);
+    result = directory_credential_each(auth->directory, exchange->account.id, CREDENTIAL_APP, 0, try_proof, &proving);
     if (result != 1)
         return result < 0 ? result : (int)LOGIN_DENIED;
     result = server_final_write(credential, buf_span(&auth_message), server_final);

@@ -115,7 +115,7 @@ static int open_app_password(struct auth *auth, const struct account *account, s
     int result = credential_token_init(&trying.token, password, account->scram_salt);
     if (result != 0)
         return result;
-    result = directory_credential_each(auth->directory, account->id, CREDENTIAL_APP, try_app_password, &trying);
+    result = directory_credential_each(auth->directory, account->id, CREDENTIAL_APP, 0, try_app_password, &trying);
     credential_token_deinit(&trying.token);
     if (result < 0)
         return result;
@@ -138,6 +138,29 @@ static int hash_within_limits(struct task *task, struct auth *auth, const struct
     return LOGIN_UNAVAILABLE;
 }
 
+static uint64_t cost_of(const struct password_params *params)
+{
+    return (uint64_t)params->memory_kib * params->passes;
+}
+
+/* Hashes the password at today's cost: now alone it is known. A login does not fail for it: there will be another. */
+static void harden(struct task *task, struct auth *auth, const struct credential *old, span_t password,
+                   const struct secret *root)
+{
+    struct credential credential = *old;
+    AUTO(secret) struct secret *hash = NULL;
+    credential.params = auth->defaults;
+    random_bytes(credential.params.salt, sizeof(credential.params.salt));
+    int result = hash_within_limits(task, auth, &credential.params, password, &hash);
+    if (result != LOGIN_OK)
+        return;
+    result = credential_make_password(&credential, hash, root);
+    if (result == 0)
+        result = directory_credential_rehash(auth->directory, &credential);
+    if (result < 0)
+        log_warn("keeper.password.unhardened", F_FAULT(result));
+}
+
 int auth_chosen_password(struct task *task, struct auth *auth, const struct account *account, span_t password,
                          struct secret **ret_root)
 {
@@ -158,7 +181,11 @@ int auth_chosen_password(struct task *task, struct auth *auth, const struct acco
     result = credential_open_password(&credential, hash, ret_root);
     if (result < 0)
         return result;
-    return result == CREDENTIAL_FITS ? LOGIN_OK : LOGIN_DENIED;
+    if (result != CREDENTIAL_FITS)
+        return LOGIN_DENIED;
+    if (cost_of(&auth->defaults) > cost_of(&credential.params))
+        harden(task, auth, &credential, password, *ret_root);
+    return LOGIN_OK;
 }
 
 /* --- both --- */

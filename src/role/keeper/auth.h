@@ -40,7 +40,7 @@ MUST_USE int auth_password(struct task *task, struct auth *auth, const struct au
                            struct auth_opened *ret_opened);
 
 /* The chosen password of an account, tried by its administrator: LOGIN_OK, LOGIN_DENIED, LOGIN_UNAVAILABLE or a fault.
- */
+ * One that fits and was hashed more cheaply than is asked for today is hashed anew. */
 MUST_USE int auth_chosen_password(struct task *task, struct auth *auth, const struct account *account, span_t password,
                                   struct secret **ret_root);
 

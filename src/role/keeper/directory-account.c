@@ -8,10 +8,9 @@
 int directory_domain_id(struct directory *directory, const char *domain, uint64_t *ret_id)
 {
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_DOMAIN_FIND, &statement);
+    int result = directory_query(directory, STATEMENT_DOMAIN_FIND, VALUES(AS_TEXT(domain)), &statement);
     if (result != 0)
         return result;
-    directory_bind_text(statement, 1, domain);
     result = directory_step(statement);
     if (result != 1)
         return result < 0 ? result : (int)DIRECTORY_NONE;
@@ -26,44 +25,34 @@ int directory_domain_exists(struct directory *directory, const char *domain)
     return directory_domain_id(directory, domain, &id);
 }
 
+/* What a change of one row means where there was none to change. */
+static int outcome_of(int changed, enum directory_result otherwise)
+{
+    return changed < 0 ? changed : changed > 0 ? (int)DIRECTORY_OK : (int)otherwise;
+}
+
 int directory_domain_add(struct directory *directory, const char *domain)
 {
-    sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_DOMAIN_ADD, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_text(statement, 1, domain);
-    result = directory_run(statement);
-    if (result != 0)
-        return result;
-    return sqlite3_changes(directory->database) == 1 ? DIRECTORY_OK : DIRECTORY_EXISTS;
+    return outcome_of(directory_change(directory, STATEMENT_DOMAIN_ADD, VALUES(AS_TEXT(domain))), DIRECTORY_EXISTS);
 }
 
 int directory_domain_remove(struct directory *directory, const char *domain)
 {
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_DOMAIN_USED, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_text(statement, 1, domain);
-    result = directory_step(statement);
-    sqlite3_reset(statement);
+    int result = directory_query(directory, STATEMENT_DOMAIN_USED, VALUES(AS_TEXT(domain)), &statement);
+    if (result == 0) {
+        result = directory_step(statement);
+        sqlite3_reset(statement);
+    }
     if (result != 0)
         return result < 0 ? result : (int)DIRECTORY_IN_USE;
-    result = directory_statement(directory, STATEMENT_DOMAIN_REMOVE, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_text(statement, 1, domain);
-    result = directory_run(statement);
-    if (result != 0)
-        return result;
-    return sqlite3_changes(directory->database) == 1 ? DIRECTORY_OK : DIRECTORY_NONE;
+    return outcome_of(directory_change(directory, STATEMENT_DOMAIN_REMOVE, VALUES(AS_TEXT(domain))), DIRECTORY_NONE);
 }
 
-int directory_domain_each(struct directory *directory, directory_name_row *row, void *arg)
+int directory_domain_each(struct directory *directory, const char *after, directory_name_row *row, void *arg)
 {
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_DOMAIN_EACH, &statement);
+    int result = directory_query(directory, STATEMENT_DOMAIN_EACH, VALUES(AS_TEXT(after)), &statement);
     while (result == 0 && (result = directory_step(statement)) == 1)
         result = row(arg, (const char *)sqlite3_column_text(statement, 0));
     sqlite3_reset(statement);
@@ -84,56 +73,41 @@ static int account_read(sqlite3_stmt *statement, struct account *account)
     return fits ? 0 : -EBADMSG;
 }
 
-static int address_insert(struct directory *directory, const struct name *name, uint64_t account, uint64_t own)
+/* How it stands at an address: the account's own, or a further one that leads there too. */
+enum ownership { FURTHER, OWN };
+
+static int address_insert(struct directory *directory, uint64_t domain, const struct name *name, uint64_t account,
+                          enum ownership ownership)
 {
-    sqlite3_stmt *statement = NULL;
-    uint64_t domain = 0;
-    int result = directory_domain_id(directory, name->domain, &domain);
-    if (result != DIRECTORY_OK)
-        return result < 0 ? result : (int)DIRECTORY_NO_DOMAIN;
-    result = directory_statement(directory, STATEMENT_ADDRESS_ADD, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, domain);
-    directory_bind_text(statement, 2, name->local);
-    directory_bind_number(statement, 3, account);
-    directory_bind_number(statement, 4, own);
-    result = directory_run(statement);
-    if (result != 0)
-        return result;
-    return sqlite3_changes(directory->database) == 1 ? DIRECTORY_OK : DIRECTORY_EXISTS;
+    int changed =
+        directory_change(directory, STATEMENT_ADDRESS_ADD,
+                         VALUES(AS_NUMBER(domain), AS_TEXT(name->local), AS_NUMBER(account), AS_NUMBER(ownership)));
+    return outcome_of(changed, DIRECTORY_EXISTS);
 }
 
 int directory_account_add(struct directory *directory, const struct name *name, struct account *account)
 {
-    int result = directory_address_exists(directory, name);
+    struct directory_place place;
+    int result = directory_address_look_up(directory, name, &place);
     if (result != DIRECTORY_NONE)
         return result == DIRECTORY_OK ? (int)DIRECTORY_EXISTS : result;
     sqlite3_snprintf(sizeof(account->address), account->address, "%s@%s", name->local, name->domain);
-    sqlite3_stmt *statement = NULL;
-    result = directory_statement(directory, STATEMENT_ACCOUNT_ADD, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_text(statement, 1, account->address);
-    directory_bind_blob(statement, 2, account->public_key, sizeof(account->public_key));
-    directory_bind_number(statement, 3, account->state);
-    directory_bind_number(statement, 4, account->quota);
-    directory_bind_blob(statement, 5, account->scram_salt, sizeof(account->scram_salt));
-    directory_bind_number(statement, 6, account->created);
-    result = directory_run(statement);
-    if (result != 0)
+    result =
+        directory_change(directory, STATEMENT_ACCOUNT_ADD,
+                         VALUES(AS_TEXT(account->address), AS_BLOB(account->public_key), AS_NUMBER(account->state),
+                                AS_NUMBER(account->quota), AS_BLOB(account->scram_salt), AS_NUMBER(account->created)));
+    if (result < 0)
         return result;
     account->id = (uint64_t)sqlite3_last_insert_rowid(directory->database);
-    return address_insert(directory, name, account->id, 1);
+    return address_insert(directory, place.domain, name, account->id, OWN);
 }
 
 int directory_account_get(struct directory *directory, uint64_t id, struct account *ret_account)
 {
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_ACCOUNT_GET, &statement);
+    int result = directory_query(directory, STATEMENT_ACCOUNT_GET, VALUES(AS_NUMBER(id)), &statement);
     if (result != 0)
         return result;
-    directory_bind_number(statement, 1, id);
     result = directory_step(statement);
     if (result != 1)
         return result < 0 ? result : (int)DIRECTORY_NONE;
@@ -149,11 +123,10 @@ int directory_account_find(struct directory *directory, const struct name *name,
     int result = directory_domain_id(directory, name->domain, &domain);
     if (result != DIRECTORY_OK)
         return result;
-    result = directory_statement(directory, STATEMENT_ADDRESS_TARGETS, &statement);
+    result = directory_query(directory, STATEMENT_ADDRESS_TARGETS, VALUES(AS_NUMBER(domain), AS_TEXT(name->local)),
+                             &statement);
     if (result != 0)
         return result;
-    directory_bind_number(statement, 1, domain);
-    directory_bind_text(statement, 2, name->local);
     result = directory_step(statement);
     if (result != 1)
         return result < 0 ? result : (int)DIRECTORY_NONE;
@@ -165,50 +138,21 @@ int directory_account_find(struct directory *directory, const struct name *name,
     return directory_account_get(directory, id, ret_account);
 }
 
-static int change_one(struct directory *directory, sqlite3_stmt *statement)
-{
-    int result = directory_run(statement);
-    if (result != 0)
-        return result;
-    return sqlite3_changes(directory->database) > 0 ? DIRECTORY_OK : DIRECTORY_NONE;
-}
-
-int directory_account_set_public_key(struct directory *directory, uint64_t id, const uint8_t key[32])
-{
-    sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_ACCOUNT_PUBLIC_KEY, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, id);
-    directory_bind_blob(statement, 2, key, 32);
-    return change_one(directory, statement);
-}
-
 int directory_account_set_state(struct directory *directory, uint64_t id, enum account_state state)
 {
-    sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_ACCOUNT_STATE, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, id);
-    directory_bind_number(statement, 2, state);
-    return change_one(directory, statement);
+    return outcome_of(directory_change(directory, STATEMENT_ACCOUNT_STATE, VALUES(AS_NUMBER(id), AS_NUMBER(state))),
+                      DIRECTORY_NONE);
 }
 
 int directory_account_remove(struct directory *directory, uint64_t id)
 {
-    sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_ACCOUNT_REMOVE, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, id);
-    return change_one(directory, statement);
+    return outcome_of(directory_change(directory, STATEMENT_ACCOUNT_REMOVE, VALUES(AS_NUMBER(id))), DIRECTORY_NONE);
 }
 
-int directory_account_each(struct directory *directory, directory_account_row *row, void *arg)
+int directory_account_each(struct directory *directory, const char *after, directory_account_row *row, void *arg)
 {
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_ACCOUNT_EACH, &statement);
+    int result = directory_query(directory, STATEMENT_ACCOUNT_EACH, VALUES(AS_TEXT(after)), &statement);
     while (result == 0 && (result = directory_step(statement)) == 1) {
         struct account account;
         result = account_read(statement, &account);
@@ -221,20 +165,11 @@ int directory_account_each(struct directory *directory, directory_account_row *r
 
 int directory_address_add(struct directory *directory, const struct name *name, uint64_t account)
 {
-    uint64_t domain = 0;
-    sqlite3_stmt *statement = NULL;
-    int result = directory_domain_id(directory, name->domain, &domain);
-    if (result != DIRECTORY_OK)
-        return result < 0 ? result : (int)DIRECTORY_NO_DOMAIN;
-    result = directory_statement(directory, STATEMENT_ADDRESS_OWN, &statement);
-    if (result != 0)
+    struct directory_place place;
+    int result = directory_address_look_up(directory, name, &place);
+    if (result < 0 || result == DIRECTORY_NO_DOMAIN)
         return result;
-    directory_bind_number(statement, 1, domain);
-    directory_bind_text(statement, 2, name->local);
-    result = directory_step(statement);
-    bool own = result == 1 && directory_read_number(statement, 0) == 1;
-    sqlite3_reset(statement);
-    if (result < 0)
-        return result;
-    return own ? (int)DIRECTORY_IN_USE : address_insert(directory, name, account, 0);
+    if (result == DIRECTORY_OK && place.own)
+        return DIRECTORY_IN_USE;
+    return address_insert(directory, place.domain, name, account, FURTHER);
 }

@@ -3,53 +3,55 @@
 
 #include "role/keeper/directory-state.h"
 
-int directory_address_exists(struct directory *directory, const struct name *name)
+int directory_address_look_up(struct directory *directory, const struct name *name, struct directory_place *ret_place)
 {
     uint64_t domain = 0;
     sqlite3_stmt *statement = NULL;
     int result = directory_domain_id(directory, name->domain, &domain);
     if (result != DIRECTORY_OK)
         return result < 0 ? result : (int)DIRECTORY_NO_DOMAIN;
-    result = directory_statement(directory, STATEMENT_ADDRESS_OWN, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, domain);
-    directory_bind_text(statement, 2, name->local);
-    result = directory_step(statement);
-    sqlite3_reset(statement);
+    result =
+        directory_query(directory, STATEMENT_ADDRESS_OWN, VALUES(AS_NUMBER(domain), AS_TEXT(name->local)), &statement);
+    if (result == 0)
+        result = directory_step(statement);
     if (result < 0)
         return result;
+    *ret_place =
+        (struct directory_place){.domain = domain, .own = result == 1 && directory_read_number(statement, 0) == 1};
+    sqlite3_reset(statement);
     return result == 1 ? DIRECTORY_OK : DIRECTORY_NONE;
+}
+
+int directory_address_exists(struct directory *directory, const struct name *name)
+{
+    struct directory_place place;
+    return directory_address_look_up(directory, name, &place);
 }
 
 int directory_address_remove(struct directory *directory, const struct name *name)
 {
-    uint64_t domain = 0;
-    sqlite3_stmt *statement = NULL;
-    int result = directory_domain_id(directory, name->domain, &domain);
+    struct directory_place place;
+    int result = directory_address_look_up(directory, name, &place);
     if (result != DIRECTORY_OK)
-        return result < 0 ? result : (int)DIRECTORY_NO_DOMAIN;
-    result = directory_statement(directory, STATEMENT_ADDRESS_REMOVE, &statement);
-    if (result != 0)
         return result;
-    directory_bind_number(statement, 1, domain);
-    directory_bind_text(statement, 2, name->local);
-    result = directory_run(statement);
-    if (result != 0)
-        return result;
-    if (sqlite3_changes(directory->database) > 0)
-        return DIRECTORY_OK;
-    result = directory_address_exists(directory, name);
-    return result == DIRECTORY_OK ? (int)DIRECTORY_IN_USE : result;
+    result =
+        directory_change(directory, STATEMENT_ADDRESS_REMOVE, VALUES(AS_NUMBER(place.domain), AS_TEXT(name->local)));
+    return result < 0 ? result : result > 0 ? (int)DIRECTORY_OK : (int)DIRECTORY_IN_USE;
 }
 
-int directory_address_each(struct directory *directory, directory_address_row *row, void *arg)
+int directory_address_each(struct directory *directory, const struct directory_address *after,
+                           directory_address_row *row, void *arg)
 {
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_ADDRESS_EACH, &statement);
-    while (result == 0 && (result = directory_step(statement)) == 1)
-        result = row(arg, (const char *)sqlite3_column_text(statement, 0),
-                     (const char *)sqlite3_column_text(statement, 1), (const char *)sqlite3_column_text(statement, 2));
+    int result =
+        directory_query(directory, STATEMENT_ADDRESS_EACH,
+                        VALUES(AS_TEXT(after->domain), AS_TEXT(after->local), AS_TEXT(after->account)), &statement);
+    while (result == 0 && (result = directory_step(statement)) == 1) {
+        struct directory_address address = {.local = (const char *)sqlite3_column_text(statement, 0),
+                                            .domain = (const char *)sqlite3_column_text(statement, 1),
+                                            .account = (const char *)sqlite3_column_text(statement, 2)};
+        result = row(arg, &address);
+    }
     sqlite3_reset(statement);
     return result;
 }
@@ -64,12 +66,10 @@ static int targets_each(struct directory *directory, enum statement which, uint6
 {
     sqlite3_stmt *statement = NULL;
     int count = 0;
-    int result = directory_statement(directory, which, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, domain);
-    if (local != NULL)
-        directory_bind_text(statement, 2, local);
+    struct directory_values values = VALUES(AS_NUMBER(domain), AS_TEXT(local));
+    if (local == NULL)
+        values.count = 1;
+    int result = directory_query(directory, which, values, &statement);
     while (result == 0 && (result = directory_step(statement)) == 1) {
         uint8_t public_key[32];
         result = directory_read_blob(statement, 1, public_key, sizeof(public_key)) ? 0 : -EBADMSG;
@@ -103,7 +103,7 @@ static int parse_recipient(struct directory *directory, span_t address, struct n
     if (!span_equal_nocase(address, SPAN("postmaster")))
         return name_parse(address, name);
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_DOMAIN_FIRST, &statement);
+    int result = directory_query(directory, STATEMENT_DOMAIN_FIRST, NO_VALUES, &statement);
     if (result != 0)
         return result;
     result = directory_step(statement);

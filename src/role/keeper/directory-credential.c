@@ -5,27 +5,26 @@
 
 int directory_credential_add(struct directory *directory, struct credential *credential)
 {
-    sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_CREDENTIAL_ADD, &statement);
-    if (result != 0)
+    int result = directory_change(
+        directory, STATEMENT_CREDENTIAL_ADD,
+        VALUES(AS_NUMBER(credential->account), AS_NUMBER(credential->kind), AS_TEXT(credential->label),
+               AS_NUMBER(credential->scope), AS_BLOB(credential->params.salt), AS_NUMBER(credential->params.memory_kib),
+               AS_NUMBER(credential->params.passes), AS_BLOB(credential->verifier), AS_BLOB(credential->wrapped),
+               AS_BLOB(credential->stored_key), AS_BLOB(credential->server_key), AS_BLOB(credential->scram_wrapped),
+               AS_NUMBER(credential->created)));
+    if (result < 0)
         return result;
-    directory_bind_number(statement, 1, credential->account);
-    directory_bind_number(statement, 2, credential->kind);
-    directory_bind_text(statement, 3, credential->label);
-    directory_bind_number(statement, 4, credential->scope);
-    directory_bind_blob(statement, 5, credential->params.salt, sizeof(credential->params.salt));
-    directory_bind_number(statement, 6, credential->params.memory_kib);
-    directory_bind_number(statement, 7, credential->params.passes);
-    directory_bind_blob(statement, 8, credential->verifier, sizeof(credential->verifier));
-    directory_bind_blob(statement, 9, credential->wrapped, sizeof(credential->wrapped));
-    directory_bind_blob(statement, 10, credential->stored_key, sizeof(credential->stored_key));
-    directory_bind_blob(statement, 11, credential->server_key, sizeof(credential->server_key));
-    directory_bind_blob(statement, 12, credential->scram_wrapped, sizeof(credential->scram_wrapped));
-    directory_bind_number(statement, 13, credential->created);
-    result = directory_run(statement);
-    if (result == 0)
-        credential->id = (uint64_t)sqlite3_last_insert_rowid(directory->database);
-    return result;
+    credential->id = (uint64_t)sqlite3_last_insert_rowid(directory->database);
+    return 0;
+}
+
+int directory_credential_rehash(struct directory *directory, const struct credential *credential)
+{
+    int result = directory_change(directory, STATEMENT_CREDENTIAL_REHASH,
+                                  VALUES(AS_NUMBER(credential->id), AS_BLOB(credential->params.salt),
+                                         AS_NUMBER(credential->params.memory_kib), AS_NUMBER(credential->params.passes),
+                                         AS_BLOB(credential->verifier), AS_BLOB(credential->wrapped)));
+    return result < 0 ? result : result > 0 ? (int)DIRECTORY_OK : (int)DIRECTORY_NONE;
 }
 
 static int credential_read(sqlite3_stmt *statement, struct credential *credential)
@@ -48,15 +47,12 @@ static int credential_read(sqlite3_stmt *statement, struct credential *credentia
     return fits ? 0 : -EBADMSG;
 }
 
-int directory_credential_each(struct directory *directory, uint64_t account, enum credential_kind kind,
+int directory_credential_each(struct directory *directory, uint64_t account, enum credential_kind kind, uint64_t after,
                               directory_credential_row *row, void *arg)
 {
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_CREDENTIAL_EACH, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, account);
-    directory_bind_number(statement, 2, kind);
+    int result = directory_query(directory, STATEMENT_CREDENTIAL_EACH,
+                                 VALUES(AS_NUMBER(account), AS_NUMBER(kind), AS_NUMBER(after)), &statement);
     while (result == 0 && (result = directory_step(statement)) == 1) {
         struct credential credential;
         result = credential_read(statement, &credential);
@@ -84,7 +80,7 @@ int directory_credential_get(struct directory *directory, uint64_t account, enum
                              struct credential *ret_credential)
 {
     struct first first = {.into = ret_credential};
-    int result = directory_credential_each(directory, account, kind, first_row, &first);
+    int result = directory_credential_each(directory, account, kind, 0, first_row, &first);
     if (result != 0)
         return result;
     return first.found ? DIRECTORY_OK : DIRECTORY_NONE;
@@ -92,26 +88,13 @@ int directory_credential_get(struct directory *directory, uint64_t account, enum
 
 int directory_credential_used(struct directory *directory, uint64_t id, uint64_t now)
 {
-    sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_CREDENTIAL_USED, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, id);
-    directory_bind_number(statement, 2, now);
-    return directory_run(statement);
+    int result = directory_change(directory, STATEMENT_CREDENTIAL_USED, VALUES(AS_NUMBER(id), AS_NUMBER(now)));
+    return result < 0 ? result : 0;
 }
 
 int directory_credential_remove(struct directory *directory, uint64_t account, enum credential_kind kind, uint64_t id)
 {
-    sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_CREDENTIAL_REMOVE, &statement);
-    if (result != 0)
-        return result;
-    directory_bind_number(statement, 1, account);
-    directory_bind_number(statement, 2, kind);
-    directory_bind_number(statement, 3, id);
-    result = directory_run(statement);
-    if (result != 0)
-        return result;
-    return sqlite3_changes(directory->database) > 0 ? DIRECTORY_OK : DIRECTORY_NONE;
+    int result = directory_change(directory, STATEMENT_CREDENTIAL_REMOVE,
+                                  VALUES(AS_NUMBER(account), AS_NUMBER(kind), AS_NUMBER(id)));
+    return result < 0 ? result : result > 0 ? (int)DIRECTORY_OK : (int)DIRECTORY_NONE;
 }

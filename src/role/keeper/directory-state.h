@@ -11,12 +11,12 @@
     X(DOMAIN_USED, "SELECT 1 FROM address WHERE domain = (SELECT id FROM domain WHERE name = ?1) LIMIT 1")             \
     X(DOMAIN_FIND, "SELECT id FROM domain WHERE name = ?1")                                                            \
     X(DOMAIN_FIRST, "SELECT name FROM domain ORDER BY id LIMIT 1")                                                     \
-    X(DOMAIN_EACH, "SELECT name FROM domain ORDER BY name")                                                            \
+    X(DOMAIN_EACH, "SELECT name FROM domain WHERE name > ?1 ORDER BY name")                                            \
     X(ACCOUNT_ADD, "INSERT INTO account(address, public_key, state, quota, scram_salt, created)"                       \
                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                                  \
     X(ACCOUNT_GET, "SELECT id, address, public_key, state, quota, scram_salt, created FROM account WHERE id = ?1")     \
-    X(ACCOUNT_EACH, "SELECT id, address, public_key, state, quota, scram_salt, created FROM account ORDER BY address") \
-    X(ACCOUNT_PUBLIC_KEY, "UPDATE account SET public_key = ?2 WHERE id = ?1")                                          \
+    X(ACCOUNT_EACH, "SELECT id, address, public_key, state, quota, scram_salt, created FROM account"                   \
+                    " WHERE address > ?1 ORDER BY address")                                                            \
     X(ACCOUNT_STATE, "UPDATE account SET state = ?2 WHERE id = ?1")                                                    \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                             \
     X(ADDRESS_ADD, "INSERT INTO address(domain, local, account, own) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")   \
@@ -27,7 +27,9 @@
     X(ADDRESS_OWN, "SELECT own FROM address WHERE domain = ?1 AND local = ?2 ORDER BY own DESC LIMIT 1")               \
     X(ADDRESS_EACH, "SELECT address.local, domain.name, account.address FROM address"                                  \
                     " JOIN domain ON domain.id = address.domain JOIN account ON account.id = address.account"          \
-                    " WHERE address.own = 0 ORDER BY domain.name, address.local, account.address")                     \
+                    " WHERE address.own = 0"                                                                           \
+                    " AND (domain.name, address.local, account.address) > (?1, ?2, ?3)"                                \
+                    " ORDER BY domain.name, address.local, account.address")                                           \
     X(ADDRESS_OLDEST, "SELECT account.id, account.public_key, account.state FROM address"                              \
                       " JOIN account ON account.id = address.account"                                                  \
                       " WHERE address.domain = ?1 ORDER BY account.id LIMIT 1")                                        \
@@ -36,9 +38,16 @@
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)")                            \
     X(CREDENTIAL_EACH, "SELECT id, account, kind, label, scope, salt, memory, passes, verifier, wrapped, stored_key,"  \
                        " server_key, scram_wrapped, created, used FROM credential"                                     \
-                       " WHERE account = ?1 AND kind = ?2 ORDER BY id")                                                \
+                       " WHERE account = ?1 AND kind = ?2 AND id > ?3 ORDER BY id")                                    \
     X(CREDENTIAL_USED, "UPDATE credential SET used = ?2 WHERE id = ?1")                                                \
     X(CREDENTIAL_REMOVE, "DELETE FROM credential WHERE account = ?1 AND kind = ?2 AND (?3 = 0 OR id = ?3)")            \
+    X(CREDENTIAL_REHASH, "UPDATE credential SET salt = ?2, memory = ?3, passes = ?4, verifier = ?5, wrapped = ?6"      \
+                         " WHERE id = ?1")                                                                             \
+    X(TRUST_PUT, "INSERT INTO trust(pair, at) VALUES(?1, ?2) ON CONFLICT DO UPDATE SET at = ?2")                       \
+    X(TRUST_EACH, "SELECT pair, at FROM trust ORDER BY at")                                                            \
+    X(TRUST_TRIM, "DELETE FROM trust WHERE at < ?1 OR pair NOT IN (SELECT pair FROM trust ORDER BY at DESC LIMIT ?2)") \
+    X(PROPERTY_GET, "SELECT value FROM property WHERE name = ?1")                                                      \
+    X(PROPERTY_ADD, "INSERT INTO property(name, value) VALUES(?1, ?2) ON CONFLICT DO NOTHING")                         \
     X(COUNTS, "SELECT (SELECT count(*) FROM domain), (SELECT count(*) FROM account)")                                  \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                                        \
     X(COMMIT, "COMMIT")                                                                                                \
@@ -56,18 +65,44 @@ struct directory {
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
-/* The statement, prepared once, reset and without values. It stays the directory's. */
-MUST_USE int directory_statement(struct directory *directory, enum statement which, sqlite3_stmt **ret_statement);
+/* What a statement is given, in the order of its ?1, ?2, … */
+struct directory_value {
+    enum { VALUE_NUMBER, VALUE_TEXT, VALUE_BLOB } kind;
+    uint64_t number;
+    const void *bytes;
+    size_t len;
+};
+#define AS_NUMBER(value)                                                                                               \
+    {                                                                                                                  \
+        .kind = VALUE_NUMBER, .number = (uint64_t)(value)                                                              \
+    }
+#define AS_TEXT(text)                                                                                                  \
+    {                                                                                                                  \
+        .kind = VALUE_TEXT, .bytes = (text)                                                                            \
+    }
+#define AS_BLOB(array)                                                                                                 \
+    {                                                                                                                  \
+        .kind = VALUE_BLOB, .bytes = (array), .len = sizeof(array)                                                     \
+    }
+struct directory_values {
+    const struct directory_value *at;
+    size_t count;
+};
+#define VALUES(...)                                                                                                    \
+    ((struct directory_values){(const struct directory_value[]){__VA_ARGS__},                                          \
+                               sizeof((const struct directory_value[]){__VA_ARGS__}) /                                 \
+                                   sizeof(struct directory_value)})
+#define NO_VALUES ((struct directory_values){NULL, 0})
+
+/* The statement, prepared once, with these values. It stays the directory's. */
+MUST_USE int directory_query(struct directory *directory, enum statement which, struct directory_values values,
+                             sqlite3_stmt **ret_statement);
 
 /* 1: a row; 0: the end; a fault. At the end and on a fault the statement is reset. */
 MUST_USE int directory_step(sqlite3_stmt *statement);
 
-/* For statements without rows. */
-MUST_USE int directory_run(sqlite3_stmt *statement);
-
-void directory_bind_blob(sqlite3_stmt *statement, int at, const void *bytes, size_t len);
-void directory_bind_text(sqlite3_stmt *statement, int at, const char *text);
-void directory_bind_number(sqlite3_stmt *statement, int at, uint64_t number);
+/* For statements without rows: how many were changed, or a fault. */
+MUST_USE int directory_change(struct directory *directory, enum statement which, struct directory_values values);
 
 /* Of the row at hand. False where the value has another length. */
 bool directory_read_blob(sqlite3_stmt *statement, int column, void *into, size_t len);
@@ -76,3 +111,12 @@ bool directory_read_text(sqlite3_stmt *statement, int column, char *into, size_t
 
 /* DIRECTORY_OK and its number, or DIRECTORY_NONE. */
 MUST_USE int directory_domain_id(struct directory *directory, const char *domain, uint64_t *ret_id);
+
+/* Whether an address stands there, and whether it is an account's own: DIRECTORY_OK, DIRECTORY_NONE or
+ * DIRECTORY_NO_DOMAIN; *ret_place is set unless it is the last. */
+struct directory_place {
+    uint64_t domain;
+    bool own;
+};
+MUST_USE int directory_address_look_up(struct directory *directory, const struct name *name,
+                                       struct directory_place *ret_place);

@@ -7,7 +7,7 @@
 #include "role/keeper/directory-state.h"
 #include "vault/vfs.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* One element per version of the schema: what leads to it from the one before. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -46,6 +46,11 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "  created INTEGER NOT NULL,"
     "  used INTEGER NOT NULL);"
     "CREATE INDEX credential_account ON credential(account, kind);",
+    "CREATE INDEX account_address ON account(address);" /* for lists, a page at a time */
+    "CREATE TABLE property(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE trust(" /* where an account's owner logged in lately: a keyed hash of the two, and when */
+    "  pair INTEGER PRIMARY KEY,"
+    "  at INTEGER NOT NULL);",
 };
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -54,7 +59,18 @@ static const char *const texts[STATEMENT_COUNT] = {
 #undef X
 };
 
-int directory_statement(struct directory *directory, enum statement which, sqlite3_stmt **ret_statement)
+static void bind(sqlite3_stmt *statement, int at, const struct directory_value *value)
+{
+    if (value->kind == VALUE_NUMBER)
+        sqlite3_bind_int64(statement, at, (sqlite3_int64)value->number);
+    else if (value->kind == VALUE_TEXT)
+        sqlite3_bind_text(statement, at, value->bytes, -1, SQLITE_TRANSIENT);
+    else
+        sqlite3_bind_blob64(statement, at, value->bytes, value->len, SQLITE_TRANSIENT);
+}
+
+int directory_query(struct directory *directory, enum statement which, struct directory_values values,
+                    sqlite3_stmt **ret_statement)
 {
     if (directory->statements[which] == NULL) {
         int code = sqlite3_prepare_v3(directory->database, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
@@ -62,9 +78,12 @@ int directory_statement(struct directory *directory, enum statement which, sqlit
         if (code != SQLITE_OK)
             return vfs_fault(code);
     }
-    sqlite3_reset(directory->statements[which]);
-    sqlite3_clear_bindings(directory->statements[which]);
-    *ret_statement = directory->statements[which];
+    sqlite3_stmt *statement = directory->statements[which];
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    for (size_t at = 0; at < values.count; at++)
+        bind(statement, (int)at + 1, &values.at[at]);
+    *ret_statement = statement;
     return 0;
 }
 
@@ -77,26 +96,15 @@ int directory_step(sqlite3_stmt *statement)
     return code == SQLITE_DONE ? 0 : vfs_fault(code);
 }
 
-int directory_run(sqlite3_stmt *statement)
+int directory_change(struct directory *directory, enum statement which, struct directory_values values)
 {
-    int result = directory_step(statement);
+    sqlite3_stmt *statement = NULL;
+    int result = directory_query(directory, which, values, &statement);
+    if (result != 0)
+        return result;
+    result = directory_step(statement);
     sqlite3_reset(statement);
-    return result < 0 ? result : 0;
-}
-
-void directory_bind_blob(sqlite3_stmt *statement, int at, const void *bytes, size_t len)
-{
-    sqlite3_bind_blob64(statement, at, bytes, len, SQLITE_TRANSIENT);
-}
-
-void directory_bind_text(sqlite3_stmt *statement, int at, const char *text)
-{
-    sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
-}
-
-void directory_bind_number(sqlite3_stmt *statement, int at, uint64_t number)
-{
-    sqlite3_bind_int64(statement, at, (sqlite3_int64)number);
+    return result < 0 ? result : sqlite3_changes(directory->database);
 }
 
 bool directory_read_blob(sqlite3_stmt *statement, int column, void *into, size_t len)
@@ -182,11 +190,11 @@ void directory_free(struct directory *directory)
     scope_free(&directory);
 }
 
+/* BEGIN, COMMIT, ROLLBACK: what they count as changed is of an earlier statement. */
 static int run_plain(struct directory *directory, enum statement which)
 {
-    sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, which, &statement);
-    return result == 0 ? directory_run(statement) : result;
+    int result = directory_change(directory, which, NO_VALUES);
+    return result < 0 ? result : 0;
 }
 
 int directory_begin(struct directory *directory)
@@ -211,10 +219,9 @@ void directory_rollback(struct directory *directory)
 int directory_count(struct directory *directory, struct directory_counts *ret_counts)
 {
     sqlite3_stmt *statement = NULL;
-    int result = directory_statement(directory, STATEMENT_COUNTS, &statement);
-    if (result != 0)
-        return result;
-    result = directory_step(statement);
+    int result = directory_query(directory, STATEMENT_COUNTS, NO_VALUES, &statement);
+    if (result == 0)
+        result = directory_step(statement);
     if (result < 0)
         return result;
     ret_counts->domains = directory_read_number(statement, 0);

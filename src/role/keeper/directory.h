@@ -10,6 +10,8 @@
 /*
  * The directory: domains, accounts, addresses, credentials, in one database that is sealed under the server's key.
  * Every function is one transaction, unless it stands between directory_begin and directory_commit; none suspends.
+ * The _each ones walk in order, from behind `after` ("" or 0: from the start); a row may end the walk with any result
+ * but 0, which is then the walk's. What a row is shown lives until it returns.
  */
 struct directory;
 
@@ -34,7 +36,7 @@ typedef int directory_name_row(void *arg, const char *name);
 MUST_USE int directory_domain_add(struct directory *directory, const char *domain);
 MUST_USE int directory_domain_remove(struct directory *directory, const char *domain);
 MUST_USE int directory_domain_exists(struct directory *directory, const char *domain); /* DIRECTORY_OK or _NONE */
-MUST_USE int directory_domain_each(struct directory *directory, directory_name_row *row, void *arg);
+MUST_USE int directory_domain_each(struct directory *directory, const char *after, directory_name_row *row, void *arg);
 
 /* --- accounts --- */
 enum account_state { ACCOUNT_ACTIVE, ACCOUNT_LOCKED };
@@ -59,19 +61,25 @@ MUST_USE int directory_account_add(struct directory *directory, const struct nam
 MUST_USE int directory_account_get(struct directory *directory, uint64_t id, struct account *ret_account);
 /* By any exact address of its own: no catch-all, no "+tag". Several accounts behind one address: none. */
 MUST_USE int directory_account_find(struct directory *directory, const struct name *name, struct account *ret_account);
-MUST_USE int directory_account_set_public_key(struct directory *directory, uint64_t id, const uint8_t key[32]);
 MUST_USE int directory_account_set_state(struct directory *directory, uint64_t id, enum account_state state);
 MUST_USE int directory_account_remove(struct directory *directory, uint64_t id);
-MUST_USE int directory_account_each(struct directory *directory, directory_account_row *row, void *arg);
+MUST_USE int directory_account_each(struct directory *directory, const char *after, directory_account_row *row,
+                                    void *arg);
 
 /* --- addresses --- */
 /* A further target of an address. An account's own address takes none: DIRECTORY_IN_USE. */
-typedef int directory_address_row(void *arg, const char *local, const char *domain, const char *account);
+struct directory_address {
+    const char *local;
+    const char *domain;
+    const char *account;
+};
+typedef int directory_address_row(void *arg, const struct directory_address *address);
 MUST_USE int directory_address_add(struct directory *directory, const struct name *name, uint64_t account);
 /* All its targets. An account's own address cannot be removed: DIRECTORY_IN_USE. */
 MUST_USE int directory_address_remove(struct directory *directory, const struct name *name);
 MUST_USE int directory_address_exists(struct directory *directory, const struct name *name);
-MUST_USE int directory_address_each(struct directory *directory, directory_address_row *row, void *arg);
+MUST_USE int directory_address_each(struct directory *directory, const struct directory_address *after,
+                                    directory_address_row *row, void *arg);
 
 /*
  * Who gets mail for this address: an enum resolve_outcome or a fault; with RESOLVE_LOCAL, recipient rows (ipc/row.h)
@@ -112,17 +120,29 @@ struct credential {
     char label[CREDENTIAL_LABEL_MAX + 1];
 };
 
-/* A row may end the walk with any result but 0, which is then the walk's. */
 typedef int directory_credential_row(void *arg, const struct credential *credential);
 MUST_USE int directory_credential_add(struct directory *directory, struct credential *credential);
 MUST_USE int directory_credential_each(struct directory *directory, uint64_t account, enum credential_kind kind,
-                                       directory_credential_row *row, void *arg);
+                                       uint64_t after, directory_credential_row *row, void *arg);
+/* Salt, params, verifier and wrapped anew; DIRECTORY_NONE where the credential was removed meanwhile. */
+MUST_USE int directory_credential_rehash(struct directory *directory, const struct credential *credential);
 /* The one of its kind: a password, a recovery code. */
 MUST_USE int directory_credential_get(struct directory *directory, uint64_t account, enum credential_kind kind,
                                       struct credential *ret_credential);
 MUST_USE int directory_credential_used(struct directory *directory, uint64_t id, uint64_t now);
 MUST_USE int directory_credential_remove(struct directory *directory, uint64_t account, enum credential_kind kind,
                                          uint64_t id); /* id 0: all of the kind */
+
+/* --- what the throttle trusts (throttle.h), so that a restart forgets nothing: keyed hashes and seconds since 1970 ---
+ */
+#define DIRECTORY_TRUST_KEY_SIZE 16U
+typedef int directory_trust_row(void *arg, uint64_t pair, uint64_t at);
+MUST_USE int directory_trust_each(struct directory *directory, directory_trust_row *row, void *arg); /* oldest first */
+MUST_USE int directory_trust_put(struct directory *directory, uint64_t pair, uint64_t at);
+/* Forgets what is older than `since`, and of the rest all but the youngest. */
+MUST_USE int directory_trust_trim(struct directory *directory, uint64_t since, uint64_t most);
+/* The key of those hashes, made at the first call. DIRECTORY_OK or a fault. */
+MUST_USE int directory_trust_key(struct directory *directory, uint8_t ret_key[DIRECTORY_TRUST_KEY_SIZE]);
 
 struct directory_counts {
     uint64_t domains;

@@ -21,15 +21,18 @@ static int on_open(void *arg, struct task *task, const struct auth_opened *opene
 void keeper_admin(struct task *task, struct keeper *keeper, struct keeper_request *request)
 {
     const struct ipc_admin *asked = &request->message->admin;
-    const struct admin admin = {.auth = &keeper->auth, .gone = on_gone, .arg = keeper, .open = on_open};
+    const struct admin admin = {
+        .auth = &keeper->auth, .gone = on_gone, .arg = keeper, .open = on_open, .after = asked->after};
     struct admin_reply done;
     admin_reply_init(&done);
     admin_run(task, &admin, asked->words, asked->input, &done);
     if (asked->input.len > 0) /* passwords, in the message's own block */
         secret_wipe((void *)(uintptr_t)asked->input.at, asked->input.len);
-    struct ipc_message reply = {
-        .type = IPC_admin_done,
-        .admin_done = {.status = done.status, .output = buf_span(&done.output), .error = buf_span(&done.error)}};
+    struct ipc_message reply = {.type = IPC_admin_done,
+                                .admin_done = {.status = done.status,
+                                               .output = buf_span(&done.output),
+                                               .error = buf_span(&done.error),
+                                               .next = buf_span(&done.next)}};
     if (done.fd >= 0) {
         reply.fd_count = 1;
         reply.fds[0] = TAKE_FD(done.fd);

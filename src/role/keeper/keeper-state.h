@@ -3,6 +3,7 @@
 #include "ipc/wiring.h"
 #include "role/keeper/auth.h"
 #include "rt/task.h"
+#include "rt/timer.h"
 
 /* What the files of keeper share. */
 struct keeper {
@@ -12,6 +13,7 @@ struct keeper {
     struct secret *directory_key;
     struct hasher *hasher;
     struct throttle *throttle;
+    struct timer *trust_timer;
     struct directory *directory;
     struct auth auth;
     struct task_group tasks;
@@ -39,6 +41,9 @@ struct keeper_handoff {
 };
 MUST_USE int keeper_open_session(struct task *task, struct keeper *keeper, const struct auth_opened *opened,
                                  const struct keeper_handoff *handoff, int *ret_fd);
+/* keeper-trust.c: the throttle, with what was kept of it; keeps it from then on, a minute late. */
+MUST_USE int keeper_trust_begin(struct keeper *keeper);
+void keeper_trust_keep(struct keeper *keeper); /* now; before the end */
 /* keeper-admin.c */
 keeper_handler keeper_admin;
 

@@ -124,6 +124,8 @@ static int on_begin(void *arg)
         result = directory_open(path, secret_bytes(keeper->directory_key), &keeper->directory);
     secret_free(keeper->directory_key);
     keeper->directory_key = NULL;
+    if (result == 0)
+        result = keeper_trust_begin(keeper);
     if (result != 0) {
         log_error("keeper.directory.unavailable", F_FAULT(result));
         return result;
@@ -171,14 +173,9 @@ static int prepare(struct keeper *keeper)
 {
     const struct role_start *start = keeper->start;
     const struct priv_start confine = {.data = start->data, .user = start->conf->server_user};
-    uint8_t key[16];
-    random_bytes(key, sizeof(key));
     int result = keys_read(start->data, &keeper->directory_key);
     if (result == 0)
         result = hasher_new(HASHER_CHILDREN, &confine, &keeper->hasher);
-    if (result == 0)
-        result = throttle_new((uint32_t)start->conf->auth_failures_before_delay,
-                              (int64_t)start->conf->auth_delay * 1000, key, &keeper->throttle);
     if (result == 0)
         result = loop_new(&keeper->loop);
     if (result == 0)
@@ -195,6 +192,8 @@ static int serve(struct keeper *keeper)
         result = loop_run(keeper->loop);
     if (keeper->loop != NULL) {
         task_group_cancel(&keeper->tasks);
+        timer_free(keeper->trust_timer);
+        keeper_trust_keep(keeper);
         (void)!loop_finish(keeper->loop, FINISH_TIMEOUT);
     }
     return result;

@@ -137,6 +137,67 @@ static void tables_stay_bounded_and_keep_the_trusted(void **state)
     assert_int_equal(wait_of(throttle, 0, "alice", "192.0.2.1"), 0);
 }
 
+struct kept {
+    uint64_t pair[4];
+    int64_t last[4];
+    unsigned count;
+    int answer;
+};
+
+static int keep(void *arg, uint64_t pair, int64_t last)
+{
+    struct kept *kept = arg;
+    if (kept->answer != 0)
+        return kept->answer;
+    assert_true(kept->count < COUNT_OF(kept->pair));
+    kept->pair[kept->count] = pair;
+    kept->last[kept->count++] = last;
+    return 0;
+}
+
+static void log_in(struct throttle *throttle, int64_t now, const char *user, const char *client)
+{
+    assert_int_equal(
+        throttle_tell(throttle, now, span_of_text(user), span_of_text(client), SPAN_NONE, THROTTLE_SUCCEEDED), 0);
+}
+
+static void a_login_is_news_until_it_is_kept_and_a_day_later(void **state)
+{
+    struct throttle *throttle = *state;
+    struct kept kept = {.answer = -5};
+    log_in(throttle, 1000, "alice", "192.0.2.1");
+    log_in(throttle, 2000, "alice", "192.0.2.1");
+    log_in(throttle, 3000, "alice", "198.51.100.1");
+    assert_int_equal(throttle_news(throttle, keep, &kept), -5);
+    kept.answer = 0;
+    assert_int_equal(throttle_news(throttle, keep, &kept), 0);
+    assert_int_equal(kept.count, 2);
+    assert_int_equal(kept.last[0] + kept.last[1], 5000);
+    log_in(throttle, 4000, "alice", "192.0.2.1");
+    assert_int_equal(throttle_news(throttle, keep, &kept), 0);
+    assert_int_equal(kept.count, 2);
+    log_in(throttle, 2000 + THROTTLE_NEWS_EVERY, "alice", "192.0.2.1");
+    assert_int_equal(throttle_news(throttle, keep, &kept), 0);
+    assert_int_equal(kept.count, 3);
+}
+
+static void what_was_kept_is_trusted_in_another_life(void **state)
+{
+    struct throttle *throttle = *state;
+    AUTO(throttle) struct throttle *later = NULL;
+    struct kept kept = {.count = 0};
+    log_in(throttle, 500, "alice", "192.0.2.1");
+    assert_int_equal(throttle_news(throttle, keep, &kept), 0);
+    assert_int_equal(throttle_new(FREE, DELAY, key, &later), 0);
+    fail_times(later, 0, "alice", "203.0.113.1", 100);
+    assert_true(wait_of(later, 0, "alice", "192.0.2.1") > 0);
+    assert_int_equal(throttle_recall(later, kept.pair[0], -THROTTLE_TRUST), 0);
+    assert_true(wait_of(later, 0, "alice", "192.0.2.1") > 0);
+    assert_int_equal(throttle_recall(later, kept.pair[0], -60000), 0);
+    assert_int_equal(wait_of(later, 0, "alice", "192.0.2.1"), 0);
+    assert_true(wait_of(later, 0, "alice", "203.0.113.1") > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +209,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_forgotten_device_counts_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_are_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_stay_bounded_and_keep_the_trusted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_login_is_news_until_it_is_kept_and_a_day_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_kept_is_trusted_in_another_life, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,14 +14,17 @@
 #define FAILURES_MAX 1000U
 #define DOUBLINGS_MAX 16U
 #define NETWORK_SIZE 9U
+#define NEVER INT64_MIN
 
 struct entry {
     struct list_link age;
     uint64_t key;
     uint64_t guess; /* the last wrong password, hashed; 0: not known */
     uint32_t failures;
-    int64_t last; /* when the last failure, or success, was */
-    int64_t turn; /* a network's: when its next attempt may be judged */
+    int64_t last;          /* when the last failure, or success, was */
+    int64_t turn;          /* a network's: when its next attempt may be judged */
+    int64_t kept;          /* a trusted pair's: which `last` its owner has kept */
+    struct list_link news; /* in throttle.news while that is too long ago */
 };
 
 /* A map with an order of use and a limit. */
@@ -34,6 +37,7 @@ struct table {
 struct throttle {
     struct table failures;
     struct table trusted; /* apart, so that no flood of failures makes us forget who logged in where */
+    struct list news;
     uint32_t free_failures;
     int64_t delay;
     uint8_t key[16];
@@ -52,6 +56,7 @@ static void table_drop(struct table *table, struct entry *entry)
 {
     (void)!map_remove(table->entries, entry->key);
     list_remove(&entry->age);
+    list_remove(&entry->news);
     scope_free(&entry);
 }
 
@@ -85,6 +90,7 @@ static struct entry *table_touch(struct table *table, uint64_t key)
     if (made == NULL || map_put(table->entries, key, made) != 0)
         return NULL;
     made->key = key;
+    made->kept = NEVER;
     list_push(&table->ages, &made->age);
     return TAKE(made);
 }
@@ -97,6 +103,7 @@ int throttle_new(uint32_t failures, int64_t delay, const uint8_t key[16], struct
     throttle->free_failures = failures;
     throttle->delay = delay;
     memcpy(throttle->key, key, sizeof(throttle->key));
+    list_init(&throttle->news);
     int result = table_init(&throttle->failures, THROTTLE_ENTRIES_MAX);
     if (result == 0)
         result = table_init(&throttle->trusted, THROTTLE_TRUSTED_MAX);
@@ -248,6 +255,10 @@ int throttle_tell(struct throttle *throttle, int64_t now, span_t user, span_t cl
         if (entry == NULL)
             return -ENOMEM;
         entry->last = now;
+        if (entry->kept == NEVER || now - entry->kept >= THROTTLE_NEWS_EVERY) {
+            list_remove(&entry->news);
+            list_push(&throttle->news, &entry->news);
+        }
         struct entry *pair = table_get(&throttle->failures, subjects.pair);
         if (pair != NULL)
             table_drop(&throttle->failures, pair);
@@ -257,4 +268,28 @@ int throttle_tell(struct throttle *throttle, int64_t now, span_t user, span_t cl
         return count_guess(throttle, subjects.pair, now, guess);
     int result = count_failure(throttle, subjects.account, now);
     return result == 0 ? count_failure(throttle, subjects.network, now) : result;
+}
+
+int throttle_recall(struct throttle *throttle, uint64_t pair, int64_t last)
+{
+    struct entry *entry = table_touch(&throttle->trusted, pair);
+    if (entry == NULL)
+        return -ENOMEM;
+    entry->last = last;
+    entry->kept = last;
+    return 0;
+}
+
+int throttle_news(struct throttle *throttle, throttle_news_function *function, void *arg)
+{
+    struct list_link *link = NULL;
+    while ((link = list_first(&throttle->news)) != NULL) {
+        struct entry *entry = LIST_ITEM(link, struct entry, news);
+        int result = function(arg, entry->key, entry->last);
+        if (result != 0)
+            return result;
+        entry->kept = entry->last;
+        list_remove(link);
+    }
+    return 0;
 }

@@ -19,6 +19,7 @@ struct throttle;
 #define THROTTLE_QUEUE_MAX 60000         /* of all that wait before it */
 #define THROTTLE_HALF_LIFE 600000        /* failures are halved after so long without another */
 #define THROTTLE_TRUST (30LL * 86400000) /* how long a login is remembered */
+#define THROTTLE_NEWS_EVERY 86400000LL   /* how often one is news again */
 
 enum throttle_result { THROTTLE_GO, THROTTLE_REFUSE };
 enum throttle_event { THROTTLE_FAILED, THROTTLE_SUCCEEDED };
@@ -36,5 +37,15 @@ MUST_USE int throttle_ask(struct throttle *throttle, int64_t now, span_t user, s
  */
 MUST_USE int throttle_tell(struct throttle *throttle, int64_t now, span_t user, span_t client, span_t guess,
                            enum throttle_event event);
+
+/*
+ * What is trusted outlives the process where its owner keeps it: a pair of account and network as a keyed hash, and
+ * when its last login was. throttle_recall tells one that was kept, oldest first, under the key it was hashed with;
+ * throttle_news calls for each login that has not been kept yet, and counts it as kept where the function answers 0
+ * (any other result ends the walk, and is passed up).
+ */
+typedef int throttle_news_function(void *arg, uint64_t pair, int64_t last);
+MUST_USE int throttle_recall(struct throttle *throttle, uint64_t pair, int64_t last);
+MUST_USE int throttle_news(struct throttle *throttle, throttle_news_function *function, void *arg);
 
 SCOPE_OF(throttle)

@@ -15,7 +15,10 @@
 #include "base/log.h"
 
 /* The packets are those of `waxwing …`: a command is u32 length of its words, the words each ended by NUL, standard
- * input; an answer is u32 exit status, u32 length of its output, the output, the error text. */
+ * input; an answer is u32 exit status, u32 length of its output, the output, the error text. Where a session goes on
+ * with the command, the tool's end of a socket to it comes along. A long list comes as several answers: the status of
+ * all but the last is MORE. */
+#define MORE 256U
 #define PACKET_MAX 131072U
 #define CONNECTIONS_MAX 32
 #define PATIENCE_MS 10000
@@ -30,7 +33,8 @@ struct command {
     uint32_t status;
     struct buf output;
     struct buf error;
-    int session_fd; /* or -1 */
+    struct buf next; /* where the next page of a list starts; empty: there is none */
+    int session_fd;  /* or -1 */
 };
 
 static void command_free(struct command *command)
@@ -41,6 +45,7 @@ static void command_free(struct command *command)
     (void)close(command->fd);
     buf_deinit(&command->output);
     buf_deinit(&command->error);
+    buf_deinit(&command->next);
     scope_close(&command->session_fd);
     free(command);
 }
@@ -83,8 +88,11 @@ static void do_reload(struct task *task, struct command *command)
 static void do_admin(struct task *task, struct command *command)
 {
     const struct child *keeper = child_find(command->supervisor, ROLE_KEEPER, 0);
-    struct ipc_message request = {.type = IPC_admin, .admin = {.words = command->words, .input = command->input}};
+    struct ipc_message request = {
+        .type = IPC_admin,
+        .admin = {.words = command->words, .input = command->input, .after = buf_span(&command->next)}};
     AUTO(ipc_message) struct ipc_message *reply = NULL;
+    span_t next = SPAN_NONE;
     int result = keeper == NULL || keeper->channel == NULL
                      ? -EPIPE
                      : channel_call_within(task, keeper->channel, &request, ADMIN_MS, &reply);
@@ -93,11 +101,14 @@ static void do_admin(struct task *task, struct command *command)
     } else if (result < 0) {
         fail(command, 1, "the keeper does not answer; waxwing status tells more");
     } else {
+        next = reply->admin_done.next;
         command->status = reply->admin_done.status;
         (void)buf_append(&command->output, reply->admin_done.output);
         (void)buf_append(&command->error, reply->admin_done.error);
         command->session_fd = ipc_message_take_fd(reply, 0);
     }
+    buf_clear(&command->next);
+    (void)buf_append(&command->next, next);
 }
 
 static const struct {
@@ -175,7 +186,7 @@ static int answer(struct task *task, struct command *command)
     uint8_t head[8];
     buf_init(&packet, PACKET_MAX);
     span_t output = buf_span(&command->output);
-    bytes_put_u32(head, command->status);
+    bytes_put_u32(head, buf_len(&command->next) > 0 ? MORE : command->status);
     bytes_put_u32(head + 4, (uint32_t)output.len);
     (void)buf_append(&packet, span_of(head, sizeof(head)));
     (void)buf_append(&packet, output);
@@ -200,6 +211,11 @@ static void serve_one(struct task *task, void *arg)
     int result = receive(task, command, &packet);
     if (result == 0) {
         run(task, command);
+        result = answer(task, command);
+    }
+    while (result == 0 && buf_len(&command->next) > 0) {
+        buf_clear(&command->output);
+        do_admin(task, command);
         result = answer(task, command);
     }
     if (result < 0 && result != -ECANCELED)
@@ -235,6 +251,7 @@ static int start_one(struct supervisor *supervisor, int accepted)
     command->session_fd = -1;
     buf_init(&command->output, PACKET_MAX - 2048);
     buf_init(&command->error, 2000);
+    buf_init(&command->next, 1024);
     result = task_group_spawn(&supervisor->tasks, supervisor->loop, "control", serve_one, command);
     if (result == 0)
         (void)TAKE(command);

@@ -126,3 +126,13 @@ def test_further_addresses_and_a_catch_all_reach_an_account(server, known):
     with server.smtp() as client:
         client.mail("a@example.org")
         assert client.rcpt("whoever@other.test")[0] == 550
+
+
+def test_costlier_hashing_is_taken_over_at_the_next_login(own):
+    own.account("a")
+    own.deliver("a", MAIL)
+    own.conf.write_text(own.conf.read_text().replace("argon2_memory = 8M", "argon2_memory = 16M"))
+    own.tool("reload")
+    assert can_log_in(own, "a", PASSWORD)
+    assert can_log_in(own, "a", PASSWORD)
+    assert not can_log_in(own, "a", NEW)
