@@ -92,9 +92,9 @@ static void put_mailbox(const struct mime_address *address, struct buf *ascii)
 static int name_of(struct arena *arena, const struct mime_address *address, bool is_ascii, span_t *ret_name)
 {
     AUTO_BUF struct buf whole;
+    buf_init(&whole, address->local.len + address->domain.len + 1);
     if (address->name.len > 0 || is_ascii)
         return mime_word_decode_into(arena, address->name, ret_name);
-    buf_init(&whole, address->local.len + address->domain.len + 1);
     buf_append(&whole, address->local);
     buf_append_byte(&whole, '@');
     buf_append(&whole, address->domain);

@@ -3,6 +3,7 @@ import imaplib
 import json
 import os
 import pathlib
+import poplib
 import pwd
 import random
 import select
@@ -226,6 +227,12 @@ class Server:
         client.login(user if "@" in user else f"{user}@{DOMAIN}", password)
         if mailbox:
             assert client.select(mailbox)[0] == "OK"
+        return client
+
+    def pop3(self, user, password=PASSWORD):
+        client = poplib.POP3_SSL("127.0.0.1", self.port(995), context=insecure(), timeout=30)
+        client.user(user if "@" in user else f"{user}@{DOMAIN}")
+        client.pass_(password)
         return client
 
     def deliver(self, to, message, sender="stranger@example.org"):

@@ -261,10 +261,10 @@ static int next_command(struct task *task, struct pop3 *pop3)
     span_t line;
     size_t len = 0;
     AUTO_BUF struct buf copy;
+    buf_init(&copy, POP3_LINE_MAX_BEFORE);
     int result = next_line(task, pop3, &line, &len);
     if (result < 0)
         return result;
-    buf_init(&copy, POP3_LINE_MAX_BEFORE);
     result = buf_append(&copy, line);
     dialog_consume(&pop3->dialog, len);
     if (result == 0)

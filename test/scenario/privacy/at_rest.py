@@ -81,6 +81,9 @@ def use_it_all(server):
         assert client.search(None, "BODY", MARKERS["body"])[1] == [b"1"]
         client.search(None, "TEXT", MARKERS["search"])
         assert client.copy("1", MARKERS["folder"])[0] == "OK"
+    client = server.pop3("a", MARKERS["password"])
+    assert MARKERS["body"].encode() in b"".join(client.retr(1)[1])
+    client.quit()
     with server.smtp() as client:  # and one for the locked account, which stays pending
         client.sendmail(f"{MARKERS['sender']}@example.org", ["a@demo.test"], MAIL)
 
