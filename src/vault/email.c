@@ -199,6 +199,55 @@ int vault_email_get_cache(struct vault *vault, uint64_t id, span_t *ret_envelope
     return result;
 }
 
+/* How many of the rows that one walk meets may be others than those asked for, for each that is. */
+#define CACHE_GAP 4U
+
+static size_t count_dense(const uint64_t *ids, size_t count)
+{
+    size_t dense = 1;
+    while (dense < count && ids[dense] > ids[dense - 1] && ids[dense] - ids[dense - 1] <= CACHE_GAP)
+        dense++;
+    return dense;
+}
+
+static int read_dense(struct vault *vault, const uint64_t *ids, size_t first, size_t end, vault_cache_fn fn, void *arg)
+{
+    AUTO_RESET sqlite3_stmt *statement = NULL;
+    int result =
+        engine_prepare(vault, STATEMENT_CACHE_RANGE, NUMBERS((int64_t)ids[first], (int64_t)ids[end - 1]), &statement);
+    if (result == 0)
+        result = engine_next(vault, statement);
+    for (size_t at = first; at < end && result >= 0;) {
+        uint64_t id = result == ENGINE_ROW ? (uint64_t)sqlite3_column_int64(statement, 0) : UINT64_MAX;
+        if (id < ids[at]) {
+            result = engine_next(vault, statement);
+            continue;
+        }
+        span_t envelope = SPAN_NONE;
+        span_t structure = SPAN_NONE;
+        if (id == ids[at]) {
+            envelope = span_of(sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1));
+            structure = span_of(sqlite3_column_blob(statement, 2), (size_t)sqlite3_column_bytes(statement, 2));
+        }
+        int said = fn(arg, at++, envelope, structure);
+        if (said != 0)
+            return said;
+    }
+    return result < 0 ? result : 0;
+}
+
+int vault_email_read_caches(struct vault *vault, const uint64_t *ids, size_t count, vault_cache_fn fn, void *arg)
+{
+    for (size_t first = 0; first < count;) {
+        size_t end = first + count_dense(ids + first, count - first);
+        int result = read_dense(vault, ids, first, end, fn, arg);
+        if (result != 0)
+            return result;
+        first = end;
+    }
+    return 0;
+}
+
 static int put_cache_of(struct vault *vault, uint64_t id, span_t envelope, span_t structure)
 {
     struct vault_email email;

@@ -78,6 +78,15 @@ MUST_USE int vault_email_find_record(struct vault *vault, uint64_t record, uint6
 MUST_USE int vault_email_get_cache(struct vault *vault, uint64_t id, span_t *ret_envelope, span_t *ret_structure);
 MUST_USE int vault_email_put_cache(struct vault *vault, uint64_t id, span_t envelope, span_t structure);
 
+/*
+ * The caches of many emails, in the order of ids; empty spans where there are none. For a list whose ids rise without
+ * large gaps, as in a mailbox that mail arrived in, it costs a fraction of as many single calls. The spans are valid
+ * until fn returns, which must not use the vault; a result other than 0 ends the walk and is returned.
+ */
+typedef int (*vault_cache_fn)(void *arg, size_t index, span_t envelope, span_t structure);
+MUST_USE int vault_email_read_caches(struct vault *vault, const uint64_t *ids, size_t count, vault_cache_fn fn,
+                                     void *arg);
+
 /* What was read off a message, put right: size, sent and header_size of an email there is. */
 MUST_USE int vault_email_put_index(struct vault *vault, const struct vault_email *email);
 

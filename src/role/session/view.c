@@ -223,16 +223,25 @@ static int tell_expunged(struct telling *telling, uint64_t now)
     if (gone == NULL)
         return -ENOMEM;
     telling->gone = gone;
-    int result = vault_member_expunged(view->session->vault, view->mailbox, VAULT_RANGE_ALL, view->expunged_seen,
-                                       note_gone, telling);
+    if (view->expunged_next == 0) {
+        view->expunged_next = 1;
+        view->expunged_aim = now;
+    }
+    struct vault_range range = {view->expunged_next, UINT32_MAX};
+    int result =
+        vault_member_expunged(view->session->vault, view->mailbox, range, view->expunged_seen, note_gone, telling);
+    if (result >= 0 && telling->gone_count > 0)
+        view->expunged_next = gone[telling->gone_count - 1] + 1;
     if (result >= 0 && telling->gone_count > 0)
         drop_gone(telling);
     telling->gone = NULL;
     if (result < 0)
         return result;
-    /* What was dropped is no longer in the view, so the next step's walk passes it over. */
-    if (result == 0)
-        view->expunged_seen = now;
+    /* What was expunged meanwhile, behind this walk, is newer than its aim, and met by the next one. */
+    if (result == 0) {
+        view->expunged_seen = view->expunged_aim;
+        view->expunged_next = 0;
+    }
     return result;
 }
 

@@ -22,6 +22,8 @@ struct view {
     size_t recent_room;
     uint64_t flags_seen;    /* modseq up to which flags were told */
     uint64_t expunged_seen; /* and up to which expunges were */
+    uint64_t expunged_aim;  /* while some are still to be told: up to which these are, */
+    uint32_t expunged_next; /* and the UID to go on from; else 0 */
     unsigned keywords;      /* how many the client knows */
     bool read_only;
     bool is_gone; /* the mailbox was deleted */

@@ -156,6 +156,30 @@ static int make_structure(struct task *task, struct source *source, unsigned ite
     return result;
 }
 
+bool fetch_is_cached(span_t envelope, span_t structure, unsigned items)
+{
+    span_t body = SPAN_NONE;
+    span_t extended = SPAN_NONE;
+    bool wants_structure = (items & (IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE)) != 0;
+    return ((items & IMAP_FETCH_ENVELOPE) == 0 || envelope.len > 0) &&
+           (!wants_structure || index_structure_split(structure, &body, &extended));
+}
+
+void fetch_write_cached(struct buf *out, span_t envelope, span_t structure, unsigned items, bool begun)
+{
+    struct source source = {.begun = begun};
+    span_t body = SPAN_NONE;
+    span_t extended = SPAN_NONE;
+    if ((items & IMAP_FETCH_ENVELOPE) != 0)
+        write_named(&source, out, "ENVELOPE", envelope);
+    if (!index_structure_split(structure, &body, &extended))
+        return;
+    if ((items & IMAP_FETCH_BODY) != 0)
+        write_named(&source, out, "BODY", body);
+    if ((items & IMAP_FETCH_BODYSTRUCTURE) != 0)
+        write_named(&source, out, "BODYSTRUCTURE", extended);
+}
+
 int fetch_structure(struct task *task, struct run *run, struct source *source, unsigned items)
 {
     struct buf *out = &run->client->out;

@@ -1,114 +1,29 @@
 #include "role/session/imap/fetch.h"
 
 #include <errno.h>
-#include <string.h>
-
-#include "base/mem.h"
-#include "role/session/flags.h"
 
 #define CHUNK_ROWS 64U      /* messages whose content is asked for are dealt with in such chunks */
+#define CACHED_ROWS 512U    /* and those of which the caches are enough, in such */
 #define STEP_FULL 100       /* ends a walk of the vault early */
-#define NARROW_BYTES 49152U /* of responses made in one walk */
+#define NEEDS_MESSAGE 101   /* so does a message whose cache is empty */
+#define ANSWER_BYTES 49152U /* of responses made in one walk */
 #define STRUCTURE (IMAP_FETCH_ENVELOPE | IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE)
-
-struct fetch {
-    struct run *run;
-    unsigned items;
-    size_t index;  /* of the view: at or before the next UID */
-    uint32_t next; /* UID to go on from */
-    struct buf *out;
-    /* Flags as text: most messages have the same as the one before. */
-    struct buf flags;
-    uint64_t flags_of;
-    bool flags_recent;
-    bool flags_known;
-    /* of messages with content */
-    struct vault_member *rows;
-    size_t count;
-    int fault; /* of the last message that could not be read */
-};
-
-static size_t find_number(struct fetch *fetch, uint32_t uid)
-{
-    const struct view *view = fetch->run->client->view;
-    while (fetch->index < view->count && view->uids[fetch->index] < uid)
-        fetch->index++;
-    return fetch->index < view->count && view->uids[fetch->index] == uid ? fetch->index + 1 : 0;
-}
-
-static void write_flags(struct fetch *fetch, const struct vault_member *member, bool begun)
-{
-    bool recent = view_is_recent(fetch->run->client->view, member->uid);
-    if (!fetch->flags_known || fetch->flags_of != member->flags || fetch->flags_recent != recent) {
-        buf_clear(&fetch->flags);
-        flags_write(fetch->run->vault, member->flags, recent, &fetch->flags);
-        fetch->flags_known = true;
-        fetch->flags_of = member->flags;
-        fetch->flags_recent = recent;
-    }
-    buf_append_text(fetch->out, begun ? " FLAGS (" : "FLAGS (");
-    buf_append(fetch->out, buf_span(&fetch->flags));
-    buf_append_byte(fetch->out, ')');
-}
-
-/* One row's numbers, written by hand: this is what a client does for a hundred thousand messages at a time. false:
- * none of its items was asked for. */
-#define ROW_MAX 160U
-static size_t put_text(uint8_t *at, const char *text, size_t len)
-{
-    memcpy(at, text, len);
-    return len;
-}
-
-static bool write_row(struct fetch *fetch, size_t number, const struct vault_member *member)
-{
-    uint8_t row[ROW_MAX];
-    size_t len = put_text(row, "* ", 2);
-    len += imap_put_u64(row + len, number);
-    len += put_text(row + len, " FETCH (", 8);
-    size_t empty = len;
-    if ((fetch->items & IMAP_FETCH_UID) != 0) {
-        len += put_text(row + len, "UID ", 4);
-        len += imap_put_u64(row + len, member->uid);
-    }
-    if ((fetch->items & IMAP_FETCH_SIZE) != 0) {
-        len += put_text(row + len, " RFC822.SIZE ", 13);
-        len += imap_put_u64(row + len, member->size);
-    }
-    if ((fetch->items & IMAP_FETCH_INTERNALDATE) != 0) {
-        int64_t seconds = member->received / 1000000 - (member->received % 1000000 < 0);
-        len += put_text(row + len, " INTERNALDATE ", 14);
-        len += imap_put_date_time(row + len, seconds);
-    }
-    if ((fetch->items & IMAP_FETCH_MODSEQ) != 0) {
-        len += put_text(row + len, " MODSEQ (", 9);
-        len += imap_put_u64(row + len, member->modseq);
-        row[len++] = ')';
-    }
-    /* Items are separated, not preceded, by a space. */
-    if (len > empty && row[empty] == ' ') {
-        memmove(row + empty, row + empty + 1, len - empty - 1);
-        len--;
-    }
-    buf_append(fetch->out, span_of(row, len));
-    return len > empty;
-}
 
 /* --- what the narrow rows hold is answered from within the walk --- */
 
 static int on_narrow(void *arg, const struct vault_member *member)
 {
     struct fetch *fetch = arg;
-    if (buf_len(fetch->out) >= NARROW_BYTES) {
+    if (buf_len(fetch->out) >= ANSWER_BYTES) {
         fetch->next = member->uid;
         return STEP_FULL;
     }
-    size_t number = find_number(fetch, member->uid);
+    size_t number = fetch_number(fetch, member->uid);
     if (number == 0)
         return 0;
-    bool begun = write_row(fetch, number, member);
+    bool begun = fetch_write_row(fetch, number, member);
     if ((fetch->items & IMAP_FETCH_FLAGS) != 0)
-        write_flags(fetch, member, begun);
+        fetch_write_flags(fetch, member, begun);
     buf_append_text(fetch->out, ")\r\n");
     return buf_fault(fetch->out);
 }
@@ -116,10 +31,6 @@ static int on_narrow(void *arg, const struct vault_member *member)
 static int on_row(void *arg, const struct vault_member *member)
 {
     struct fetch *fetch = arg;
-    if (fetch->count == CHUNK_ROWS) {
-        fetch->next = member->uid;
-        return STEP_FULL;
-    }
     fetch->rows[fetch->count++] = *member;
     return 0;
 }
@@ -134,6 +45,15 @@ static int walk(struct fetch *fetch, uint32_t last, vault_member_fn fn)
     return vault_member_scan(fetch->run->vault, mailbox, range, fn, fetch);
 }
 
+static int send_full(struct task *task, struct fetch *fetch)
+{
+    if (buf_len(fetch->out) < ANSWER_BYTES)
+        return buf_fault(fetch->out);
+    int result = stream_write(task, fetch->run->client->stream, buf_span(fetch->out), CLIENT_WRITE_MS);
+    buf_clear(fetch->out);
+    return result;
+}
+
 static int fetch_narrow(struct task *task, struct fetch *fetch, struct vault_range range)
 {
     int result = STEP_FULL;
@@ -143,10 +63,7 @@ static int fetch_narrow(struct task *task, struct fetch *fetch, struct vault_ran
         result = walk(fetch, range.last, on_narrow);
         if (result < 0)
             return result;
-        if (buf_len(fetch->out) < NARROW_BYTES)
-            continue;
-        int sent = stream_write(task, fetch->run->client->stream, buf_span(fetch->out), CLIENT_WRITE_MS);
-        buf_clear(fetch->out);
+        int sent = send_full(task, fetch);
         if (sent == 0 && result == STEP_FULL)
             sent = task_yield(task);
         if (sent < 0)
@@ -212,17 +129,17 @@ static int write_content(struct task *task, struct fetch *fetch, const struct va
  * has to end, as its framing would be broken. */
 static int fetch_message(struct task *task, struct fetch *fetch, const struct vault_member *member, bool seen)
 {
-    size_t number = find_number(fetch, member->uid);
+    size_t number = fetch_number(fetch, member->uid);
     if (number == 0)
         return 0;
     size_t mark = buf_len(fetch->out);
     struct vault_member shown = *member;
     bool streamed = false;
-    bool begun = write_row(fetch, number, member);
+    bool begun = fetch_write_row(fetch, number, member);
     if (seen)
         shown.flags |= VAULT_SEEN;
     if ((fetch->items & IMAP_FETCH_FLAGS) != 0 || shown.flags != member->flags) {
-        write_flags(fetch, &shown, begun);
+        fetch_write_flags(fetch, &shown, begun);
         begun = true;
     }
     int result = write_content(task, fetch, member, begun, &streamed);
@@ -237,25 +154,106 @@ static int fetch_message(struct task *task, struct fetch *fetch, const struct va
     return client_drain(task, fetch->run->client);
 }
 
+/* The rows of the next messages of the range, at most so many; false: there are none left. */
+static int read_rows(struct fetch *fetch, uint32_t last, size_t most, bool *ret_any)
+{
+    const struct view *view = fetch->run->client->view;
+    size_t first = view_find(view, fetch->next);
+    size_t left = view->count - first;
+    fetch->count = 0;
+    *ret_any = left > 0 && fetch->next <= last;
+    if (!*ret_any)
+        return 0;
+    uint32_t end = view->uids[first + (left < most ? left : most) - 1];
+    int result = walk(fetch, end < last ? end : last, on_row);
+    *ret_any = end < last;
+    fetch->next = end < last ? end + 1 : last;
+    return result;
+}
+
 static int fetch_content(struct task *task, struct fetch *fetch, struct vault_range range)
 {
     bool seen = sets_seen(fetch->run);
-    int result = STEP_FULL;
+    bool more = true;
     fetch->next = range.first;
     fetch->index = view_find(fetch->run->client->view, range.first);
-    while (result == STEP_FULL) {
-        fetch->count = 0;
-        result = walk(fetch, range.last, on_row);
-        int done = result < 0 ? result : seen ? mark_seen(fetch) : 0;
-        for (size_t i = 0; done == 0 && i < fetch->count; i++)
-            done = fetch_message(task, fetch, &fetch->rows[i], seen);
-        if (done == 0)
-            done = task_yield(task);
-        if (done < 0)
-            return done;
+    while (more) {
+        int result = read_rows(fetch, range.last, CHUNK_ROWS, &more);
+        if (result == 0 && seen)
+            result = mark_seen(fetch);
+        for (size_t i = 0; result == 0 && i < fetch->count; i++)
+            result = fetch_message(task, fetch, &fetch->rows[i], seen);
+        if (result == 0)
+            result = task_yield(task);
+        if (result < 0)
+            return result;
     }
     return 0;
 }
+
+/* --- what the caches hold is answered a chunk at a time --- */
+
+static int on_cache(void *arg, size_t index, span_t envelope, span_t structure)
+{
+    struct fetch *fetch = arg;
+    const struct vault_member *member = &fetch->rows[fetch->done];
+    (void)index;
+    if (buf_len(fetch->out) >= ANSWER_BYTES)
+        return STEP_FULL;
+    if (!fetch_is_cached(envelope, structure, fetch->items))
+        return NEEDS_MESSAGE;
+    fetch->done++;
+    size_t number = fetch_number(fetch, member->uid);
+    if (number == 0)
+        return 0;
+    bool begun = fetch_write_row(fetch, number, member);
+    if ((fetch->items & IMAP_FETCH_FLAGS) != 0) {
+        fetch_write_flags(fetch, member, begun);
+        begun = true;
+    }
+    fetch_write_cached(fetch->out, envelope, structure, fetch->items, begun);
+    buf_append_text(fetch->out, ")\r\n");
+    return buf_fault(fetch->out);
+}
+
+/* All rows that were read; one without a cache is made from its message. */
+static int answer_cached(struct task *task, struct fetch *fetch)
+{
+    uint64_t ids[CACHED_ROWS];
+    for (size_t i = 0; i < fetch->count; i++)
+        ids[i] = fetch->rows[i].email;
+    fetch->done = 0;
+    while (fetch->done < fetch->count) {
+        int result =
+            vault_email_read_caches(fetch->run->vault, ids + fetch->done, fetch->count - fetch->done, on_cache, fetch);
+        if (result == NEEDS_MESSAGE)
+            result = fetch_message(task, fetch, &fetch->rows[fetch->done++], false);
+        if (result >= 0)
+            result = send_full(task, fetch);
+        if (result == 0)
+            result = task_yield(task);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int fetch_cached(struct task *task, struct fetch *fetch, struct vault_range range)
+{
+    bool more = true;
+    fetch->next = range.first;
+    fetch->index = view_find(fetch->run->client->view, range.first);
+    while (more) {
+        int result = read_rows(fetch, range.last, CACHED_ROWS, &more);
+        if (result == 0)
+            result = answer_cached(task, fetch);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+typedef int fetch_way(struct task *task, struct fetch *fetch, struct vault_range range);
 
 static int fetch_all(struct task *task, struct fetch *fetch)
 {
@@ -265,14 +263,14 @@ static int fetch_all(struct task *task, struct fetch *fetch)
     int result = 0;
     if (!run_ranges(run, &ranges, &count, &result))
         return result;
-    bool narrow = run->command->fetch.count == 0 && (fetch->items & STRUCTURE) == 0;
-    if (!narrow) {
-        fetch->rows = arena_alloc_array(run->arena, CHUNK_ROWS, sizeof(*fetch->rows));
-        if (fetch->rows == NULL)
-            return -ENOMEM;
-    }
+    fetch->rows = arena_alloc_array(run->arena, CACHED_ROWS, sizeof(*fetch->rows));
+    if (fetch->rows == NULL)
+        return -ENOMEM;
+    fetch_way *way = run->command->fetch.count > 0     ? fetch_content
+                     : (fetch->items & STRUCTURE) != 0 ? fetch_cached
+                                                       : fetch_narrow;
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = narrow ? fetch_narrow(task, fetch, ranges[i]) : fetch_content(task, fetch, ranges[i]);
+        result = way(task, fetch, ranges[i]);
     if (result < 0 || fetch->fault < 0)
         return result < 0 ? result : fetch->fault;
     return run_ok(run, "Fetched");

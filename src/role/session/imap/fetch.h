@@ -3,6 +3,34 @@
 #include "role/session/imap/imap.h"
 #include "role/session/imap/source.h"
 
+/* A FETCH under way. */
+struct fetch {
+    struct run *run;
+    unsigned items;
+    size_t index;  /* of the view: at or before the next UID */
+    uint32_t next; /* UID to go on from */
+    struct buf *out;
+    /* Flags as text: most messages have the same as the one before. */
+    struct buf flags;
+    uint64_t flags_of;
+    bool flags_recent;
+    bool flags_known;
+    struct vault_member *rows; /* of messages with content */
+    size_t count;
+    size_t done; /* of them */
+    int fault;   /* of the last message that could not be read */
+};
+
+/* row.c: the sequence number of a UID that is not below the last one asked for, or 0. */
+size_t fetch_number(struct fetch *fetch, uint32_t uid);
+/* `* n FETCH (` and what the narrow row holds but flags; false: none of its items was asked for. */
+bool fetch_write_row(struct fetch *fetch, size_t number, const struct vault_member *member);
+void fetch_write_flags(struct fetch *fetch, const struct vault_member *member, bool begun);
+
+/* body.c: whether the caches hold all of the items that are about structure; then they can be written. */
+bool fetch_is_cached(span_t envelope, span_t structure, unsigned items);
+void fetch_write_cached(struct buf *out, span_t envelope, span_t structure, unsigned items, bool begun);
+
 /* body.c: appends one BODY[…] item with its value to client->out, streaming what is large. *streamed is set once part
  * of the response is on its way, so that it cannot be taken back. */
 MUST_USE int fetch_body(struct task *task, struct run *run, struct source *source, const struct imap_body *body,

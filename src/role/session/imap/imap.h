@@ -42,8 +42,16 @@ MUST_USE bool run_find_mailbox(struct run *run, span_t name, const char *code, s
 /* The ranges of the command's set; false: BAD was said or there was a fault, *ret_result is to be returned. */
 MUST_USE bool run_ranges(struct run *run, struct vault_range **ret_ranges, size_t *ret_count, int *ret_result);
 
+/* expunge.c: takes what has \Deleted out of the ranges, which are used up; others are served meanwhile. A positive
+ * outcome is the vault's. */
+MUST_USE int run_expunge(struct task *task, struct run *run, struct vault_range *ranges, size_t count);
+
 /* Tells all that has changed but expunges, now and without suspending; for what changes flags itself right after. */
 MUST_USE int run_tell_now(struct run *run);
+
+/* idle.c: what comes while a client waits in IDLE; ends it, with the tagged response. */
+enum imap_idle { IMAP_IDLE_GOES_ON = 1 };
+MUST_USE int imap_idle_input(struct task *task, struct client *client);
 
 typedef int imap_handler(struct task *task, struct run *run);
 imap_handler imap_do_capability, imap_do_noop, imap_do_logout, imap_do_id, imap_do_enable; /* basic.c */

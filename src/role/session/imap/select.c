@@ -72,16 +72,11 @@ int imap_do_select(struct task *task, struct run *run)
 /* RFC 3501 §6.4.2: expunges without telling, unless read-only. */
 int imap_do_close(struct task *task, struct run *run)
 {
-    (void)task;
     struct view *view = run->client->view;
     int result = 0;
     if (!view->read_only && !view->is_gone) {
         struct vault_range all = VAULT_RANGE_ALL;
-        result = run_begin(run);
-        if (result < 0)
-            return result;
-        result = vault_member_expunge(run->vault, view->mailbox, &all, 1, VAULT_EXPUNGE_DELETED, NULL, NULL);
-        result = run_end(run, result == VAULT_NOT_FOUND ? 0 : result);
+        result = run_expunge(task, run, &all, 1);
     }
     view_free(TAKE(run->client->view));
     return result < 0 ? result : run_ok(run, "Closed");
