@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <sodium.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -7,9 +6,6 @@
 #include "crypto/record-layout.h"
 #include "crypto/record.h"
 
-#define KEY_BODY_AT 1U
-
-_Static_assert(RECORD_SEALED_KEY_LEN == KEY_BODY_AT + RECORD_KEY_LEN + crypto_box_SEALBYTES, "size of a sealed key");
 _Static_assert(RECORD_HEAD_LEN + RECORD_META_FIXED + RECORD_FLAGS_MAX + RECORD_PATH_MAX < RECORD_CHUNK,
                "the metadata is in the first chunk");
 
@@ -153,31 +149,4 @@ int record_seal(const struct record_meta *meta, span_t message, struct buf *seal
     if (result == 0)
         *ret_content_key = TAKE(sealer->key);
     return result;
-}
-
-int record_key_seal(const struct secret *content_key, const uint8_t public_key[32],
-                    uint8_t ret_sealed[RECORD_SEALED_KEY_LEN])
-{
-    if (secret_len(content_key) != RECORD_KEY_LEN)
-        return -EINVAL;
-    ret_sealed[0] = RECORD_VERSION;
-    if (crypto_box_seal(ret_sealed + KEY_BODY_AT, secret_bytes(content_key), RECORD_KEY_LEN, public_key) != 0)
-        return -EINVAL; /* not a public key */
-    return 0;
-}
-
-int record_key_open(const uint8_t sealed[RECORD_SEALED_KEY_LEN], const uint8_t public_key[32],
-                    const struct secret *private_key, struct secret **ret_content_key)
-{
-    if (sealed[0] != RECORD_VERSION)
-        return RECORD_UNKNOWN_VERSION;
-    AUTO(secret) struct secret *key = NULL;
-    int result = secret_new(RECORD_KEY_LEN, &key);
-    if (result != 0)
-        return result;
-    if (crypto_box_seal_open(secret_edit(key), sealed + KEY_BODY_AT, RECORD_SEALED_KEY_LEN - KEY_BODY_AT, public_key,
-                             secret_bytes(private_key)) != 0)
-        return RECORD_FORGED;
-    *ret_content_key = TAKE(key);
-    return RECORD_OK;
 }

@@ -182,35 +182,6 @@ static void chunks_cannot_change_places_or_records(void **state)
     assert_int_equal(record_open(key, buf_span(&one), &plain, &opened, &message), RECORD_FORGED);
 }
 
-static void a_sealed_key_opens_for_its_account_alone(void **state)
-{
-    (void)state;
-    AUTO(secret) struct secret *root = NULL;
-    AUTO(secret) struct secret *second_root = NULL;
-    AUTO(secret) struct secret *private = NULL;
-    AUTO(secret) struct secret *second_private = NULL;
-    AUTO(secret) struct secret *content = NULL;
-    AUTO(secret) struct secret *opened = NULL;
-    uint8_t public[32];
-    uint8_t second_public[32];
-    uint8_t sealed[RECORD_SEALED_KEY_LEN];
-    assert_int_equal(secret_new_random(32, &root), 0);
-    assert_int_equal(secret_new_random(32, &second_root), 0);
-    assert_int_equal(secret_new_random(32, &content), 0);
-    assert_int_equal(kdf_sealing_pair(root, public, &private), 0);
-    assert_int_equal(kdf_sealing_pair(second_root, second_public, &second_private), 0);
-    assert_int_equal(record_key_seal(content, public, sealed), 0);
-    assert_int_equal(record_key_open(sealed, second_public, second_private, &opened), RECORD_FORGED);
-    for (size_t bit = 0; bit < sizeof(sealed) * 8; bit++) {
-        sealed[bit / 8] ^= (uint8_t)(1U << (bit % 8));
-        assert_int_equal(record_key_open(sealed, public, private, &opened),
-                         bit < 8 ? RECORD_UNKNOWN_VERSION : RECORD_FORGED);
-        sealed[bit / 8] ^= (uint8_t)(1U << (bit % 8));
-    }
-    assert_int_equal(record_key_open(sealed, public, private, &opened), RECORD_OK);
-    assert_true(secret_equal(secret_span(opened), secret_span(content)));
-}
-
 static void sizes_fall_into_few_classes(void **state)
 {
     (void)state;
@@ -252,7 +223,6 @@ int main(void)
         cmocka_unit_test(every_byte_of_a_small_record_is_bound),
         cmocka_unit_test(a_record_cut_short_or_drawn_out_is_detected),
         cmocka_unit_test(chunks_cannot_change_places_or_records),
-        cmocka_unit_test(a_sealed_key_opens_for_its_account_alone),
         cmocka_unit_test(sizes_fall_into_few_classes),
         cmocka_unit_test(oversized_metadata_is_refused),
     };

@@ -5,7 +5,7 @@
 
 /*
  * Sealed records: one message as the log holds it. A fresh content key seals the body once; the content key is sealed
- * to each recipient's public key.
+ * to each recipient's public key (crypto/recordkey.h).
  *
  *   body   version (1) | chunks of RECORD_CHUNK plain bytes, the last one shorter, each followed by its tag (16)
  *   plain  message length (8) | metadata length (4) | metadata | message | zeros up to the padded length
@@ -18,8 +18,7 @@
 #define RECORD_CHUNK 65536U
 #define RECORD_PLAIN_MIN 4096U
 #define RECORD_KEY_LEN 32U
-#define RECORD_SEALED_KEY_LEN                                                                                          \
-    81U /* version (1), crypto_box_seal of the content key: the RECORD_KEY_SIZE of ipc/row.h */
+#define RECORD_SEALED_KEY_LEN 81U /* crypto/recordkey.h; the RECORD_KEY_SIZE of ipc/row.h */
 #define RECORD_MESSAGE_MAX (UINT64_C(1) << 32)
 #define RECORD_FLAGS_MAX 4096U
 #define RECORD_PATH_MAX 1024U
@@ -58,13 +57,7 @@ bool record_sealer_done(const struct record_sealer *sealer);
 /* Appends the next piece, at most RECORD_CHUNK + 17 bytes. */
 MUST_USE int record_sealer_next(struct record_sealer *sealer, struct buf *sealed);
 
-MUST_USE int record_key_seal(const struct secret *content_key, const uint8_t public_key[32],
-                             uint8_t ret_sealed[RECORD_SEALED_KEY_LEN]);
-
 /* --- opening; these answer an enum record_result or a fault --- */
-
-MUST_USE int record_key_open(const uint8_t sealed[RECORD_SEALED_KEY_LEN], const uint8_t public_key[32],
-                             const struct secret *private_key, struct secret **ret_content_key);
 
 /* All at once: the plain bytes are appended to *plain (which must be empty), into which meta and message then point. */
 MUST_USE int record_open(const struct secret *content_key, span_t sealed, struct buf *plain,

@@ -50,7 +50,7 @@ enum deliver_flag {
 };
 
 #define RECIPIENT_ROW_SIZE 40U /* account 8, public key 32 */
-#define RECORD_KEY_SIZE 81U    /* version 1, crypto_box_seal of 32 bytes */
+#define RECORD_KEY_SIZE 81U    /* crypto/recordkey.h */
 #define KEY_ROW_SIZE (8U + RECORD_KEY_SIZE)
 /* A pending row: record 8, segment 8, offset of the sealed body 8, its length 8, arrival in microseconds since 1970 8,
  * the content key sealed to the account. */

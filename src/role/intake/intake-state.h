@@ -1,9 +1,11 @@
 #pragma once
 
+#include "crypto/recordkey.h"
 #include "ipc/wiring.h"
 #include "role/intake/trace.h"
 #include "role/start.h"
 #include "rt/task.h"
+#include "rt/timer.h"
 
 /* What intake.c (life), delivery.c (a message's way), sender.c (its From) and send.c (to the store) share. */
 struct intake {
@@ -11,6 +13,8 @@ struct intake {
     struct loop *loop;
     struct wiring *wiring;
     struct task_group tasks;
+    struct record_sender *sender; /* NULL until something is to be sealed, and again soon after */
+    struct timer *sender_end;
     uint64_t held; /* bytes of messages in memory */
     uint64_t delivered;
     uint64_t refused;

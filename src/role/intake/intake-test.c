@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "crypto/kdf.h"
-#include "crypto/record.h"
+#include "crypto/recordkey.h"
 #include "ipc/body.h"
 #include "ipc/channel.h"
 #include "role/intake/intake.h"
@@ -221,13 +221,14 @@ static int deliver(struct task *task, struct stage *stage, span_t message, uint3
 /* What the recipient will read. */
 static void open_stored(struct stage *stage, struct buf *plain, span_t *ret_message)
 {
-    struct secret *key = NULL;
+    AUTO(secret) struct secret *key = NULL;
+    AUTO(record_receiver) struct record_receiver *receiver = NULL;
     struct record_meta meta;
-    assert_int_equal(record_key_open(stage->key, stage->public_key, stage->private_key, &key), RECORD_OK);
+    assert_int_equal(record_receiver_new(stage->public_key, stage->private_key, &receiver), 0);
+    assert_int_equal(record_key_open(receiver, stage->key, &key), RECORD_OK);
     assert_int_equal(record_open(key, buf_span(&stage->sealed), plain, &meta, ret_message), RECORD_OK);
     assert_int_equal(meta.kind, RECORD_DELIVERY);
     assert_true(span_equal(meta.return_path, SPAN("ann@example.org")));
-    secret_free(key);
 }
 
 static void plain_delivery(struct task *task, void *arg)

@@ -45,6 +45,12 @@ static void on_stop(void *arg)
 static const struct wiring_hooks hooks = {
     .begin = on_begin, .message = on_message, .stop = on_stop, .status = on_status};
 
+static void on_sender_end(void *arg)
+{
+    struct intake *intake = arg;
+    record_sender_free(TAKE(intake->sender));
+}
+
 int intake_run(const struct role_start *start)
 {
     struct intake *intake = mem_new(sizeof(*intake));
@@ -54,6 +60,8 @@ int intake_run(const struct role_start *start)
     task_group_init(&intake->tasks);
     int result = loop_new(&intake->loop);
     if (result == 0)
+        result = timer_new(intake->loop, on_sender_end, intake, &intake->sender_end);
+    if (result == 0)
         result = wiring_new(intake->loop, start->supervisor_fd, ROLE_INTAKE, &hooks, intake, &intake->wiring);
     if (result == 0)
         result = loop_run(intake->loop);
@@ -62,6 +70,8 @@ int intake_run(const struct role_start *start)
     if (intake->loop != NULL && loop_finish(intake->loop, END_WAIT) != 0)
         log_warn("intake.end.late");
     wiring_free(intake->wiring);
+    timer_free(intake->sender_end);
+    record_sender_free(intake->sender);
     loop_free(intake->loop);
     free(intake);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

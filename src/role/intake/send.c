@@ -22,8 +22,20 @@ struct passage {
     int result;
 };
 
+/* One sender seals all that is sealed within a second; it may end whenever a task waits. */
+static int need_sender(struct intake *intake)
+{
+    if (intake->sender != NULL)
+        return 0;
+    int result = record_sender_new(&intake->sender);
+    if (result == 0)
+        timer_start(intake->sender_end, RECORD_SENDER_MS);
+    return result;
+}
+
 /* One row for each account, however often it stands among the recipients. */
-static int rows_seal(struct task *task, span_t recipients, const struct secret *key, struct buf *rows)
+static int rows_seal(struct task *task, struct intake *intake, span_t recipients, const struct secret *key,
+                     struct buf *rows)
 {
     unsigned sealed = 0;
     for (; recipients.len >= RECIPIENT_ROW_SIZE; recipients = span_from(recipients, RECIPIENT_ROW_SIZE)) {
@@ -35,7 +47,9 @@ static int rows_seal(struct task *task, span_t recipients, const struct secret *
             continue;
         uint8_t row[KEY_ROW_SIZE];
         memcpy(row, recipients.at, 8);
-        int result = record_key_seal(key, recipients.at + 8, row + 8);
+        int result = need_sender(intake);
+        if (result == 0)
+            result = record_key_seal(intake->sender, key, recipients.at + 8, row + 8);
         if (result == 0)
             result = buf_append(rows, span_of(row, sizeof(row)));
         if (result == 0 && ++sealed % KEYS_AT_A_TIME == 0)
@@ -118,7 +132,7 @@ int intake_send(struct task *task, struct intake *intake, span_t message, const 
     buf_init(&rows, 131072);
     int result = record_sealer_new(&meta, message, &sealer);
     if (result == 0)
-        result = rows_seal(task, deliver->recipients, record_sealer_key(sealer), &rows);
+        result = rows_seal(task, intake, deliver->recipients, record_sealer_key(sealer), &rows);
     int ends[2];
     if (result == 0)
         result = body_pair(ends);

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
-#include "crypto/record.h"
+#include "crypto/recordkey.h"
 #include "ipc/body.h"
 #include "ipc/row.h"
 #include "role/session/index.h"
@@ -43,7 +43,9 @@ static void send_body(struct task *task, void *arg)
 static int seal_key(const struct session *session, const struct record_sealer *sealer, uint8_t row[KEY_ROW_SIZE])
 {
     bytes_put_u64(row, session->start->account);
-    return record_key_seal(record_sealer_key(sealer), session->public_key, row + 8);
+    AUTO(record_sender) struct record_sender *sender = NULL;
+    int result = record_sender_new(&sender);
+    return result != 0 ? result : record_key_seal(sender, record_sealer_key(sealer), session->public_key, row + 8);
 }
 
 /* Hands the record to store and waits until it is durable. */

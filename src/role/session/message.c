@@ -55,7 +55,7 @@ int message_open_pending(struct task *task, struct session *session, struct vaul
     AUTO(message) struct message *message = mem_new(sizeof(*message));
     if (message == NULL)
         return -ENOMEM;
-    int result = record_key_open(sealed_key, session->public_key, session->private_key, &message->key);
+    int result = record_key_open(session->receiver, sealed_key, &message->key);
     if (result != 0)
         return result > 0 ? -EBADMSG : result;
     result = open_reader(task, session, place, message);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "crypto/record.h"
+#include "crypto/recordkey.h"
 #include "role/session/session.h"
 #include "vault/email.h"
 

@@ -71,9 +71,12 @@ static int open_vault(struct session *session, const struct secret *root)
     if (len < 0 || (size_t)len >= sizeof(folder))
         return -ENAMETOOLONG;
     AUTO(secret) struct secret *key = NULL;
+    AUTO(secret) struct secret *private_key = NULL;
     int result = kdf_vault_key(root, &key);
     if (result == 0)
-        result = kdf_sealing_pair(root, session->public_key, &session->private_key);
+        result = kdf_sealing_pair(root, session->public_key, &private_key);
+    if (result == 0)
+        result = record_receiver_new(session->public_key, private_key, &session->receiver);
     if (result == 0)
         result = vault_open(folder, secret_bytes(key), session_now_seconds(), &session->vault);
     if (result < 0)
@@ -223,7 +226,7 @@ static void dismantle(struct session *session)
     if (session->vault != NULL && vault_rest(session->vault) < 0)
         log_warn("session.rest.failed");
     vault_free(session->vault);
-    secret_free(session->private_key);
+    record_receiver_free(session->receiver);
     segments_free(session);
     free(session->taken);
     timer_free(session->linger);

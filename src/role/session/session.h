@@ -5,7 +5,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "conf/conf.h"
-#include "crypto/kdf.h"
+#include "crypto/recordkey.h"
 #include "ipc/wiring.h"
 #include "role/start.h"
 #include "rt/task.h"
@@ -40,7 +40,7 @@ struct session {
     struct wiring *wiring;
     struct vault *vault; /* NULL until the first client is attached */
     uint8_t public_key[KEY_SIZE];
-    struct secret *private_key;
+    struct record_receiver *receiver;
     struct map *segments; /* segments.c */
     struct list clients;
     size_t client_count; /* POP3 and services included */
