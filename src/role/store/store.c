@@ -95,6 +95,18 @@ static int on_begin(void *arg)
     return 0;
 }
 
+static void forget(struct store *store, struct channel *channel, const struct ipc_message *message)
+{
+    int result = journal_forget(store->journal, message->forget.account);
+    if (result != 0)
+        log_error("store.forget.failed", F_FAULT(result));
+    store_look(store);
+    struct ipc_message reply = {.type = IPC_done, .done = {.outcome = (uint32_t)-result}};
+    result = channel_reply(channel, message->call, &reply);
+    if (result != 0)
+        log_debug("store.answer.unheard", F_FAULT(result));
+}
+
 static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
 {
     struct store *store = arg;
@@ -111,10 +123,7 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     if (owned->type == IPC_session_wire) {
         store_session_new(store, owned->session_wire.account, ipc_message_take_fd(owned, 0));
     } else if (owned->type == IPC_forget) {
-        int result = journal_forget(store->journal, owned->forget.account);
-        if (result != 0)
-            log_error("store.forget.failed", F_FAULT(result));
-        store_look(store);
+        forget(store, channel, owned);
     } else {
         log_error("store.message.unexpected", F_TEXT("type", ipc_type_name(owned->type)));
         channel_close(channel);

@@ -265,18 +265,6 @@ void session_open(struct supervisor *supervisor, struct channel *keeper, struct 
         log_debug("session.open.unanswered", F_FAULT(result));
 }
 
-static void erase(struct supervisor *supervisor, uint64_t account)
-{
-    const struct child *store = child_find(supervisor, ROLE_STORE, 0);
-    struct ipc_message forget = {.type = IPC_forget, .forget = {.account = account}};
-    int result = erase_vault(supervisor->data, account);
-    if (result < 0)
-        log_error("account.erase.failed", F_FAULT(result));
-    result = store == NULL || store->channel == NULL ? -EPIPE : channel_send(store->channel, &forget);
-    if (result < 0)
-        log_error("account.forget.failed", F_FAULT(result));
-}
-
 struct end_job {
     struct supervisor *supervisor;
     uint64_t account;
@@ -315,11 +303,14 @@ static void end_session(struct session_child *session)
 void session_account_gone(struct supervisor *supervisor, uint64_t account, bool destroy)
 {
     struct session_child *session = map_get(supervisor->sessions, account);
+    int result = destroy ? erase_mark(supervisor->data, account) : 0;
+    if (result < 0)
+        log_error("account.mark.failed", F_FAULT(result));
     if (session != NULL) {
         session->is_destroyed = session->is_destroyed || destroy;
         end_session(session);
     } else if (destroy) {
-        erase(supervisor, account);
+        forget_account(supervisor, account);
     }
 }
 
@@ -353,7 +344,7 @@ bool session_ended(struct supervisor *supervisor, pid_t pid, int status)
     if (session->pid != 0)
         return true;
     if (session->is_destroyed)
-        erase(supervisor, session->account);
+        forget_account(supervisor, session->account);
     (void)map_remove(supervisor->sessions, session->account);
     session_free(session);
     return true;

@@ -125,8 +125,18 @@ void control_close(struct supervisor *supervisor);
 /* status.c: appends it, as JSON or for people; *ret_healthy tells whether every role is ready. */
 void status_write(struct task *task, struct supervisor *supervisor, bool as_json, struct buf *text, bool *ret_healthy);
 
-/* erase.c: removes DATA/vault/ACCOUNT/ and all in it. */
+/* erase.c: removes DATA/vault/ACCOUNT/ and all in it. A mark beside it, ACCOUNT.removed, says that the account is gone
+ * and that not all of its mail may be, yet. */
 MUST_USE int erase_vault(const char *data, uint64_t account);
+MUST_USE int erase_mark(const char *data, uint64_t account);
+MUST_USE int erase_unmark(const char *data, uint64_t account);
+/* Appends the accounts that are marked, 8 bytes each. */
+MUST_USE int erase_list(const char *data, struct buf *accounts);
+
+/* forget.c: erases the vault of a marked account and has store let go of its records; then takes the mark away. */
+void forget_account(struct supervisor *supervisor, uint64_t account);
+/* Store is ready: goes on with all that was begun, before a restart, too. */
+void forget_rest(struct supervisor *supervisor);
 
 /* notify.c: tells the service manager, where there is one (sd_notify(3)). */
 void notify_manager(const char *text);

@@ -16,7 +16,8 @@ struct role_start;
  *   wire.c        channels between roles      session.c   sessions: fork, attach, end
  *   control.c     the control socket          status.c    what `waxwing status` says
  *   reload.c      new settings
- *   erase.c       a removed account's vault   notify.c    the service manager
+ *   erase.c       a removed account's vault   forget.c    and its records
+ *   notify.c      the service manager
  */
 struct supervisor_start {
     const struct conf *conf;

@@ -91,8 +91,10 @@ static void begin(struct task *task, void *arg)
     child->is_ready = true;
     log_debug("role.ready", F_TEXT("which", ipc_role_name(child->role)), F_U64("index", child->index));
     event_pulse(&child->supervisor->ended);
-    if (child->role == ROLE_STORE)
+    if (child->role == ROLE_STORE) {
         session_rewire_store(child->supervisor);
+        forget_rest(child->supervisor);
+    }
 }
 
 int wire_child(struct child *child)
