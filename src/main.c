@@ -94,6 +94,7 @@ static int serve(const char *conf_path)
         .conf = conf,
         .conf_path = full_path,
         .program = program,
+        .prepare_session = session_prepare,
         .session = serve_session,
     };
     return supervisor_run(&start);

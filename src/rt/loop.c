@@ -109,6 +109,11 @@ int loop_finish(struct loop *loop, int64_t timeout_ms)
     return list_is_empty(&loop->tasks) ? 0 : -ETIMEDOUT;
 }
 
+void loop_trim(struct loop *loop)
+{
+    task_free_spare(loop);
+}
+
 int64_t loop_now(const struct loop *loop)
 {
     return (int64_t)uv_now(&loop->uv);

@@ -27,4 +27,7 @@ MUST_USE int loop_finish(struct loop *loop, int64_t timeout_ms);
 
 int64_t loop_now(const struct loop *loop); /* monotonic milliseconds, as of this turn of the loop */
 
+/* Gives back the stacks that ended tasks have left for the next ones. For a quiet moment. */
+void loop_trim(struct loop *loop);
+
 SCOPE_OF(loop)

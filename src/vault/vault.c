@@ -6,12 +6,27 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "crypto/aead.h"
 #include "crypto/secret.h"
 #include "vault/engine.h"
+#include "vault/index.h"
 #include "vault/vfs.h"
 
 #define FILE_NAME "/vault.db"
-#define CACHE_KIB "8192" /* at most; given back at each rest. The rows of a hundred thousand members fit */
+#define WAL_FRAMES_KEPT 64 /* as the vault is closed for a while: read again in less than a millisecond */
+#define CACHE_KIB "8192"   /* at most; given back at each rest. The rows of a hundred thousand members fit */
+
+int vault_prepare(void)
+{
+    static const uint8_t key[AEAD_KEY_SIZE];
+    static const uint8_t nonce[AEAD_NONCE_SIZE];
+    uint8_t tag[AEAD_TAG_SIZE];
+    AUTO(aead) struct aead *aead = NULL;
+    int result = vfs_prepare();
+    if (result == 0)
+        result = aead_new(key, &aead);
+    return result < 0 ? result : aead_seal(aead, nonce, SPAN_NONE, SPAN_NONE, NULL, tag);
+}
 
 static int make_folder(const char *folder)
 {
@@ -61,6 +76,7 @@ void vault_free(struct vault *vault)
     engine_keywords_free(vault);
     engine_references_forget(vault);
     buf_deinit(&vault->cache);
+    vault_index_rest(vault);
     secret_wipe(vault->hash_key, sizeof(vault->hash_key));
     scope_free(&vault);
 }
@@ -178,5 +194,15 @@ int vault_rest(struct vault *vault)
     buf_clear(&vault->cache);
     buf_release(&vault->cache);
     (void)sqlite3_db_release_memory(vault->database);
+    return result;
+}
+
+int vault_close(struct vault *vault)
+{
+    bool is_long = vfs_wal_frames(vault->database) > WAL_FRAMES_KEPT;
+    int result = is_long ? vault_rest(vault) : 0;
+    if (!is_long || result < 0) /* else SQLite removes the WAL now */
+        (void)sqlite3_db_config(vault->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    vault_free(vault);
     return result;
 }

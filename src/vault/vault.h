@@ -28,6 +28,9 @@ enum vault_outcome {
 
 struct vault;
 
+/* Lets the libraries below a vault set themselves up, so that processes forked afterwards share the memory of that. */
+MUST_USE int vault_prepare(void);
+
 /*
  * Opens the vault in the folder, which is made where it is missing (its parent must exist), with all its mailboxes:
  * INBOX, Drafts, Sent, Junk, Trash, Archive. Brings an older schema up to date. -EBUSY where another process has it;
@@ -60,6 +63,12 @@ MUST_USE int vault_setting_put(struct vault *vault, const char *name, span_t val
 
 /* For a quiet moment: writes the WAL back, so that the next open is quick. Not inside a transaction. */
 MUST_USE int vault_rest(struct vault *vault);
+
+/*
+ * Closes it for a while: everything committed is found again by the next vault_open, and nothing needs to be synced for
+ * that. A WAL that would take long to read then is written back first; the fault of that is returned, and harmless.
+ */
+MUST_USE int vault_close(struct vault *vault);
 
 /* 0 where all the rules of vault/check.h hold, -EBADMSG where not. */
 MUST_USE int vault_check(struct vault *vault);

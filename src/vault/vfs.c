@@ -101,9 +101,11 @@ static int register_once(void)
 {
     if (sealing_vfs.zName != NULL)
         return SQLITE_OK;
+    if (sqlite3_initialize() != SQLITE_OK)
+        return SQLITE_NOMEM;
     sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
     if (unix_vfs == NULL)
-        return SQLITE_NOMEM; /* sqlite3_initialize failed */
+        return SQLITE_NOMEM;
     sqlite3_vfs vfs = {
         .iVersion = 1,
         .szOsFile = (int)sizeof(struct vfs_file) + unix_vfs->szOsFile,
@@ -124,6 +126,11 @@ static int register_once(void)
     if (result != SQLITE_OK)
         sealing_vfs.zName = NULL;
     return result;
+}
+
+int vfs_prepare(void)
+{
+    return vfs_fault(register_once());
 }
 
 int vfs_fault(int sqlite_result)
@@ -229,4 +236,12 @@ int vfs_checkpoint(struct sqlite3 *database)
 {
     int result = sqlite3_wal_checkpoint_v2(database, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     return vfs_fault(result);
+}
+
+uint64_t vfs_wal_frames(struct sqlite3 *database)
+{
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file == NULL)
+        return UINT64_MAX;
+    return ((struct vfs_file *)file)->frames;
 }

@@ -25,6 +25,7 @@ struct sqlite3;
 #define VFS_KEY_SIZE 32
 #define VFS_PAGE_SIZE 4096
 
+MUST_USE int vfs_prepare(void); /* what the first vfs_open would do once */
 MUST_USE int vfs_open(const char *path, const uint8_t key[VFS_KEY_SIZE], struct sqlite3 **ret_database);
 
 /* The negative errno that an SQLite result code (the extended one) of such a database stands for; 0 for SQLITE_OK. */
@@ -34,3 +35,6 @@ int vfs_fault(int sqlite_result);
  * Writes the WAL back into the database, for a quiet moment. The WAL is started anew afterwards, its space is kept.
  */
 MUST_USE int vfs_checkpoint(struct sqlite3 *database);
+
+/* How long the WAL is, in pages, as far as it was read or written since the database was opened. */
+uint64_t vfs_wal_frames(struct sqlite3 *database);

@@ -24,6 +24,7 @@ struct vfs_file {
     struct vfs_file *database; /* of a WAL */
     int space;                 /* of a WAL: a descriptor to reserve space with, or -1 */
     int64_t reserved;          /* of a WAL: how far */
+    uint64_t frames;           /* of a database: how many its WAL holds, as far as was read and written here */
     uint8_t scratch[VFS_PAGE_SIZE + 64];
 };
 

@@ -62,6 +62,16 @@ static int open_piece(struct vfs_file *file, const struct piece *piece, uint8_t 
                                                                                                  : SQLITE_IOERR_DATA;
 }
 
+/* A start that is written anew begins the log again. */
+static void count_frames(struct vfs_file *file, const struct piece *piece)
+{
+    uint64_t *frames = &file->database->frames;
+    if (piece->place.kind == PAGESEAL_WAL_START)
+        *frames = 0;
+    else if (piece->place.number >= *frames)
+        *frames = piece->place.number + 1;
+}
+
 static int read_piece(struct vfs_file *file, const struct piece *piece, uint8_t *ret_bytes)
 {
     uint8_t *bytes = piece->len == VFS_PAGE_SIZE ? ret_bytes : file->scratch;
@@ -89,6 +99,8 @@ static int wal_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offs
     for (size_t rest = (size_t)len; rest > 0;) {
         struct piece piece = piece_at(offset, rest);
         int result = read_piece(ours, &piece, at);
+        if (result == SQLITE_OK && piece.place.kind == PAGESEAL_WAL_PAGE)
+            count_frames(ours, &piece);
         if (result != SQLITE_OK && outcome == SQLITE_OK && !(recovering && result == SQLITE_IOERR_DATA))
             outcome = result;
         at += piece.len;
@@ -126,6 +138,7 @@ static int write_piece(struct vfs_file *file, const struct piece *piece, const u
             return SQLITE_IOERR_WRITE;
     }
     reserve(file, piece->disk + (sqlite3_int64)disk_len(piece));
+    count_frames(file, piece);
     return file->inner->pMethods->xWrite(file->inner, sealed, (int)disk_len(piece), piece->disk);
 }
 

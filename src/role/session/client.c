@@ -9,8 +9,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "role/session/imap/imap.h"
+#include "role/session/quiet.h"
+#include "rt/watch.h"
 
 #define READ_CHUNK 65536U
+#define RETRY_MS 1000
 
 int client_flush(struct task *task, struct client *client)
 {
@@ -35,6 +38,7 @@ int client_drain(struct task *task, struct client *client)
 int client_tell(struct task *task, struct client *client, struct view_format format)
 {
     bool more = client->view != NULL;
+    client->heard = client->session->changes;
     while (more) {
         int result = view_tell(client->view, format, &client->out, &more);
         if (result == VIEW_GONE) {
@@ -56,9 +60,15 @@ static void tell(struct task *task, void *arg)
 {
     struct client *client = arg;
     struct view_format format = {.expunge = VIEW_TELL_EXPUNGED, .modseq = client->condstore};
-    int result = client_tell(task, client, format);
-    if (result >= 0)
-        result = client_flush(task, client);
+    int result = quiet_hold(client->session);
+    if (result == 0) {
+        do {
+            result = client_tell(task, client, format);
+            if (result >= 0)
+                result = client_flush(task, client);
+        } while (result == 0 && !client->logged_out && client->heard != client->session->changes);
+        quiet_let_go(client->session);
+    }
     buf_release(&client->out);
     client->telling = false;
     if (result < 0 || client->logged_out)
@@ -80,8 +90,7 @@ void client_notify(struct client *client)
 int client_read(struct task *task, struct client *client)
 {
     if (stream_input(client->stream).len == 0) {
-        int64_t timeout = (int64_t)client->session->conf->imap_idle_timeout * 1000;
-        int result = stream_fill(task, client->stream, READ_CHUNK, timeout);
+        int result = stream_fill(task, client->stream, READ_CHUNK, CLIENT_PARK_MS);
         if (result != STREAM_OK)
             return result;
     }
@@ -125,44 +134,65 @@ static int refuse(struct client *client, enum imap_read read)
     return 0;
 }
 
+/* All that is there is dealt with: the answers go out, and a client that waits hears of what came meanwhile. */
+static int catch_up(struct task *task, struct client *client)
+{
+    if (client->idling) /* what is to go out is written by those who tell */
+        return 0;
+    int result = client_flush(task, client);
+    if (buf_len(&client->input) == 0)
+        buf_release(&client->input);
+    buf_release(&client->out);
+    if (result < 0 || client->tag == NULL)
+        return result;
+    client->idling = true;
+    if (client->heard != client->session->changes)
+        client_notify(client);
+    return 0;
+}
+
+static int serve_command(struct task *task, struct client *client, enum imap_read read, uint64_t len)
+{
+    int result = 0;
+    if (read == IMAP_READ_COMMAND) {
+        result = parse_and_run(task, client, (size_t)len);
+        buf_consume(&client->input, (size_t)len);
+    } else if (read == IMAP_READ_CONTINUE) {
+        buf_append_text(&client->out, "+ OK\r\n");
+    } else {
+        result = refuse(client, read);
+    }
+    if (result == 0 && client->bad > CLIENT_BAD_MAX) {
+        imap_write_status(&client->out, SPAN("*"), "BYE", "Too many bad commands");
+        client->logged_out = true;
+    }
+    return result;
+}
+
 /* Runs all commands that are there; 0 when more input is needed. */
 static int serve_input(struct task *task, struct client *client)
 {
     while (!client->logged_out) {
         uint64_t len = 0;
         int result = 0;
-        enum imap_read read = imap_reader_next(&client->reader, &client->input, &len);
-        switch (read) {
-        case IMAP_READ_MORE:
-            result = client_flush(task, client);
-            if (buf_len(&client->input) == 0)
-                buf_release(&client->input);
-            buf_release(&client->out);
-            return result;
-        case IMAP_READ_COMMAND:
-            result = parse_and_run(task, client, (size_t)len);
-            buf_consume(&client->input, (size_t)len + client->idle_done);
-            client->idle_done = 0;
-            break;
-        case IMAP_READ_CONTINUE:
-            buf_append_text(&client->out, "+ OK\r\n");
-            break;
-        case IMAP_READ_LITERAL_BIG:
-        case IMAP_READ_LINE_LONG:
-            result = refuse(client, read);
-            break;
+        enum imap_read read = IMAP_READ_MORE;
+        if (client->tag != NULL) {
+            result = imap_idle_input(task, client);
+            if (result == IMAP_IDLE_GOES_ON)
+                return catch_up(task, client);
+        } else {
+            read = imap_reader_next(&client->reader, &client->input, &len);
+            if (read == IMAP_READ_MORE)
+                return catch_up(task, client);
+            result = serve_command(task, client, read, len);
         }
         if (result < 0)
             return result;
-        if (client->bad > CLIENT_BAD_MAX) {
-            imap_write_status(&client->out, SPAN("*"), "BYE", "Too many bad commands");
-            client->logged_out = true;
-        }
     }
     return 0;
 }
 
-static void greet(struct client *client)
+static int greet(struct task *task, struct client *client)
 {
     struct buf text AUTO_BUF;
     buf_init(&text, 4096);
@@ -171,50 +201,128 @@ static void greet(struct client *client)
     buf_append_text(&text, "] Logged in");
     buf_append_byte(&text, 0);
     imap_write_status(&client->out, span_of_text(client->tag), "OK", (const char *)buf_span(&text).at);
+    client->greeted = true;
+    scope_free(&client->tag);
+    return client_flush(task, client);
 }
 
+/* -ETIMEDOUT: silent, but not for too long. */
 static int serve(struct task *task, struct client *client)
 {
-    greet(client);
-    int result = client_flush(task, client);
+    int result = client->greeted ? 0 : greet(task, client);
     while (result == 0 && !client->logged_out) {
         result = serve_input(task, client);
-        if (result < 0 || client->logged_out)
-            break;
-        result = client_read(task, client);
-        if (result == -ETIMEDOUT) {
-            imap_write_status(&client->out, SPAN("*"), "BYE", "Idle for too long");
-            break;
-        }
+        if (result == 0 && !client->logged_out)
+            result = client_read(task, client);
     }
-    if (result >= 0 || result == -ETIMEDOUT)
-        result = client_flush(task, client);
-    return result;
+    return result < 0 ? result : client_flush(task, client);
+}
+
+/* The last word, where no other is being said. */
+static int say_bye(struct task *task, struct client *client, const char *text)
+{
+    if (client->telling)
+        return 0;
+    client->idling = false;
+    imap_write_status(&client->out, SPAN("*"), "BYE", text);
+    return client_flush(task, client);
 }
 
 static void client_free(struct client *client)
 {
+    struct session *session = client->session;
     list_remove(&client->link);
-    client->session->client_count--;
-    session_client_gone(client->session);
+    session->client_count--;
+    session->parked -= client->parked;
+    timer_free(client->patience);
     view_free(client->view);
     stream_free(client->stream);
     buf_deinit(&client->input);
     buf_deinit(&client->out);
     free(client->tag);
     free(client);
+    session_client_gone(session);
 }
 
-static void run(struct task *task, void *arg)
+static void end(struct task *task, struct client *client, int result)
 {
-    struct client *client = arg;
-    int result = serve(task, client);
     client->idling = false;
     task_group_cancel(&client->tellers);
     task_group_wait(task, &client->tellers);
     if (result < 0 && result != -ECANCELED)
         log_debug("client.ended", F_FAULT(result));
     client_free(client);
+}
+
+static int park(struct client *client);
+
+static void run(struct task *task, void *arg)
+{
+    struct client *client = arg;
+    int result = quiet_wake(client->session);
+    if (result < 0)
+        result = say_bye(task, client, "[UNAVAILABLE] The mailbox cannot be opened just now");
+    else if (client->is_late)
+        result = say_bye(task, client, "Idle for too long"); /* RFC 3501 §5.4 */
+    else
+        result = serve(task, client);
+    if (result == -ETIMEDOUT && !client->logged_out && park(client) == 0)
+        return;
+    end(task, client, result);
+}
+
+/* --- parking --- */
+
+/* Where no task can be had now, the timer tries again. */
+static void unpark(struct client *client)
+{
+    struct session *session = client->session;
+    (void)!stream_call(client->stream, 0, NULL, NULL);
+    if (session->is_ending)
+        return;
+    if (task_group_spawn(&session->tasks, session->loop, "imap", run, client) < 0) {
+        timer_start(client->patience, RETRY_MS);
+        return;
+    }
+    timer_stop(client->patience);
+    client->parked = false;
+    session->parked--;
+}
+
+static void on_input(void *arg, unsigned ready)
+{
+    (void)ready;
+    unpark(arg);
+}
+
+static void on_patience(void *arg)
+{
+    struct client *client = arg;
+    client->is_late = loop_now(client->session->loop) >= client->deadline;
+    unpark(client);
+}
+
+static int park(struct client *client)
+{
+    struct session *session = client->session;
+    int result = client->patience != NULL ? 0 : timer_new(session->loop, on_patience, client, &client->patience);
+    if (result == 0)
+        result = stream_call(client->stream, WATCH_READ, on_input, client);
+    if (result < 0)
+        return result;
+    int64_t left = (int64_t)session->conf->imap_idle_timeout * 1000 - CLIENT_PARK_MS;
+    client->deadline = loop_now(session->loop) + left;
+    timer_start(client->patience, left);
+    client->parked = true;
+    session->parked++;
+    quiet_consider(session);
+    return 0;
+}
+
+void client_end_parked(struct session *session)
+{
+    for (struct list_link *link; (link = list_first(&session->clients)) != NULL;)
+        client_free(LIST_ITEM(link, struct client, link));
 }
 
 int client_start(struct session *session, int fd, span_t prelude)

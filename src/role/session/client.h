@@ -8,8 +8,10 @@
 #include "rt/stream.h"
 
 /*
- * A connection of the account's owner, after login. Its task reads commands and answers them, one after the other.
+ * A connection of the account's owner, after login. Its task reads commands and answers them, one after the other. A
+ * client that has been silent for CLIENT_PARK_MS, in IDLE or not, has no task: a watch on its socket starts the next.
  */
+#define CLIENT_PARK_MS 2000
 #define CLIENT_OUT_CHUNK 65536U     /* what is collected before it is sent */
 #define CLIENT_OUT_MAX (64U << 20)  /* one response line; what is larger is streamed */
 #define CLIENT_ARENA_MAX (8U << 20) /* one command, parsed */
@@ -23,13 +25,18 @@ struct client {
     struct buf input;
     struct buf out;
     struct imap_reader reader;
-    struct view *view; /* the selected mailbox, or NULL */
-    char *tag;         /* of the login */
-    bool condstore;    /* RFC 7162 §3.1: MODSEQ is told from now on */
-    bool idling;
-    bool telling; /* a task is at it */
+    struct view *view;      /* the selected mailbox, or NULL */
+    char *tag;              /* of the login, until it is answered; then of the IDLE that is under way, or NULL */
+    struct timer *patience; /* while parked, up to the deadline */
+    int64_t deadline;
+    uint64_t heard; /* session->changes when it was last told of them */
+    bool greeted;
+    bool condstore; /* RFC 7162 §3.1: MODSEQ is told from now on */
+    bool idling;    /* "+ idling" has gone out: it is told at once (imap/idle.c) */
+    bool telling;   /* a task is at it */
+    bool parked;
+    bool is_late; /* silent for too long */
     bool logged_out;
-    size_t idle_done; /* bytes of input behind the IDLE command that belong to it */
     unsigned bad;
     struct task_group tellers;
 };
@@ -49,3 +56,6 @@ MUST_USE int client_tell(struct task *task, struct client *client, struct view_f
 
 /* Some more input, at least a byte. STREAM_OK, STREAM_END, or a fault. */
 MUST_USE int client_read(struct task *task, struct client *client);
+
+/* At the end of the session: frees those that are parked. The others are ended by their tasks. */
+void client_end_parked(struct session *session);

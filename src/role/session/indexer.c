@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "crypto/secret.h"
 #include "role/session/message.h"
+#include "role/session/quiet.h"
 #include "role/session/words.h"
 #include "vault/index.h"
 
@@ -220,6 +221,18 @@ static int wait_for_quiet(struct task *task, struct session *session)
 }
 
 /* A damaged index is made anew, once: where that does not help, the damage is elsewhere. */
+static int one_round(struct task *task, struct session *session, bool *was_reset)
+{
+    int result = quiet_hold(session);
+    if (result < 0)
+        return result;
+    result = round_of(task, session);
+    if (result == -EBADMSG && !*was_reset)
+        *was_reset = vault_index_reset(session->vault) == 0;
+    quiet_let_go(session);
+    return result;
+}
+
 static void run(struct task *task, void *arg)
 {
     struct session *session = arg;
@@ -230,12 +243,10 @@ static void run(struct task *task, void *arg)
         if (result < 0)
             break;
         event_clear(&session->unindexed);
-        result = round_of(task, session);
+        result = one_round(task, session, &was_reset);
         if (result == 0 || result == -ECANCELED)
             continue;
         log_warn("index.failed", F_FAULT(result));
-        if (result == -EBADMSG && !was_reset && vault_index_reset(session->vault) == 0)
-            was_reset = true;
         event_set(&session->unindexed);
         result = task_sleep(task, RETRY_MS);
     }

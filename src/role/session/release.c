@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "role/session/quiet.h"
 #include "vault/outbox.h"
 
 #define RELEASE_ROWS 4096U
@@ -72,7 +73,11 @@ static void run(struct task *task, void *arg)
         if (result < 0)
             break;
         event_clear(&session->freed);
-        result = release_flush(task, session);
+        result = quiet_hold(session);
+        if (result == 0) {
+            result = release_flush(task, session);
+            quiet_let_go(session);
+        }
         if (result < 0 && result != -ECANCELED) {
             log_warn("release.failed", F_FAULT(result));
             event_set(&session->freed);

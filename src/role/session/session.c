@@ -12,13 +12,14 @@
 #include "base/mem.h"
 #include "priv/rights.h"
 #include "role/session/client.h"
+#include "role/session/indexer.h"
 #include "role/session/pop3/pop3.h"
+#include "role/session/quiet.h"
 #include "role/session/release.h"
 #include "role/session/segments.h"
 #include "role/session/service.h"
 #include "role/session/takein.h"
 
-#define PATH_ROOM 4096
 #define FINISH_MS 5000
 #define KEY_PACKET_MAX 2048 /* the root secret and the account's address */
 
@@ -43,9 +44,11 @@ struct channel *session_store(struct session *session)
 void session_changed(struct session *session)
 {
     struct list_link *link = list_first(&session->clients);
+    session->changes++;
     for (; link != NULL; link = list_after(&session->clients, link))
         client_notify(LIST_ITEM(link, struct client, link));
     event_set(&session->freed);
+    event_set(&session->unindexed);
 }
 
 /* --- keys and vault --- */
@@ -65,11 +68,6 @@ static int read_root(int fd, struct secret **ret_root)
 
 static int open_vault(struct session *session, const struct secret *root)
 {
-    char folder[PATH_ROOM];
-    int len = snprintf(folder, sizeof(folder), "%s/vault/%016llx", session->start->data,
-                       (unsigned long long)session->start->account);
-    if (len < 0 || (size_t)len >= sizeof(folder))
-        return -ENAMETOOLONG;
     AUTO(secret) struct secret *key = NULL;
     AUTO(secret) struct secret *private_key = NULL;
     int result = kdf_vault_key(root, &key);
@@ -78,11 +76,12 @@ static int open_vault(struct session *session, const struct secret *root)
     if (result == 0)
         result = record_receiver_new(session->public_key, private_key, &session->receiver);
     if (result == 0)
-        result = vault_open(folder, secret_bytes(key), session_now_seconds(), &session->vault);
-    if (result < 0)
-        return result;
-    result = takein_start(session);
-    return result < 0 ? result : release_start(session);
+        result = quiet_start(session, TAKE(key));
+    if (result == 0)
+        result = takein_start(session);
+    if (result == 0)
+        result = release_start(session);
+    return result < 0 ? result : indexer_start(session);
 }
 
 /* A later client brings the secret too; it must be the same one. */
@@ -107,7 +106,9 @@ static int attach(struct session *session, struct ipc_message *message)
     int result = read_root(key_fd, &root);
     if (result < 0)
         return result;
-    result = session->vault == NULL ? open_vault(session, root) : check_root(session, root);
+    result = session->vault_key == NULL ? open_vault(session, root) : check_root(session, root);
+    if (result == 0)
+        result = quiet_wake(session);
     if (result < 0)
         return result;
     timer_stop(session->linger);
@@ -146,6 +147,7 @@ void session_client_gone(struct session *session)
 {
     if (session->client_count == 0)
         timer_start(session->linger, (int64_t)session->conf->session_linger * 1000);
+    quiet_consider(session);
 }
 
 /* --- wiring --- */
@@ -176,7 +178,7 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     /* Without a vault and a client there is nothing to live for: the next login starts afresh. */
     if (session->client_count == 0)
         session_client_gone(session);
-    if (result < 0 && session->vault == NULL)
+    if (result < 0 && session->vault_key == NULL)
         loop_stop(session->loop);
 }
 
@@ -208,6 +210,7 @@ static int prepare(struct session *session, const struct role_start *start)
     event_init(&session->current);
     event_init(&session->hurry);
     event_init(&session->freed);
+    event_init(&session->unindexed);
     task_group_init(&session->tasks);
     int result = loop_new(&session->loop);
     if (result == 0)
@@ -221,17 +224,22 @@ static int prepare(struct session *session, const struct role_start *start)
 
 static void dismantle(struct session *session)
 {
+    session->is_ending = true;
     if (session->loop != NULL && loop_finish(session->loop, FINISH_MS) < 0)
         log_warn("session.tasks.left");
-    if (session->vault != NULL && vault_rest(session->vault) < 0)
-        log_warn("session.rest.failed");
-    vault_free(session->vault);
+    client_end_parked(session);
+    quiet_end(session);
     record_receiver_free(session->receiver);
     segments_free(session);
     free(session->taken);
     timer_free(session->linger);
     wiring_free(session->wiring);
     loop_free(session->loop);
+}
+
+int session_prepare(void)
+{
+    return vault_prepare();
 }
 
 int session_run(const struct role_start *start)

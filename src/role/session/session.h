@@ -22,12 +22,15 @@
  *   release.c   records nobody needs any more                 message.c  reading messages from the log
  *   index.c     what the vault keeps of a message             segments.c descriptors of the log's segments
  *   flags.c     flags as text                             service.c  a command of the owner's at the command line
- *   pop3/       a POP3 connection, all of it
+ *   pop3/       a POP3 connection, all of it             quiet.c    little memory while nobody does anything
  *   check.c     whether all of the account is sound       check-report.c, check-replace.c: its words, and its repairs
  *
  * Returns the exit status of the process.
  */
 int session_run(const struct role_start *start);
+
+/* In the process that will fork sessions: sets up the libraries they use, so that they share the memory of that. */
+MUST_USE int session_prepare(void);
 
 /* --- inside the session --- */
 
@@ -38,7 +41,8 @@ struct session {
     const struct conf *conf;
     struct loop *loop;
     struct wiring *wiring;
-    struct vault *vault; /* NULL until the first client is attached */
+    struct vault *vault;      /* NULL until the first client is attached, and while all is quiet (quiet.h) */
+    struct secret *vault_key; /* NULL until the first client is attached */
     uint8_t public_key[KEY_SIZE];
     struct record_receiver *receiver;
     struct map *segments; /* segments.c */
@@ -46,15 +50,21 @@ struct session {
     size_t client_count; /* POP3 and services included */
     size_t pop3_count;
     size_t service_count;
+    size_t parked;       /* clients that have no task, as they are silent */
+    size_t held;         /* quiet.c: reasons to keep the vault open */
+    struct timer *quiet; /* quiet.c: until the vault is closed */
+    uint64_t changes;    /* calls of session_changed() */
     struct task_group tasks;
     struct timer *linger;
     bool is_ending;
-    uint64_t attached;    /* attach messages so far: what `leave` says */
-    struct event arrived; /* takein.c: something is pending, or to be said taken */
-    struct event current; /* takein.c: the newest batch of what has arrived is filed */
-    struct event hurry;   /* takein.c: a client waits for the newest batch */
-    struct event freed;   /* release.c: the outbox has something */
-    uint64_t *taken;      /* records in the vault that store has not been told of */
+    uint64_t attached;      /* attach messages so far: what `leave` says */
+    struct event arrived;   /* takein.c: something is pending, or to be said taken */
+    struct event current;   /* takein.c: the newest batch of what has arrived is filed */
+    struct event hurry;     /* takein.c: a client waits for the newest batch */
+    unsigned announced;     /* takein.c: times something arrived since the last batch */
+    struct event freed;     /* release.c: the outbox has something */
+    struct event unindexed; /* indexer.c: mail came or went */
+    uint64_t *taken;        /* records in the vault that store has not been told of */
     size_t taken_count;
     size_t taken_room;
     uint64_t taken_in;

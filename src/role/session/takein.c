@@ -11,6 +11,7 @@
 #include "role/session/flags.h"
 #include "role/session/index.h"
 #include "role/session/message.h"
+#include "role/session/quiet.h"
 #include "role/session/release.h"
 #include "vault/mailbox.h"
 
@@ -19,7 +20,9 @@
 #define BATCH_ARENA_MAX (160U << 20) /* the caches of a batch: at most 256 times two of VAULT_CACHE_MAX, and more */
 #define YIELD_BYTES (256U << 10)     /* how much is read before the connections get their turn */
 #define RETRY_MS 2000                /* after a fault: store away, disk full */
-#define BREATH_MS 150                /* between two batches: what comes meanwhile shares one sync */
+#define BREATH_MS 150                /* between two batches at least: what comes meanwhile shares one sync */
+#define BREATHS_MAX 7                /* in a row: about a second */
+#define CROWD 64                     /* announcements that end the pause after the breath they come in */
 #define PATIENCE_MS 1000             /* how long a client waits for what has arrived */
 #define TAKEN_CHUNK 8192U            /* ids in one message */
 
@@ -282,32 +285,48 @@ static int round_of(struct task *task, struct session *session, struct map *unre
     return take_all(task, &batch);
 }
 
-/* A lone message waits for nothing; a stream of them is taken in a few times a second, unless a client waits. */
+/*
+ * A lone message waits for nothing. Of a stream, what comes within a second shares one commit, as each writes every
+ * page it touches as a whole; unless a client asks, or so much has come that the commit is a large one in any case.
+ */
 static int breathe(struct task *task, struct session *session)
 {
-    int result = event_wait(task, &session->hurry, BREATH_MS);
+    int result = -ETIMEDOUT;
+    session->announced = 0;
+    for (unsigned breath = 0; breath < BREATHS_MAX && session->announced < CROWD && result == -ETIMEDOUT; breath++)
+        result = event_wait(task, &session->hurry, BREATH_MS);
     event_clear(&session->hurry);
     return result == -ETIMEDOUT ? 0 : result;
+}
+
+/* What was expunged before the last end but is still pending must be released before it could be taken in anew. */
+static int one_round(struct task *task, struct session *session, struct map *unreadable, bool *released)
+{
+    int result = quiet_hold(session);
+    if (result < 0)
+        return result;
+    if (!*released)
+        result = release_flush(task, session);
+    if (result == 0) {
+        *released = true;
+        event_clear(&session->arrived);
+        result = round_of(task, session, unreadable);
+    }
+    quiet_let_go(session);
+    return result;
 }
 
 static void run(struct task *task, void *arg)
 {
     struct session *session = arg;
     AUTO(map) struct map *unreadable = NULL;
-    /* What was expunged before the last end but is still pending must be released before it could be taken in anew. */
     bool released = false;
     int result = map_new(&unreadable);
     while (result != -ECANCELED) {
         result = event_wait(task, &session->arrived, FOREVER);
         if (result < 0)
             break;
-        if (!released)
-            result = release_flush(task, session);
-        if (result == 0) {
-            released = true;
-            event_clear(&session->arrived);
-            result = round_of(task, session, unreadable);
-        }
+        result = one_round(task, session, unreadable, &released);
         if (result == 0)
             result = breathe(task, session);
         if (result < 0 && result != -ECANCELED) {
@@ -321,6 +340,7 @@ static void run(struct task *task, void *arg)
 
 void takein_note_arrived(struct session *session)
 {
+    session->announced++;
     event_clear(&session->current);
     event_set(&session->arrived);
 }

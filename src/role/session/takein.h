@@ -6,7 +6,8 @@
 /*
  * Takes in what is pending: asks store for it, newest first, reads and files it, and says that it is taken. One batch
  * is one transaction; what arrives while a batch is committed goes into the next one, so that the batches grow with
- * the load; between two batches it waits a moment, so that a lone message waits for nothing and many share one sync.
+ * the load. The first message after a quiet second waits for nothing; of those that follow, all that come within a
+ * second share one batch, unless a client asks (takein_wait).
  */
 MUST_USE int takein_start(struct session *session);
 
@@ -14,8 +15,8 @@ MUST_USE int takein_start(struct session *session);
 void takein_note_arrived(struct session *session);
 
 /*
- * Waits until the newest batch of what has arrived is filed, so that a client which logs in, looks once and leaves
- * sees its new mail; for a second at the most. 0 or -ECANCELED.
+ * Waits until the newest batch of what has arrived is filed, so that a client which asks sees its new mail; for a
+ * second at the most. 0 or -ECANCELED.
  */
 MUST_USE int takein_wait(struct task *task, struct session *session);
 

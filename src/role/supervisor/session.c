@@ -145,11 +145,21 @@ static int begin_session(struct session_child *session)
     return 0;
 }
 
+/* Not at the start of the server, which is not to wait for it. */
+static int prepare(struct supervisor *supervisor)
+{
+    int result = supervisor->is_prepared ? 0 : supervisor->start->prepare_session();
+    supervisor->is_prepared = result == 0;
+    return result;
+}
+
 static int start_process(struct session_child *session)
 {
     struct supervisor *supervisor = session->supervisor;
     int fds[2];
     int result = place_make_vault(supervisor, session->account);
+    if (result == 0)
+        result = prepare(supervisor);
     if (result == 0)
         result = channel_pair(fds);
     if (result < 0)

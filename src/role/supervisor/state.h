@@ -82,7 +82,8 @@ struct supervisor {
     uint8_t log_key[16];
     int64_t started;
     int exit_status;
-    bool is_started; /* all roles were ready once */
+    bool is_started;  /* all roles were ready once */
+    bool is_prepared; /* for forking sessions (session.c) */
     bool is_stopping;
 };
 

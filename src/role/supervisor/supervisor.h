@@ -21,8 +21,9 @@ struct role_start;
  */
 struct supervisor_start {
     const struct conf *conf;
-    const char *conf_path; /* given to the roles as their -c; NULL: none */
-    const char *program;   /* path of this executable */
+    const char *conf_path;        /* given to the roles as their -c; NULL: none */
+    const char *program;          /* path of this executable */
+    int (*prepare_session)(void); /* called before the first is forked: what all of them will share */
     /* What a forked session runs; returns its exit status. */
     int (*session)(const struct role_start *start);
 };

@@ -193,7 +193,7 @@ static int answer(struct task *task, struct run *run)
     }
     if (result == 0)
         result = tell_changes(task, run);
-    if (result < 0)
+    if (result < 0 || client->tag != NULL) /* IDLE goes on until DONE */
         return result;
     buf_append(&client->out, run->command->tag);
     buf_append_byte(&client->out, ' ');

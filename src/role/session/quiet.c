@@ -1,0 +1,88 @@
+#include "role/session/quiet.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+
+#include "base/log.h"
+
+#define PATH_ROOM 4096
+
+static bool is_quiet(const struct session *session)
+{
+    return session->held == 0 && session->parked == session->client_count;
+}
+
+/* What was freed lies between what was not: only trimming gives whole pages of it back. */
+static void on_quiet(void *arg)
+{
+    struct session *session = arg;
+    if (!is_quiet(session) || session->vault == NULL)
+        return;
+    int result = vault_close(TAKE(session->vault));
+    if (result < 0)
+        log_warn("session.close.failed", F_FAULT(result));
+    loop_trim(session->loop);
+    (void)malloc_trim(0);
+}
+
+void quiet_consider(struct session *session)
+{
+    if (is_quiet(session) && session->vault != NULL)
+        timer_start(session->quiet, SESSION_QUIET_MS);
+}
+
+int quiet_wake(struct session *session)
+{
+    timer_stop(session->quiet);
+    if (session->vault != NULL)
+        return 0;
+    if (session->vault_key == NULL)
+        return -ENOTCONN;
+    char folder[PATH_ROOM];
+    int len = snprintf(folder, sizeof(folder), "%s/vault/%016llx", session->start->data,
+                       (unsigned long long)session->start->account);
+    if (len < 0 || (size_t)len >= sizeof(folder))
+        return -ENAMETOOLONG;
+    int result = vault_open(folder, secret_bytes(session->vault_key), session_now_seconds(), &session->vault);
+    if (result < 0)
+        log_error("session.open.failed", F_FAULT(result));
+    return result;
+}
+
+int quiet_hold(struct session *session)
+{
+    int result = quiet_wake(session);
+    if (result == 0)
+        session->held++;
+    return result;
+}
+
+void quiet_let_go(struct session *session)
+{
+    session->held--;
+    quiet_consider(session);
+}
+
+int quiet_start(struct session *session, struct secret *vault_key)
+{
+    int result = timer_new(session->loop, on_quiet, session, &session->quiet);
+    if (result < 0) {
+        secret_free(vault_key);
+        return result;
+    }
+    session->vault_key = vault_key;
+    result = quiet_wake(session);
+    if (result < 0)
+        secret_free(TAKE(session->vault_key));
+    return result;
+}
+
+void quiet_end(struct session *session)
+{
+    if (session->vault != NULL && vault_rest(session->vault) < 0)
+        log_warn("session.rest.failed");
+    vault_free(TAKE(session->vault));
+    secret_free(TAKE(session->vault_key));
+    timer_free(TAKE(session->quiet));
+}
