@@ -27,6 +27,7 @@ struct ids {
 struct vault_search {
     struct vault *vault;
     unsigned fields;
+    uint64_t mark;
     struct buf text;
     struct mime_term terms[TERMS_MAX];
     size_t term_count;
@@ -351,6 +352,7 @@ int vault_search_new(struct vault *vault, unsigned fields, span_t folded, struct
         return -ENOMEM;
     search->vault = vault;
     search->fields = fields;
+    search->mark = vault->index_mark;
     buf_init(&search->text, folded.len + 1);
     buf_init(&search->words, ALTERNATIVES_MAX);
     int result = buf_append(&search->text, folded);
@@ -382,7 +384,8 @@ void vault_search_free(struct vault_search *search)
 
 enum vault_hit vault_search_hit(const struct vault_search *search, uint64_t id)
 {
-    if (ids_has(&search->partial, id))
+    bool is_known = id <= search->mark && search->vault->index_mark >= search->mark; /* not begun anew meanwhile */
+    if (!is_known || ids_has(&search->partial, id))
         return VAULT_HIT_MAYBE;
     if (!ids_has(&search->matching, id))
         return VAULT_HIT_NO;

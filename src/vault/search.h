@@ -23,8 +23,8 @@ SCOPE_OF(vault_search)
 MUST_USE int vault_search_step(struct vault_search *search);
 
 /*
- * After the last step: whether an email up to the mark (as it was when the search began) can match.
- * VAULT_HIT_MAYBE: it must be looked into, because the index knows words but not what stands between them.
+ * After the last step: whether an email can match. VAULT_HIT_MAYBE: it must be looked into, because the index knows
+ * words but not what stands between them, or does not know the email.
  */
 enum vault_hit { VAULT_HIT_NO, VAULT_HIT_YES, VAULT_HIT_MAYBE };
 enum vault_hit vault_search_hit(const struct vault_search *search, uint64_t id);

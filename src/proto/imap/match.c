@@ -11,6 +11,8 @@
 #define FIELD_MAX ((size_t)1024 * 1024)       /* what of one header field is searched */
 #define WINDOW_MAX ((size_t)16 * 1024 * 1024) /* a chunk of text folded, the worst case of NFKD */
 
+#define NAME_ARENA_MAX ((size_t)1024 * 1024)
+
 struct imap_match {
     enum imap_match_kind kind;
     span_t field; /* of HEADER: points into name */
@@ -55,6 +57,16 @@ void imap_match_free(struct imap_match *match)
 bool imap_match_needs_body(const struct imap_match *match)
 {
     return match->kind == IMAP_MATCH_BODY || match->kind == IMAP_MATCH_TEXT;
+}
+
+enum imap_match_kind imap_match_kind_of(const struct imap_match *match)
+{
+    return match->kind;
+}
+
+span_t imap_match_needle(const struct imap_match *match)
+{
+    return buf_span(&match->needle);
 }
 
 static void search_begin(struct search *search, const struct imap_match *match)
@@ -128,22 +140,60 @@ static int search_text(struct search *search, const struct mime_part *part)
     return result < 0 ? result : IMAP_MATCH_NO;
 }
 
-/* The body of a message: its text parts, and the headers of messages inside it. */
+/* HTML can only be read as a whole. */
+static int search_html(struct search *search, const struct mime_part *part)
+{
+    buf_clear(&search->text);
+    buf_clear(&search->folded);
+    int result = mime_text_append_shown(part, &search->text);
+    if (result == 0 || result == -ENOBUFS)
+        result = mime_text_fold(buf_span(&search->text), &search->folded);
+    if (result < 0)
+        return -ENOMEM;
+    return is_in(buf_span(&search->folded), buf_span(&search->match->needle)) ? IMAP_MATCH_YES : IMAP_MATCH_NO;
+}
+
+/* Attachments are known by their names. */
+static int search_name(struct search *search, const struct mime_param *params, span_t name)
+{
+    AUTO(arena) struct arena *arena = NULL;
+    span_t value = SPAN_NONE;
+    if (params == NULL)
+        return IMAP_MATCH_NO;
+    int result = arena_new(NAME_ARENA_MAX, &arena);
+    if (result == 0)
+        result = mime_param_decode(params, name, arena, &value);
+    buf_clear(&search->folded);
+    if (result == 0)
+        result = mime_text_fold(value, &search->folded);
+    if (result < 0)
+        return -ENOMEM;
+    return is_in(buf_span(&search->folded), buf_span(&search->match->needle)) ? IMAP_MATCH_YES : IMAP_MATCH_NO;
+}
+
+static int search_part(struct search *search, const struct mime_part *part)
+{
+    int result = IMAP_MATCH_NO;
+    if (part->parent != NULL && part->parent->is_message)
+        result = search_header(search, part->header, SPAN_NONE);
+    if (result == IMAP_MATCH_NO)
+        result = search_name(search, part->disposition_params, SPAN("filename"));
+    if (result == IMAP_MATCH_NO)
+        result = search_name(search, part->params, SPAN("name"));
+    if (result != IMAP_MATCH_NO || !mime_text_is_in(part))
+        return result;
+    return mime_part_is(part, SPAN("text"), SPAN("html")) ? search_html(search, part) : search_text(search, part);
+}
+
+/* The body of a message: its text as a reader sees it, the headers of messages inside it, names of attachments. */
 static int search_body(struct search *search, const struct mime_part *root)
 {
     if (buf_len(&search->match->needle) == 0)
         return IMAP_MATCH_YES;
     int result = IMAP_MATCH_NO;
     for (const struct mime_part *part = root; part != NULL && result == IMAP_MATCH_NO;
-         part = mime_part_after(root, part)) {
-        if (part->parent != NULL && part->parent->is_message)
-            result = search_header(search, part->header, SPAN_NONE);
-        bool is_text = mime_part_is(part, SPAN("text"), SPAN_NONE) ||
-                       (part->first == NULL && mime_part_is(part, SPAN("message"), SPAN_NONE)) ||
-                       (part->first == NULL && mime_part_is(part, SPAN("multipart"), SPAN_NONE));
-        if (result == IMAP_MATCH_NO && is_text)
-            result = search_text(search, part);
-    }
+         part = mime_part_after(root, part))
+        result = search_part(search, part);
     return result;
 }
 

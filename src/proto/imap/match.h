@@ -22,6 +22,9 @@ MUST_USE int imap_match_new(enum imap_match_kind kind, span_t field, span_t text
 void imap_match_free(struct imap_match *match);
 SCOPE_OF(imap_match)
 
+enum imap_match_kind imap_match_kind_of(const struct imap_match *match);
+span_t imap_match_needle(const struct imap_match *match); /* folded; as long as the match lives */
+
 /* Whether the key needs the body; where not, a header alone will do for imap_match_header. */
 bool imap_match_needs_body(const struct imap_match *match);
 

@@ -10,8 +10,7 @@
 #define TEXT_MAX ((size_t)2 * 1024 * 1024) /* of the message's text */
 #define FOLD_GROWTH 24U                    /* what folding can make of a byte, at the worst */
 
-/* Random bytes in letters, in which nobody looks for a word. */
-static bool is_noise(span_t name)
+bool words_is_left_out(span_t name)
 {
     static const char *const names[] = {"DKIM-Signature",          "ARC-Seal",  "ARC-Message-Signature",
                                         "DomainKey-Signature",     "Autocrypt", "Autocrypt-Gossip",
@@ -62,7 +61,7 @@ static int add_header(struct reader *reader, span_t header, bool in_message)
     header = span_upto(header, HEADER_MAX);
     int result = 0;
     while (result == 0 && mime_field_next(&header, &field)) {
-        if (is_noise(field.name))
+        if (words_is_left_out(field.name))
             continue;
         if (field.value.len > FIELD_MAX)
             reader->words->is_partial = true;

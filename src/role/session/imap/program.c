@@ -101,6 +101,8 @@ void search_program_free(struct search_node *program)
     for (; program != NULL; program = program->next) {
         imap_match_free(program->match);
         program->match = NULL;
+        vault_search_free(program->hits);
+        program->hits = NULL;
         search_program_free(program->children);
     }
 }
@@ -114,6 +116,9 @@ static int yes_if(bool is_so)
 
 static int decide_match(const struct search_node *node, const struct search_subject *subject)
 {
+    enum search_answer known = search_ask_index(node, subject->member);
+    if (known != SEARCH_NEEDS_WHOLE)
+        return known;
     if (subject->whole != NULL)
         return imap_match_message(node->match, subject->whole);
     if (imap_match_needs_body(node->match))

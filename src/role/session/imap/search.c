@@ -212,7 +212,9 @@ int imap_do_search(struct task *task, struct run *run)
     int result = search.open == NULL ? -ENOMEM : search_program_make(run, &program);
     if (result == 0) {
         search.program = program;
-        result = run_search(task, &search);
+        result = search_look_up(task, run->vault, program);
+        if (result == 0)
+            result = run_search(task, &search);
     } else if (result == SEARCH_BAD_CHARSET) {
         result = run_no(run, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset"); /* RFC 3501 §6.4.4 */
     } else if (result == SEARCH_BAD_SET) {
