@@ -139,7 +139,9 @@ bool looks_like_tls(span_t input)
 int connection_start_tls(struct task *task, struct connection *connection)
 {
     struct gate *gate = connection->gate;
-    int result = stream_start_tls_server(task, connection->stream, gate->tls, GATE_HANDSHAKE_MS);
+    uint64_t idle = gate->conf->smtp_idle_timeout;
+    int64_t patience = connection_patience(connection, idle < GATE_HANDSHAKE_S ? idle : GATE_HANDSHAKE_S);
+    int result = stream_start_tls_server(task, connection->stream, gate->tls, patience);
     if (result < 0 && result != -ECANCELED)
         log_info("gate.tls.failed", F_U64("service", connection->service),
                  F_HASH("client", span_of_text(connection->address)), F_FAULT(result));

@@ -40,9 +40,9 @@ struct gate {
 };
 
 #define GATE_ADDRESS_MAX 64U
-#define GATE_SAY_MS 10000       /* for a last word */
-#define GATE_HANDSHAKE_MS 30000 /* for a TLS handshake */
-#define GATE_CALL_MS 60000      /* for a room to answer */
+#define GATE_SAY_MS 10000    /* for a last word */
+#define GATE_HANDSHAKE_S 30U /* for a TLS handshake, at the most */
+#define GATE_CALL_MS 60000   /* for a room to answer */
 
 /* A connection of a stranger; owned by its task, later by its splice. */
 struct connection {

@@ -13,6 +13,9 @@
 #define ROOM_MIN 4096U   /* less is not worth a read */
 #define BODY_WAIT 600000 /* milliseconds without a byte from gate, which has limits of its own */
 
+/* A few slow senders of large messages may use up the memory there is; a part beyond it is for small ones alone. */
+#define SMALL_MAX 262144U
+
 /* The message lies in one block, behind room for the lines that go in front of it. */
 struct delivery {
     struct intake *intake;
@@ -62,7 +65,10 @@ static int block_add(struct delivery *delivery, size_t len)
     buf_commit(&delivery->block, len);
     if (delivery->held > conf->smtp_message_max)
         return DELIVER_TOO_LARGE;
-    return delivery->intake->held > conf->intake_memory_max ? DELIVER_LATER : DELIVER_OK;
+    uint64_t max = conf->intake_memory_max;
+    if (delivery->held <= SMALL_MAX)
+        max += max / 4;
+    return delivery->intake->held > max ? DELIVER_LATER : DELIVER_OK;
 }
 
 /* An enum deliver_outcome; -ECONNABORTED where the client gave up. */
