@@ -30,12 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO_BUF struct buf whole;
     AUTO_BUF struct buf parts;
+    buf_init(&whole, 2 * size + 16);
+    buf_init(&parts, 2 * size + 16);
     if (size < 2)
         return 0;
     span_t message = span_of(data + 2, size - 2);
     uint64_t lines = data[1] == 255 ? POP3_LINES_ALL : data[1];
-    buf_init(&whole, 2 * size + 16);
-    buf_init(&parts, 2 * size + 16);
     send_in_steps(message, message.len + 1, lines, &whole);
     send_in_steps(message, data[0] % 16U + 1U, lines, &parts);
     assert(buf_fault(&whole) == 0 && span_equal(buf_span(&whole), buf_span(&parts)));

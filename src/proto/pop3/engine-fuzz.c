@@ -34,13 +34,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pop3_maildrop maildrop = {.uidvalidity = 1};
     AUTO_BUF struct buf out;
+    buf_init(&out, 4 * (size_t)POP3_ENGINE_PIECE);
     if (size < 1)
         return 0;
-    buf_init(&out, 4 * (size_t)POP3_ENGINE_PIECE);
     struct pop3_engine engine = {.maildrop = &maildrop, .mode = data[0] % 16U};
     for (uint32_t i = 0; i < data[0] % 32U; i++)
         if (pop3_maildrop_add(&maildrop, i + 1, 7U * i) < 0)
-            return 0;
+            break;
     span_t line;
     for (span_t rest = span_of(data + 1, size - 1); span_cut(&rest, '\n', &line);)
         run(&engine, line, &out);

@@ -127,6 +127,8 @@ static int on_pass(struct task *task, struct pop3 *pop3, const struct pop3_comma
         return next;
     if (buf_len(&pop3->user) == 0)
         return refuse(pop3, "USER comes first");
+    if (command->text.len > SASL_NAME_MAX) /* more than the keeper can be asked */
+        return refuse(pop3, "[AUTH] That password is too long");
     prepare_login(pop3);
     int outcome = ask_login(task, &pop3->login, buf_span(&pop3->user), command->text);
     return outcome < 0 ? outcome : end_login(pop3, outcome);

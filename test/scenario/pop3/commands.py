@@ -151,6 +151,13 @@ def test_wrong_credentials_are_called_so(server, filled):
     assert client.log_in(filled).startswith(b"+OK")
 
 
+def test_a_password_that_cannot_be_one(server, filled):
+    client = Raw(server)
+    for length in (1025, 12000):
+        assert client.log_in(filled, "x" * length).startswith(b"-ERR [AUTH] ")
+    assert client.log_in(filled).startswith(b"+OK")
+
+
 def test_app_passwords_have_their_scope(server, filled):
     made = [server.tool("app-password", "add", filled, "--label", "x", "--scope", scope, stdin=PASSWORD + "\n").stdout.split()[-1]
             for scope in ("pop3", "imap")]

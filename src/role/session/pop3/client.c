@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "role/session/pop3/pop3.h"
+#include "role/session/quiet.h"
 
 #define READ_CHUNK 4096U
 
@@ -146,12 +147,19 @@ static void client_free(struct pop3_client *client)
 static void run(struct task *task, void *arg)
 {
     struct pop3_client *client = arg;
-    int result = serve(task, client);
+    struct session *session = client->session;
+    int result = quiet_hold(session);
+    if (result < 0) { /* without a word, for which the gate has one (splice.c) */
+        client_free(client);
+        return;
+    }
+    result = serve(task, client);
     if (result < 0) { /* silent, broken or cancelled: no QUIT (RFC 1939 §3, §6) */
         log_debug("pop3.ended", F_FAULT(result));
-        pop3_leave(client->session, &client->maildrop);
+        pop3_leave(session, &client->maildrop);
     }
     client_free(client);
+    quiet_let_go(session);
 }
 
 /* RFC 2449 §8.1.1. The socket is new and its buffer empty: it takes one line. */
