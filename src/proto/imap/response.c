@@ -15,18 +15,19 @@ struct capability {
 #define ALWAYS (IMAP_BEFORE_LOGIN | LOGGED_IN)
 
 static const struct capability capabilities[] = {
-    {"IMAP4rev1", ALWAYS, 0, 0},                                  /* RFC 3501 §7.2.1 */
-    {"LITERAL+", ALWAYS, 0, 0},                                   /* RFC 7888 §4 */
-    {"SASL-IR", IMAP_BEFORE_LOGIN, 0, 0},                         /* RFC 4959 §2 */
-    {"ID", ALWAYS, 0, 0},                                         /* RFC 2971 §3 */
-    {"ENABLE", ALWAYS, 0, 0},                                     /* RFC 5161 §3 */
-    {"IDLE", ALWAYS, 0, 0},                                       /* RFC 2177 §3 */
-    {"STARTTLS", IMAP_BEFORE_LOGIN, IMAP_CAN_STARTTLS, 0},        /* RFC 3501 §6.2.1 */
-    {"LOGINDISABLED", IMAP_BEFORE_LOGIN, 0, IMAP_CAN_LOGIN},      /* RFC 3501 §6.2.3 */
-    {"AUTH=PLAIN", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN, 0},         /* RFC 3501 §6.2.2 */
-    {"AUTH=LOGIN", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN, 0},         /* for old clients */
-    {"AUTH=SCRAM-SHA-256", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN, 0}, /* RFC 7677 §3 */
-    {"AUTH=SCRAM-SHA-256-PLUS", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN | IMAP_CAN_PLUS, 0},
+    {"IMAP4rev1", ALWAYS, 0, 0},                                                 /* RFC 3501 §7.2.1 */
+    {"LITERAL+", ALWAYS, 0, 0},                                                  /* RFC 7888 §4 */
+    {"SASL-IR", IMAP_BEFORE_LOGIN, 0, 0},                                        /* RFC 4959 §2 */
+    {"ID", ALWAYS, 0, 0},                                                        /* RFC 2971 §3 */
+    {"ENABLE", ALWAYS, 0, 0},                                                    /* RFC 5161 §3 */
+    {"IDLE", ALWAYS, 0, 0},                                                      /* RFC 2177 §3 */
+    {"STARTTLS", IMAP_BEFORE_LOGIN, IMAP_CAN_STARTTLS, 0},                       /* RFC 3501 §6.2.1 */
+    {"LOGINDISABLED", IMAP_BEFORE_LOGIN, 0, IMAP_CAN_LOGIN},                     /* RFC 3501 §6.2.3 */
+    {"AUTH=PLAIN", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN, 0},                        /* RFC 3501 §6.2.2 */
+    {"AUTH=LOGIN", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN, 0},                        /* for old clients */
+    {"AUTH=SCRAM-SHA-256", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN, IMAP_HIDES_SCRAM}, /* RFC 7677 §3 */
+    {"AUTH=SCRAM-SHA-256-PLUS", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN | IMAP_CAN_PLUS, IMAP_HIDES_SCRAM},
+    {"IMAP4rev2", ALWAYS, 0, 0},             /* RFC 9051 §7.2.2 */
     {"UIDPLUS", LOGGED_IN, 0, 0},            /* RFC 4315 §1 */
     {"MOVE", LOGGED_IN, 0, 0},               /* RFC 6851 §3 */
     {"NAMESPACE", LOGGED_IN, 0, 0},          /* RFC 2342 §5 */

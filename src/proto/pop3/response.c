@@ -2,7 +2,7 @@
 
 #include "proto/sasl/plain.h"
 
-#define MODE_MAX 15U
+#define MODE_MAX 31U
 
 void pop3_write_ok(struct buf *out, const char *text)
 {
@@ -20,7 +20,8 @@ void pop3_write_err(struct buf *out, const char *text)
 
 static bool is_offered(enum sasl_mechanism mechanism, unsigned mode)
 {
-    if ((mode & POP3_CAN_LOGIN) == 0)
+    bool is_hidden = (mode & POP3_HIDES_SCRAM) != 0 && sasl_mechanism_is_scram(mechanism);
+    if ((mode & POP3_CAN_LOGIN) == 0 || is_hidden)
         return false;
     return mechanism != SASL_SCRAM_SHA_256_PLUS || (mode & POP3_CAN_PLUS) != 0;
 }

@@ -8,10 +8,11 @@
 
 /* What a connection may do, and has agreed on, as bits. */
 enum pop3_mode {
-    POP3_CAN_STLS = 1,  /* TLS is not on yet, and possible */
-    POP3_CAN_LOGIN = 2, /* TLS is on: passwords may be said */
-    POP3_CAN_PLUS = 4,  /* the connection has a channel binding: SCRAM-SHA-256-PLUS */
-    POP3_UTF8_ON = 8,   /* the client has said UTF8 (RFC 6856 §2) */
+    POP3_CAN_STLS = 1,     /* TLS is not on yet, and possible */
+    POP3_CAN_LOGIN = 2,    /* TLS is on: passwords may be said */
+    POP3_CAN_PLUS = 4,     /* the connection has a channel binding: SCRAM-SHA-256-PLUS */
+    POP3_UTF8_ON = 8,      /* the client has said UTF8 (RFC 6856 §2) */
+    POP3_HIDES_SCRAM = 16, /* SCRAM is not announced */
 };
 
 /* The answer to CAPA (RFC 2449 §5), all of it. */

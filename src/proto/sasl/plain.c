@@ -52,6 +52,11 @@ bool sasl_mechanism_find(span_t name, enum sasl_mechanism *ret_mechanism)
     return false;
 }
 
+bool sasl_mechanism_is_scram(enum sasl_mechanism mechanism)
+{
+    return mechanism == SASL_SCRAM_SHA_256 || mechanism == SASL_SCRAM_SHA_256_PLUS;
+}
+
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism)
 {
     return names[mechanism];

@@ -31,6 +31,13 @@ MUST_USE int sasl_line_decode(span_t line, struct buf *message);
 #define SASL_LOGIN_ASK_PASSWORD "UGFzc3dvcmQ6"
 
 enum sasl_mechanism { SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_256_PLUS, SASL_MECHANISM_COUNT };
+/*
+ * What a server does with SCRAM. Programs that see it announced pick it by themselves, and then fail with a password
+ * that a person chose; so it may be left out of the list and still be taken from those that ask for it by name.
+ */
+enum sasl_scram { SASL_SCRAM_ANNOUNCED, SASL_SCRAM_ASKED, SASL_SCRAM_OFF };
+bool sasl_mechanism_is_scram(enum sasl_mechanism mechanism);
+
 /* By name, in any case (RFC 4422 §3.1); false where there is none such. */
 bool sasl_mechanism_find(span_t name, enum sasl_mechanism *ret_mechanism);
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism);

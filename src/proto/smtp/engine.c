@@ -112,6 +112,13 @@ static bool can_authenticate(const struct smtp_engine *engine)
     return engine->settings.kind == SMTP_SUBMISSION && engine->tls;
 }
 
+static void greet_mechanisms(const struct smtp_engine *engine, struct buf *reply) /* RFC 4954 §3 */
+{
+    bool is_announced = engine->settings.scram == SASL_SCRAM_ANNOUNCED;
+    buf_append_format(reply, "250-AUTH PLAIN LOGIN%s%s\r\n", is_announced ? " SCRAM-SHA-256" : "",
+                      is_announced && engine->settings.can_bind ? " SCRAM-SHA-256-PLUS" : "");
+}
+
 static enum smtp_step on_ehlo(struct smtp_engine *engine, const struct smtp_command *command, struct buf *reply)
 {
     greet_name(engine, command);
@@ -125,10 +132,8 @@ static enum smtp_step on_ehlo(struct smtp_engine *engine, const struct smtp_comm
     smtp_reply_line(reply, 250, SMTP_REPLY_MORE, SPAN("BINARYMIME"));                                /* RFC 3030 */
     if (!engine->tls && engine->settings.can_tls)
         smtp_reply_line(reply, 250, SMTP_REPLY_MORE, SPAN("STARTTLS")); /* RFC 3207 */
-    if (can_authenticate(engine) && engine->settings.can_bind)          /* RFC 4954 §3 */
-        smtp_reply_line(reply, 250, SMTP_REPLY_MORE, SPAN("AUTH PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS"));
-    else if (can_authenticate(engine))
-        smtp_reply_line(reply, 250, SMTP_REPLY_MORE, SPAN("AUTH PLAIN LOGIN SCRAM-SHA-256"));
+    if (can_authenticate(engine))
+        greet_mechanisms(engine, reply);
     smtp_reply_line(reply, 250, SMTP_REPLY_LAST, SPAN("ENHANCEDSTATUSCODES")); /* RFC 2034 */
     return SMTP_GO_ON;
 }
@@ -369,7 +374,8 @@ static enum smtp_step on_auth(struct smtp_engine *engine, const struct smtp_comm
         return refuse(engine, reply, 503, "5.5.1",
                       engine->authenticated ? "You are logged in already" : "Say EHLO first");
     bool is_known = sasl_mechanism_find(command->argument, &mechanism) &&
-                    (mechanism != SASL_SCRAM_SHA_256_PLUS || engine->settings.can_bind);
+                    (mechanism != SASL_SCRAM_SHA_256_PLUS || engine->settings.can_bind) &&
+                    (engine->settings.scram != SASL_SCRAM_OFF || !sasl_mechanism_is_scram(mechanism));
     if (!is_known)
         return refuse(engine, reply, 504, "5.5.4", "There is no such mechanism here");
     span_t initial = command->has_initial ? command->initial : SPAN_NONE;

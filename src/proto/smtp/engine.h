@@ -28,6 +28,7 @@ struct smtp_settings {
     size_t errors_max;   /* in one connection */
     bool can_tls;        /* STARTTLS can be offered */
     bool can_bind;       /* the TLS connection gives channel bindings: -PLUS is offered */
+    enum sasl_scram scram;
 };
 
 enum smtp_step {

@@ -165,6 +165,23 @@ void connection_say_stopping(const struct connection *connection)
     stream_say_now(connection->stream, span_of_text(words[service_protocol(connection->service)]));
 }
 
+enum sasl_scram gate_scram(const struct gate *gate)
+{
+    static const char *const names[] = {
+        [SASL_SCRAM_ANNOUNCED] = "announced", [SASL_SCRAM_ASKED] = "asked", [SASL_SCRAM_OFF] = "off"};
+    enum sasl_scram scram = SASL_SCRAM_ANNOUNCED;
+    while (scram < SASL_SCRAM_OFF && strcmp(names[scram], gate->conf->auth_scram) != 0)
+        scram++;
+    return scram;
+}
+
+bool connection_takes(const struct connection *connection, enum sasl_mechanism mechanism)
+{
+    if (mechanism == SASL_SCRAM_SHA_256_PLUS && !connection_can_bind(connection))
+        return false;
+    return !sasl_mechanism_is_scram(mechanism) || gate_scram(connection->gate) != SASL_SCRAM_OFF;
+}
+
 static void run_connection(struct task *task, void *arg)
 {
     AUTO(connection) struct connection *connection = arg;

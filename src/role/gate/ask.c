@@ -113,7 +113,10 @@ int ask_scram_start(struct task *task, struct login *login, const struct sasl_ex
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     struct connection *connection = login->connection;
     uint8_t binding[STREAM_BINDING_SIZE];
-    bool is_bound = stream_tls_binding(connection->stream, binding) == 0;
+    bool plus = sasl->mechanism == SASL_SCRAM_SHA_256_PLUS;
+    /* A client that was not told of -PLUS says so rightly, and is not being cheated of it (RFC 5802 §6). */
+    bool is_bound = (plus || gate_scram(connection->gate) == SASL_SCRAM_ANNOUNCED) &&
+                    stream_tls_binding(connection->stream, binding) == 0;
     struct ipc_message request = {.type = IPC_scram_start,
                                   .scram_start = {.service = connection->service,
                                                   .client = span_of_text(connection->address),
@@ -121,7 +124,7 @@ int ask_scram_start(struct task *task, struct login *login, const struct sasl_ex
                                                   .binding_type = is_bound ? SPAN("tls-exporter") : SPAN_NONE,
                                                   .binding = is_bound ? span_of(binding, sizeof(binding)) : SPAN_NONE,
                                                   .prelude = login->prelude,
-                                                  .plus = sasl->mechanism == SASL_SCRAM_SHA_256_PLUS}};
+                                                  .plus = plus}};
     int result = call_keeper(task, connection->gate, &request, &reply);
     if (result != 0)
         return result < 0 ? result : LOGIN_UNAVAILABLE;

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "conf/conf.h"
 #include "ipc/wiring.h"
+#include "proto/sasl/plain.h"
 #include "role/start.h"
 #include "rt/stream.h"
 #include "rt/task.h"
@@ -74,6 +75,10 @@ MUST_USE int connection_start_tls(struct task *task, struct connection *connecti
 /* The last word where the gate is being stopped, as far as it can be said at once. */
 void connection_say_stopping(const struct connection *connection);
 bool connection_can_bind(const struct connection *connection);
+
+/* What the settings say of SCRAM, and whether this connection takes a mechanism where it is asked for by name. */
+enum sasl_scram gate_scram(const struct gate *gate);
+bool connection_takes(const struct connection *connection, enum sasl_mechanism mechanism);
 
 /* Whether these first bytes of a connection in clear are a TLS handshake (RFC 8446 §5.1). */
 bool looks_like_tls(span_t input);

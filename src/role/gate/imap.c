@@ -61,7 +61,8 @@ static unsigned capability_flags(const struct imap *imap)
     const struct connection *connection = imap->dialog.connection;
     if (!stream_is_tls(connection->stream))
         return connection->gate->tls != NULL ? (unsigned)IMAP_CAN_STARTTLS : 0U;
-    return (unsigned)IMAP_CAN_LOGIN | (connection_can_bind(connection) ? (unsigned)IMAP_CAN_PLUS : 0U);
+    return (unsigned)IMAP_CAN_LOGIN | (connection_can_bind(connection) ? (unsigned)IMAP_CAN_PLUS : 0U) |
+           (gate_scram(connection->gate) != SASL_SCRAM_ANNOUNCED ? (unsigned)IMAP_HIDES_SCRAM : 0U);
 }
 
 static void write_capabilities(struct imap *imap)
@@ -244,7 +245,7 @@ static int on_authenticate(struct task *task, struct imap *imap, const struct im
     if (!is_private(imap, &next))
         return next;
     bool is_known = sasl_mechanism_find(command->authenticate.mechanism, &mechanism) &&
-                    (mechanism != SASL_SCRAM_SHA_256_PLUS || connection_can_bind(imap->dialog.connection));
+                    connection_takes(imap->dialog.connection, mechanism);
     if (!is_known)
         return refuse(imap, "NO", "There is no such mechanism here");
     span_t initial = command->authenticate.has_initial ? command->authenticate.initial : SPAN_NONE;

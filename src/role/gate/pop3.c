@@ -49,6 +49,8 @@ static unsigned mode_of(const struct pop3 *pop3)
     unsigned mode = pop3->is_utf8 ? (unsigned)POP3_UTF8_ON : 0U;
     if (!stream_is_tls(connection->stream))
         return mode | (connection->gate->tls != NULL ? (unsigned)POP3_CAN_STLS : 0U);
+    if (gate_scram(connection->gate) != SASL_SCRAM_ANNOUNCED)
+        mode |= (unsigned)POP3_HIDES_SCRAM;
     return mode | (unsigned)POP3_CAN_LOGIN | (connection_can_bind(connection) ? (unsigned)POP3_CAN_PLUS : 0U);
 }
 
@@ -161,8 +163,8 @@ static int on_auth(struct task *task, struct pop3 *pop3, const struct pop3_comma
     }
     if (!is_private(pop3, &next))
         return next;
-    bool is_known = sasl_mechanism_find(command->text, &mechanism) &&
-                    (mechanism != SASL_SCRAM_SHA_256_PLUS || connection_can_bind(pop3->dialog.connection));
+    bool is_known =
+        sasl_mechanism_find(command->text, &mechanism) && connection_takes(pop3->dialog.connection, mechanism);
     if (!is_known)
         return refuse(pop3, "There is no such mechanism here");
     prepare_login(pop3);

@@ -444,6 +444,7 @@ static struct smtp *smtp_new(struct connection *connection)
         .commands_max = COMMANDS_MAX,
         .errors_max = conf->smtp_errors_max,
         .can_tls = connection->gate->tls != NULL,
+        .scram = gate_scram(connection->gate),
     };
     smtp->connection = connection;
     smtp_engine_init(&smtp->engine, &settings);

@@ -148,24 +148,22 @@ def mbsync(server, user, folder, password):
 
 
 def test_mbsync_goes_both_ways_and_the_second_run_transfers_nothing(server, filled, tmp_path):
-    """With an app password: it takes the strongest mechanism it sees, and SCRAM is for those."""
-    word = server.tool("app-password", "add", filled, "--label", "mbsync", stdin=PASSWORD + "\n").stdout.split()[-1]
     with server.imap(filled) as client:
         client.create("Notes")
         client.append("Notes", None, None, mail(50))
-    mbsync(server, filled, tmp_path, word)
+    mbsync(server, filled, tmp_path, PASSWORD)
     inbox = tmp_path / "local/INBOX"
     files = list((inbox / "new").iterdir()) + list((inbox / "cur").iterdir())
     assert len(files) == COUNT
     assert sorted(crlf(path.read_bytes()).rpartition(b"\r\n\r\n")[2] for path in files) == sorted(
         b"body %d\r\n" % number for number in range(COUNT))
     (inbox / "cur/mine:2,S").write_bytes(mail(77).replace(b"\r\n", b"\n"))
-    mbsync(server, filled, tmp_path, word)
+    mbsync(server, filled, tmp_path, PASSWORD)
     with server.imap(filled) as client:
         assert sum(b"number 77" in got for got in messages(client)) == 1
         before = client.status("INBOX", "(MESSAGES UIDNEXT)")
     listed = sorted(str(path) for path in (tmp_path / "local").rglob("*") if ":2," in path.name)
-    again = mbsync(server, filled, tmp_path, word)
+    again = mbsync(server, filled, tmp_path, PASSWORD)
     assert sorted(str(path) for path in (tmp_path / "local").rglob("*") if ":2," in path.name) == listed
     with server.imap(filled) as client:
         assert client.status("INBOX", "(MESSAGES UIDNEXT)") == before

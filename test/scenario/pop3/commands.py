@@ -195,7 +195,7 @@ def test_auth_is_cancelled_with_a_star(server):
 def test_auth_lists_the_mechanisms(server):
     client = Raw(server)
     assert client.say(b"AUTH").startswith(b"+OK")
-    assert {b"PLAIN", b"LOGIN", b"SCRAM-SHA-256"} <= set(client.listing().split(b"\r\n"))
+    assert {b"PLAIN", b"LOGIN"} <= set(client.listing().split(b"\r\n"))
 
 
 def test_who_only_makes_mistakes_is_sent_away(server):
@@ -311,7 +311,7 @@ def test_capabilities_after_login_are_those_before(server, filled):
     assert client.listing() == before
     assert {b"TOP", b"UIDL", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING", b"EXPIRE NEVER", b"UTF8 USER", b"LANG", b"USER",
             b"IMPLEMENTATION Waxwing"} <= set(before.split(b"\r\n"))
-    assert re.search(rb"^SASL PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS\r$", before, re.MULTILINE)
+    assert re.search(rb"^SASL PLAIN LOGIN\r$", before, re.MULTILINE)
 
 
 def test_mistakes_without_end_end(raw):
