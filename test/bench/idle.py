@@ -33,7 +33,7 @@ def role_of(pid, main):
     if b"role" in words:
         return words[words.index(b"role") + 1].decode()
     if b"serve" in words:
-        return "supervisor" if pid == main else "session"
+        return "supervisor" if pid == main else pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
     return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
 
 

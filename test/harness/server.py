@@ -144,7 +144,8 @@ class Server:
                 words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            found[pid] = words[words.index(b"role") + 1].decode() if b"role" in words else "session"
+            comm = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+            found[pid] = words[words.index(b"role") + 1].decode() if b"role" in words else comm
         return found
 
     def stop(self, seconds=20):

@@ -80,6 +80,7 @@ int reload_settings(struct task *task, struct supervisor *supervisor, struct con
     conf_free(supervisor->reloaded);
     supervisor->reloaded = TAKE(conf);
     supervisor->conf = supervisor->reloaded;
+    nursery_end(supervisor);
     result = renew_all(task, supervisor);
     if (result < 0)
         (void)snprintf(ret_error->text, sizeof(ret_error->text), "a role did not come back: %s", strerror(-result));

@@ -67,21 +67,6 @@ static void session_free(struct session_child *session)
     free(session);
 }
 
-/* Forked, not executed: it shares our memory until it writes. It makes everything anew and never returns. */
-static void become_session(const struct session_child *session, int channel_fd)
-{
-    const struct supervisor *supervisor = session->supervisor;
-    child_settle(channel_fd, supervisor->lock_fd);
-    struct role_start start = {
-        .conf = supervisor->conf,
-        .data = supervisor->data,
-        .count = 1,
-        .supervisor_fd = SUPERVISOR_FD,
-        .account = session->account,
-    };
-    _exit(supervisor->start->session(&start));
-}
-
 /* While there is no store it does without; session_rewire_store() makes up for it. */
 static int wire_store(struct session_child *session)
 {
@@ -145,21 +130,11 @@ static int begin_session(struct session_child *session)
     return 0;
 }
 
-/* Not at the start of the server, which is not to wait for it. */
-static int prepare(struct supervisor *supervisor)
-{
-    int result = supervisor->is_prepared ? 0 : supervisor->start->prepare_session();
-    supervisor->is_prepared = result == 0;
-    return result;
-}
-
 static int start_process(struct session_child *session)
 {
     struct supervisor *supervisor = session->supervisor;
     int fds[2];
     int result = place_make_vault(supervisor, session->account);
-    if (result == 0)
-        result = prepare(supervisor);
     if (result == 0)
         result = channel_pair(fds);
     if (result < 0)
@@ -169,14 +144,9 @@ static int start_process(struct session_child *session)
     result = channel_new(supervisor->loop, fds[0], ROLE_SUPERVISOR, ROLE_SESSION, &hooks, session, &session->channel);
     if (result < 0)
         return result;
-    session->pid = fork();
-    if (session->pid == 0)
-        become_session(session, far);
-    if (session->pid < 0) {
-        result = -errno;
-        session->pid = 0;
+    result = nursery_bear(supervisor, session->account, far, &session->pid);
+    if (result < 0)
         return result;
-    }
     session->state = SESSION_STARTING;
     session->attached = 0;
     result = wire_store(session);

@@ -79,11 +79,12 @@ struct supervisor {
     int signal_fd;
     int control_fd;
     int lock_fd;
+    pid_t nursery_pid; /* 0: not running */
+    int nursery_fd;
     uint8_t log_key[16];
     int64_t started;
     int exit_status;
-    bool is_started;  /* all roles were ready once */
-    bool is_prepared; /* for forking sessions (session.c) */
+    bool is_started; /* all roles were ready once */
     bool is_stopping;
 };
 
@@ -117,6 +118,11 @@ bool session_ended(struct supervisor *supervisor, pid_t pid, int status); /* fal
 void session_rewire_store(struct supervisor *supervisor);                 /* a new store has started */
 void session_stop_all(struct supervisor *supervisor);
 void session_kill_all(struct supervisor *supervisor);
+
+/* nursery.c: forks a session; the channel's end is lent. What the session knows of the settings is of the time when the
+ * nursery was started: it is to be ended where they change, and the next session starts it again. */
+MUST_USE int nursery_bear(struct supervisor *supervisor, uint64_t account, int channel_fd, pid_t *ret_pid);
+void nursery_end(struct supervisor *supervisor);
 
 /* control.c */
 MUST_USE int control_listen(struct supervisor *supervisor);

@@ -189,6 +189,7 @@ static int start_up(struct supervisor *supervisor)
 static void kill_rest(struct supervisor *supervisor)
 {
     session_kill_all(supervisor);
+    nursery_end(supervisor);
     for (size_t i = 0; i < supervisor->child_count; i++) {
         struct child *child = &supervisor->children[i];
         if (child->pid > 0) {
@@ -224,7 +225,7 @@ int supervisor_run(const struct supervisor_start *start)
     supervisor->start = start;
     supervisor->conf = start->conf;
     supervisor->data = start->conf->server_data;
-    supervisor->signal_fd = supervisor->control_fd = supervisor->lock_fd = -1;
+    supervisor->signal_fd = supervisor->control_fd = supervisor->lock_fd = supervisor->nursery_fd = -1;
     task_group_init(&supervisor->tasks);
     event_init(&supervisor->ended);
     if (map_new(&supervisor->sessions) < 0 || loop_new(&supervisor->loop) < 0) {

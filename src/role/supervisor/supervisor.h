@@ -16,6 +16,7 @@ struct role_start;
  *   wire.c        channels between roles      session.c   sessions: fork, attach, end
  *   control.c     the control socket          status.c    what `waxwing status` says
  *   reload.c      new settings
+ *   nursery.c     what sessions are forked from
  *   erase.c       a removed account's vault   forget.c    and its records
  *   notify.c      the service manager
  */
@@ -23,7 +24,7 @@ struct supervisor_start {
     const struct conf *conf;
     const char *conf_path;        /* given to the roles as their -c; NULL: none */
     const char *program;          /* path of this executable */
-    int (*prepare_session)(void); /* called before the first is forked: what all of them will share */
+    int (*prepare_session)(void); /* called before sessions are forked: what all of them will share */
     /* What a forked session runs; returns its exit status. */
     int (*session)(const struct role_start *start);
 };
