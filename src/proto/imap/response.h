@@ -19,8 +19,8 @@ enum imap_capability_flag {
     IMAP_CAN_STARTTLS = 1, /* STARTTLS is possible here */
     IMAP_CAN_LOGIN = 2,    /* passwords may be said here: TLS is on; without it LOGINDISABLED (RFC 3501 §6.2.3) */
     IMAP_CAN_PLUS = 4,     /* SCRAM-SHA-256-PLUS can be offered: the connection has a channel binding */
-};
     IMAP_HIDES_SCRAM = 8,  /* SCRAM is not announced */
+};
 
 /* The capabilities, separated by SP, without "CAPABILITY" itself: imap_capabilities(out, IMAP_BEFORE_LOGIN, flags). */
 void imap_capabilities(struct buf *out, enum imap_state state, unsigned flags);
