@@ -15,15 +15,17 @@
  * A load of mail: so many concurrent SMTP clients, each its own process, each sending its share of the messages over
  * one connection, MAIL, RCPT and DATA pipelined as mail servers do.
  *
- *   deliver PORT CLIENTS MESSAGES SIZE DOMAIN RECIPIENTS clear|starttls
+ *   deliver PORT CLIENTS MESSAGES SIZE|FOLDER DOMAIN RECIPIENTS clear|starttls
  *
- * Recipients are user0@DOMAIN, user1@DOMAIN … in turn. Prints the seconds until every message was acknowledged.
+ * Each message has SIZE bytes, or is a file that `letters` wrote into FOLDER. Recipients are user0@DOMAIN, user1@DOMAIN
+ * … in turn. Prints the seconds until every message was acknowledged.
  */
 struct load {
     int port;
     int clients;
     int messages;
     size_t size;
+    const char *folder; /* or NULL */
     const char *domain;
     int recipients;
     bool starttls;
@@ -133,14 +135,32 @@ static char *make_body(size_t size, int client)
     return body;
 }
 
+/* Lines that start with a dot it has none of. */
+static char *read_letter(const struct load *load, int number)
+{
+    static char letter[65536];
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/%06d", load->folder, number);
+    FILE *file = fopen(path, "r");
+    size_t len = file == NULL ? 0 : fread(letter, 1, sizeof(letter) - 8, file);
+    if (len == 0 || fclose(file) != 0)
+        fail(path);
+    (void)snprintf(letter + len, 8, ".\r\n");
+    return letter;
+}
+
 static void run_client(const struct load *load, int client)
 {
     struct link link = {0};
-    char *body = make_body(load->size, client);
-    size_t length = strlen(body);
+    const char *body = load->folder == NULL ? make_body(load->size, client) : NULL;
+    size_t length = body == NULL ? 0 : strlen(body);
     dial(&link, load);
     for (int i = client; i < load->messages; i += load->clients) {
         char head[512];
+        if (load->folder != NULL) {
+            body = read_letter(load, i);
+            length = strlen(body);
+        }
         (void)snprintf(head, sizeof(head), "MAIL FROM:<bench@bench.test>\r\nRCPT TO:<user%d@%s>\r\nDATA\r\n",
                        i % load->recipients, load->domain);
         put(&link, head, strlen(head));
@@ -157,11 +177,12 @@ static void run_client(const struct load *load, int client)
 int main(int count, char **arguments)
 {
     if (count != 8) {
-        (void)fprintf(stderr, "usage: deliver PORT CLIENTS MESSAGES SIZE DOMAIN RECIPIENTS clear|starttls\n");
+        (void)fprintf(stderr, "usage: deliver PORT CLIENTS MESSAGES SIZE|FOLDER DOMAIN RECIPIENTS clear|starttls\n");
         return 2;
     }
     struct load load = {.port = atoi(arguments[1]), .clients = atoi(arguments[2]), .messages = atoi(arguments[3])};
     load.size = strtoul(arguments[4], NULL, 10);
+    load.folder = load.size == 0 ? arguments[4] : NULL;
     load.domain = arguments[5];
     load.recipients = atoi(arguments[6]);
     load.starttls = strcmp(arguments[7], "starttls") == 0;

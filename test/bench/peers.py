@@ -12,6 +12,20 @@ USERS = 100
 PASSWORD = "bench-password"
 
 
+def deliver_tool(folder):
+    """Builds it where all servers look for it."""
+    tool = pathlib.Path(folder) / "deliver"
+    source = pathlib.Path(__file__).parent / "deliver.c"
+    subprocess.run(["cc", "-O2", "-o", tool, source, "-lssl", "-lcrypto"], check=True)
+    return tool
+
+
+def deliver(server, messages, what, recipients=1, mode="clear"):
+    """what: a size in bytes, or a folder of letters."""
+    subprocess.run([server.folder.parent / "deliver", str(server.smtp_port), "20", str(messages), str(what), "demo.test",
+                    str(recipients), mode], check=True, capture_output=True)
+
+
 def wait_for_port(port, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -47,6 +61,17 @@ def pss_kib(pids):
     return total
 
 
+def cpu_seconds(pids):
+    total = 0
+    for pid in pids:
+        try:
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        except OSError:
+            continue
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def written_bytes(pids):
     total = 0
     for pid in pids:
@@ -72,7 +97,8 @@ class Waxwing:
         self.config.write_text(
             f"[server]\nhostname = mail.demo.test\ndata = {self.folder}/data\nlisten = 127.0.0.1\n"
             "port_offset = 27000\nlog_level = error\nuser = nobody\n"
-            "[smtp]\nconnections_per_address = 5000\nconnections_max = 15000\n"
+            "[smtp]\nconnections_per_address = 100000\nconnections_max = 100000\n"
+            "[imap]\nconnections_per_account = 1000\n"
             "[auth]\nfailures_before_delay = 100\n"
         )
 
@@ -98,10 +124,27 @@ class Waxwing:
     def login_of(self, user):
         return f"user{user}@demo.test", self.passwords[user]
 
-    def fill(self, tool, messages):
-        """Brings the mailbox of user 0 to at least so many messages."""
-        subprocess.run([tool, str(self.smtp_port), "20", str(messages), "1024", "demo.test", "1", "clear"], check=True,
-                       capture_output=True)
+    def import_letters(self, folder, messages):
+        """Into user 0's mailbox."""
+        deliver(self, messages, folder)
+
+    def fill(self, user, messages, size):
+        """So many messages for that user, and as many for those before."""
+        deliver(self, messages * (user + 1), size, user + 1)
+
+    def empty(self):
+        """All mailboxes, while it is stopped; the accounts stay."""
+        for part in ("log", "vault"):
+            shutil.rmtree(self.folder / "data" / part, ignore_errors=True)
+
+    def settle(self):
+        """Until what it does by itself, indexing for one, is done."""
+        before, quiet = -1.0, 0
+        while quiet < 4:
+            time.sleep(1)
+            now = cpu_seconds(self.pids())
+            quiet = quiet + 1 if now - before < 0.03 else 0
+            before = now
 
     def pids(self):
         return tree_of(self.process.pid)
@@ -114,9 +157,11 @@ class Waxwing:
 class PostfixDovecot:
     smtp_port, imap_port = 28025, 28143
 
-    def __init__(self, folder, encrypted=False):
-        self.name = "postfix+dovecot" + (" mail_crypt" if encrypted else "")
-        self.folder = pathlib.Path(folder) / ("peers-crypt" if encrypted else "peers")
+    def __init__(self, folder, encrypted=False, layout="maildir", fts=False):
+        """layout: maildir or mdbox. fts: with its full-text index (fts_xapian)."""
+        words = ["postfix+dovecot", layout] + ["mail_crypt"] * encrypted + ["fts"] * fts
+        self.name, self.layout, self.fts = " ".join(words), layout, fts
+        self.folder = pathlib.Path(folder) / "-".join(words)
         self.folder.mkdir(parents=True)
         os.chmod(self.folder, 0o755)
         for part in ("etc", "spool", "data", "mail", "run"):
@@ -135,23 +180,29 @@ class PostfixDovecot:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-keyout", self.folder / "etc/key.pem", "-out", certificate, "-days", "30", "-subj",
                         "/CN=mail.demo.test"], check=True, capture_output=True)
-        crypt = ""
+        crypt, plugins = "", []
         if self.encrypted:
             private, public = self.folder / "etc/ec.pem", self.folder / "etc/ecpub.pem"
             subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", private],
                            check=True, capture_output=True)
             subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
             os.chmod(private, 0o644)
-            crypt = (f"mail_plugins = mail_crypt\nplugin {{\n mail_crypt_global_private_key = <{private}\n"
+            plugins.append("mail_crypt")
+            crypt = (f"plugin {{\n mail_crypt_global_private_key = <{private}\n"
                      f" mail_crypt_global_public_key = <{public}\n mail_crypt_save_version = 2\n}}\n")
+        if self.fts:
+            plugins += ["fts", "fts_xapian"]
+            crypt += ("plugin {\n fts = xapian\n fts_xapian = partial=3 full=20\n fts_autoindex = no\n fts_enforced = yes\n}\n"
+                      "service indexer-worker {\n vsz_limit = 0\n}\n")
+        crypt += f"mail_plugins = {' '.join(plugins)}\n"
         (self.folder / "etc/dovecot.conf").write_text(f"""
 base_dir = {self.folder}/run
 state_dir = {self.folder}/run/state
-instance_name = bench{int(self.encrypted)}
+instance_name = {self.folder.name}
 log_path = {self.folder}/dovecot.log
 protocols = imap lmtp
 listen = 127.0.0.1
-mail_location = maildir:{self.folder}/mail/%n
+mail_location = {self.layout}:{self.folder}/mail/%n
 mail_uid = benchmail
 mail_gid = benchmail
 first_valid_uid = 1
@@ -251,14 +302,31 @@ scache unix - - n - 1 scache
     def login_of(self, user):
         return f"user{user}", PASSWORD
 
-    def fill(self, tool, messages):
-        """The same, but into the Maildir: delivering them would take an hour."""
-        folder = self.folder / "mail/user0/cur"
-        text = "From: <bench@bench.test>\nSubject: load\n\n" + "x" * 76 + "\n"
-        for number in range(messages):
-            path = folder / f"{1000000000 + number}.M1P1.bench:2,"
-            path.write_text(text)
-            shutil.chown(path, "benchmail")
+    def import_letters(self, folder, messages):
+        """The same by way of a Maildir: delivering them would take an hour."""
+        source = self.folder / "mail/letters"
+        for part in ("cur", "new", "tmp"):
+            (source / part).mkdir(parents=True)
+        for number, letter in enumerate(sorted(folder.iterdir())[:messages]):
+            (source / f"cur/{1000000000 + number}.M1P1.bench:2,").write_bytes(letter.read_bytes().replace(b"\r\n", b"\n"))
+        subprocess.run(["chown", "-R", "benchmail", source], check=True)
+        self._doveadm("import", "-u", "user0", f"maildir:{source}", "", "ALL")
+        subprocess.run(["rm", "-rf", source], check=True)
+        if self.fts:
+            self._doveadm("index", "-u", "user0", "INBOX")
+
+    def _doveadm(self, *words):
+        subprocess.run(["doveadm", "-c", self.folder / "etc/dovecot.conf", *words], check=True, capture_output=True)
+
+    def fill(self, user, messages, size):
+        deliver(self, messages * (user + 1), size, user + 1)
+
+    def empty(self):
+        for mailbox in (self.folder / "mail").iterdir():
+            shutil.rmtree(mailbox)
+
+    def settle(self):
+        pass
 
     def pids(self):
         master = int((self.folder / "spool/pid/master.pid").read_text())

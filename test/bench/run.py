@@ -1,36 +1,31 @@
 #!/usr/bin/env python3
-"""Measures Waxwing beside Postfix and Dovecot in one run and prints each figure with its ratio.
+"""Measures Waxwing beside Postfix and Dovecot in one run and prints each figure with its ratio."""
 
-    test/bench/run.py PROGRAM [--quick]
-"""
-
-import imaplib
+import argparse
 import pathlib
 import shutil
-import ssl
 import subprocess
-import sys
 import tempfile
 import time
 
+import idle
 import peers
+import reading
+from reading import connect
 
-HERE = pathlib.Path(__file__).parent
 CLIENTS = 20
 # size in bytes, messages
 SIZES = [(4096, 4000), (51200, 1000), (1048576, 100)]
 
-
-TRUSTING = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-TRUSTING.check_hostname = False
-TRUSTING.verify_mode = ssl.CERT_NONE
-
-
-def connect(server, user):
-    client = imaplib.IMAP4("127.0.0.1", server.imap_port)
-    client.starttls(TRUSTING)
-    client.login(*server.login_of(user))
-    return client
+PARTS = ("delivery", "idle", "reading")
+RATES = ("messages/s", "1/s", "MB/s")
+# what is compared with which part
+PEERS = [
+    ({}, PARTS),
+    ({"encrypted": True}, PARTS),
+    ({"layout": "mdbox"}, ("reading",)),
+    ({"fts": True}, ("reading",)),
+]
 
 
 def log_in(server, user):
@@ -67,22 +62,6 @@ def deliver(server, tool, size, messages, mailboxes, mode):
     return messages / visible, messages / acknowledged, written / (messages * size)
 
 
-def fetch_flags(server, tool, messages):
-    """Rows a second when flags, UIDs and sizes of a large mailbox are listed; the best of three."""
-    server.fill(tool, messages)
-    client = log_in(server, 0)
-    while count_of(client) < messages:
-        time.sleep(0.5)
-    best = 0
-    for _ in range(3):
-        begun = time.monotonic()
-        kind, rows = client.fetch("1:*", "(FLAGS UID RFC822.SIZE)")
-        best = max(best, len(rows) / (time.monotonic() - begun))
-        assert kind == "OK" and len(rows) >= messages
-    client.logout()
-    return best
-
-
 def logins(server, times=200):
     begun = time.monotonic()
     for _ in range(times):
@@ -90,64 +69,102 @@ def logins(server, times=200):
     return times / (time.monotonic() - begun)
 
 
-def idle_memory(server, connections):
-    """PSS of all processes for each idle TLS connection, over 100 accounts."""
-    before = peers.pss_kib(server.pids())
-    held = [log_in(server, number % peers.USERS) for number in range(connections)]
-    time.sleep(2)
-    used = peers.pss_kib(server.pids()) - before
-    for client in held:
-        client.shutdown()
-    return used / connections
-
-
-def measure(server, tool, quick):
-    figures = {}
-    print(f"\n{server.name}", flush=True)
-
-    def note(what, value, unit):
-        figures[what] = value
-        print(f"  {what:<52} {value:12.2f} {unit}", flush=True)
-
-    try:
-        note("start until ready", server.start() * 1000, "ms")
-        server.add_users()
-        note("memory idle, all processes", peers.pss_kib(server.pids()) / 1024, "MiB")
-        for size, messages in SIZES:
-            for mailboxes in (1, 100):
-                for mode in ("clear", "starttls"):
-                    title = f"{size // 1024} KiB to {mailboxes} {mode}"
-                    visible, acknowledged, written = deliver(server, tool, size, messages // (5 if quick else 1),
-                                                             mailboxes, mode)
-                    note(f"{title}: visible", visible, "messages/s")
-                    note(f"{title}: acknowledged", acknowledged, "messages/s")
-                    note(f"{title}: written per byte", written, "")
-        note("logins, one after another", logins(server), "1/s")
-        listed = 10000 if quick else 100000
-        note(f"FETCH FLAGS UID RFC822.SIZE of {listed}", fetch_flags(server, tool, listed), "messages/s")
+def idle_memory(server, tool, quick, note):
+    for connections, accounts in ([(200, 100)] if quick else [(2000, 100), (10000, 100)]):
+        if connections > 2000 and server.name != "waxwing":
+            continue  # half a MiB each
         server.stop()
         server.start()
-        note("idle TLS IMAP connection", idle_memory(server, 200 if quick else 2000), "KiB")
+        figures = idle.measure(server, tool, connections, accounts)
+        note(f"idle TLS IMAP connection, {connections} on {accounts} accounts", figures["KiB"], "KiB")
+        note(f"new mail to each announced to all {connections}, worst", figures["each"]["worst"] * 1000, "ms")
+
+
+class Figures(dict):
+    """What one server did, printed as it comes; higher is better where the unit is one of a rate."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server = server
+        print(f"\n{server.name}", flush=True)
+
+    def note(self, what, value, unit):
+        self[what] = (value, unit)
+        print(f"  {what:<60} {value:12.2f} {unit}", flush=True)
+
+    def note_reading(self, what, row):
+        if row is None:
+            print(f"  {what:<60} {'refused':>12}", flush=True)
+        elif "BODY[]" in what:
+            self.note(what, row[1] / row[0] / 1e6, "MB/s")
+        else:
+            self.note(what, row[0] * 1000, "ms")
+
+
+def deliveries(server, figures, tool, quick):
+    for size, messages in SIZES:
+        for mailboxes in (1, 100):
+            for mode in ("clear", "starttls"):
+                title = f"{size // 1024} KiB to {mailboxes} {mode}"
+                visible, acknowledged, written = deliver(server, tool, size, messages // (5 if quick else 1), mailboxes, mode)
+                figures.note(f"{title}: visible", visible, "messages/s")
+                figures.note(f"{title}: acknowledged", acknowledged, "messages/s")
+                figures.note(f"{title}: written per byte", written, "bytes")
+
+
+def measure(server, tools, parts, quick):
+    figures = Figures(server)
+    try:
+        figures.note("start until ready", server.start() * 1000, "ms")
+        server.add_users()
+        figures.note("memory idle, all processes", peers.pss_kib(server.pids()) / 1024, "MiB")
+        if "delivery" in parts:
+            deliveries(server, figures, tools["deliver"], quick)
+            figures.note("logins, one after another", logins(server), "1/s")
+        if "idle" in parts:
+            idle_memory(server, tools["idle"], quick, figures.note)
+        if "reading" in parts:
+            server.stop()
+            server.empty()
+            server.start()
+            reading.measure(server, tools["load"], tools["letters"], quick, figures.note_reading)
     finally:
         server.stop()
     return figures
 
 
+def compare(ours, theirs):
+    """How many times better ours is: faster, or smaller."""
+    print(f"\nwaxwing / {theirs.server.name}: times better")
+    for what, (value, unit) in theirs.items():
+        if what in ours and value > 0 and ours[what][0] > 0:
+            ratio = ours[what][0] / value if unit in RATES else value / ours[what][0]
+            print(f"  {what:<60} {ratio:12.2f} x", flush=True)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true", help="a fifth or a tenth of everything")
+    parser.add_argument("--only", choices=PARTS, action="append", help="these parts alone")
+    parser.add_argument("--alone", action="store_true", help="without the peers")
+    return parser.parse_args()
+
+
 def main():
-    program = pathlib.Path(sys.argv[1]).resolve()
-    quick = "--quick" in sys.argv
+    chosen = arguments()
+    parts = chosen.only or PARTS
     folder = tempfile.mkdtemp(prefix="waxwing-bench-")
     pathlib.Path(folder).chmod(0o755)
-    tool = pathlib.Path(folder) / "deliver"
-    subprocess.run(["cc", "-O2", "-o", tool, HERE / "deliver.c", "-lssl", "-lcrypto"], check=True)
+    tools = {"deliver": peers.deliver_tool(folder), "idle": idle.build(folder)}
+    if "reading" in parts:
+        tools["load"], tools["letters"] = reading.load_tool(folder), reading.make_letters(folder, chosen.quick)
     try:
-        ours = measure(peers.Waxwing(folder, program), tool, quick)
-        for encrypted in (False, True):
-            theirs = measure(peers.PostfixDovecot(folder, encrypted), tool, quick)
-            print(f"\nwaxwing / postfix+dovecot{' mail_crypt' if encrypted else ''}")
-            for what, value in theirs.items():
-                if what in ours and value > 0:
-                    print(f"  {what:<52} {ours[what] / value:12.2f} x")
+        ours = measure(peers.Waxwing(folder, chosen.program.resolve()), tools, parts, chosen.quick)
+        for peer, fit in [] if chosen.alone else PEERS:
+            wanted = [part for part in parts if part in fit]
+            if wanted:
+                compare(ours, measure(peers.PostfixDovecot(folder, **peer), tools, wanted, chosen.quick))
     finally:
         shutil.rmtree(folder)
 
