@@ -14,10 +14,12 @@
 
 #include "base/mem.h"
 #include "base/span.h"
+#include "vault/pageseal.h"
 #include "vault/vfs.h"
 
 #define PAGE VFS_PAGE_SIZE
 #define WAL_SLOT 64
+#define BLOCK 4096
 #define MARKER "marker-that-nobody-may-read"
 
 static const uint8_t key[VFS_KEY_SIZE] = {1, 2, 3};
@@ -43,7 +45,7 @@ static int make_place(void **state)
 static int remove_place(void **state)
 {
     struct place *place = *state;
-    static const char *const names[] = {"a.db", "a.db-wal", "b.db", "b.db-wal", "a.db-journal"};
+    static const char *const names[] = {"a.db", "a.db-wal", "b.db", "b.db-wal", "c.db", "c.db-wal", "a.db-journal"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s/%s", place->folder, names[i]);
@@ -95,6 +97,19 @@ static off_t size_of(const char *path)
 {
     struct stat about;
     return stat(path, &about) == 0 ? about.st_size : -1;
+}
+
+/* How many blocks of it are written to: what lies behind is only reserved, and zero. */
+static off_t blocks_of(const char *path)
+{
+    static const uint8_t zeros[BLOCK];
+    uint8_t block[BLOCK];
+    off_t count = size_of(path) / BLOCK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (count > 0 && pread(fd, block, BLOCK, (count - 1) * BLOCK) == BLOCK && memcmp(block, zeros, BLOCK) == 0)
+        count--;
+    (void)close(fd);
+    return count;
 }
 
 static void swap_bytes(const char *path, off_t one, off_t other, size_t len)
@@ -307,7 +322,7 @@ static void crash_after_commits(const char *path)
             _exit(1);
         (void)sqlite3_exec(database, "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)", NULL, NULL, NULL);
         for (int i = 0; i < 10; i++)
-            (void)sqlite3_exec(database, "INSERT INTO t(body) VALUES(zeroblob(3000))", NULL, NULL, NULL);
+            (void)sqlite3_exec(database, "INSERT INTO t(body) VALUES(randomblob(3000))", NULL, NULL, NULL);
         (void)kill(getpid(), SIGKILL);
     }
     int status = 0;
@@ -339,44 +354,96 @@ static void a_damaged_tail_of_the_wal_ends_it(void **state)
 {
     struct place *place = *state;
     crash_after_commits(place->path);
-    /* Frames are a slot and a page. The table is made with the first ones; somewhere in the middle we cut. */
-    off_t frame = WAL_SLOT + PAGE;
-    flip(place->wal, WAL_SLOT + 9 * frame + 100);
+    flip(place->wal, blocks_of(place->wal) / 2 * BLOCK + 100);
     int64_t rows = rows_left(place->path);
     assert_true(rows > 0);
     assert_true(rows < 10);
+}
+
+/* The database and its WAL under another name, in the same folder. */
+static void copy_place(const struct place *place, char from, char to)
+{
+    char command[256];
+    (void)snprintf(command, sizeof(command), "cd %s && cp %c.db %c.db && cp %c.db-wal %c.db-wal", place->folder, from,
+                   to, from, to);
+    assert_int_equal(system(command), 0); // NOLINT: fixed words and a folder of our own
 }
 
 static void a_wal_cut_anywhere_is_a_shorter_one(void **state)
 {
     struct place *place = *state;
     crash_after_commits(place->path);
-    char saved[400];
     int64_t before = 10;
-    for (off_t cut = WAL_SLOT + 14 * (WAL_SLOT + PAGE); cut > 7 * PAGE; cut -= 1777) {
-        (void)snprintf(saved, sizeof(saved), "cp %s %s/b.db && cp %s %s/b.db-wal", place->path, place->folder,
-                       place->wal, place->folder);
-        assert_int_equal(system(saved), 0); // NOLINT: fixed words and a path of our own
+    for (off_t cut = blocks_of(place->wal) * BLOCK; cut > 3 * BLOCK; cut -= 1777) {
         char path[128];
         char wal[128];
         (void)snprintf(path, sizeof(path), "%s/b.db", place->folder);
         (void)snprintf(wal, sizeof(wal), "%s/b.db-wal", place->folder);
+        copy_place(place, 'a', 'b');
         assert_int_equal(truncate(wal, cut), 0);
         int64_t rows = rows_left(path);
         assert_true(rows >= 0 && rows <= before);
         before = rows;
     }
-    assert_true(before < 10);
+    assert_true(before < 5);
 }
 
-static void frames_swapped_in_the_wal_end_it(void **state)
+/* Commits that come after a damaged end write over what is left behind it, none of which may come back. */
+static void what_a_crash_left_behind_never_comes_back(void **state)
 {
     struct place *place = *state;
     crash_after_commits(place->path);
-    off_t frame = WAL_SLOT + PAGE;
-    swap_bytes(place->wal, WAL_SLOT + 8 * frame, WAL_SLOT + 10 * frame, (size_t)frame);
+    off_t blocks = blocks_of(place->wal);
+    for (off_t at = 2; at < blocks; at++) {
+        char path[128];
+        char wal[128];
+        (void)snprintf(path, sizeof(path), "%s/b.db", place->folder);
+        (void)snprintf(wal, sizeof(wal), "%s/b.db-wal", place->folder);
+        copy_place(place, 'a', 'b');
+        flip(wal, at * BLOCK + 40);
+        sqlite3 *database = NULL;
+        assert_int_equal(vfs_open(path, key, &database), 0);
+        int64_t rows = ask(database, "SELECT count(*) FROM t");
+        run(database, "INSERT INTO t(body) VALUES(randomblob(3000))");
+        run(database, "UPDATE t SET body = zeroblob(10) WHERE id = 1");
+        (void)snprintf(path, sizeof(path), "%s/c.db", place->folder);
+        copy_place(place, 'b', 'c');
+        (void)sqlite3_close(database);
+        assert_int_equal(rows_left(path), rows + 1);
+    }
+}
+
+static void blocks_swapped_in_the_wal_end_it(void **state)
+{
+    struct place *place = *state;
+    crash_after_commits(place->path);
+    off_t half = blocks_of(place->wal) / 2;
+    swap_bytes(place->wal, half * BLOCK, (half + 3) * BLOCK, BLOCK);
     int64_t rows = rows_left(place->path);
     assert_true(rows > 0 && rows < 10);
+}
+
+/* SQLite would take it for an empty one, and what it holds would be lost. */
+static void a_wal_with_frames_at_fixed_places_is_refused(void **state)
+{
+    struct place *place = *state;
+    fill(place->path, 10);
+    uint8_t first[BLOCK];
+    uint8_t start[WAL_SLOT] = {0};
+    struct pageseal *seal = NULL;
+    int fd = open(place->path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, first, BLOCK), BLOCK);
+    (void)close(fd);
+    assert_int_equal(pageseal_new(key, first + 16, &seal), 0);
+    assert_int_equal(pageseal_close(seal, (struct pageseal_place){PAGESEAL_WAL_START, 0}, start, 32, start, start + 32),
+                     0);
+    pageseal_free(seal);
+    fd = open(place->wal, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, start, WAL_SLOT), WAL_SLOT);
+    (void)close(fd);
+    assert_int_equal(read_all(place->path, key), -EBADMSG);
+    assert_int_equal(unlink(place->wal), 0);
+    assert_int_equal(read_all(place->path, key), 0);
 }
 
 /* What SQLite believes to be in the WAL and is not any more must be an error, never zeros. */
@@ -389,11 +456,27 @@ static void damage_to_the_wal_in_use_is_an_error(void **state)
     run(database, "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)");
     run(database, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) "
                   "INSERT INTO t SELECT i, randomblob(3000) FROM n");
-    for (off_t at = WAL_SLOT + WAL_SLOT + 50; at + PAGE < size_of(place->wal); at += WAL_SLOT + PAGE)
+    for (off_t at = WAL_SLOT + WAL_SLOT + 50; at < blocks_of(place->wal) * BLOCK; at += 500)
         flip(place->wal, at);
     run(database, "PRAGMA shrink_memory");
     assert_int_equal(ask(database, "SELECT sum(length(body)) + sum(unicode(body)) FROM t"), -EBADMSG);
     (void)sqlite3_close(database);
+}
+
+static void pages_are_packed_in_the_wal(void **state)
+{
+    struct place *place = *state;
+    sqlite3 *database = NULL;
+    assert_int_equal(vfs_open(place->path, key, &database), 0);
+    run(database, "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)");
+    off_t before = blocks_of(place->wal);
+    run(database, "BEGIN");
+    for (int i = 0; i < 40; i++)
+        run(database, "INSERT INTO t(body) VALUES('" MARKER "' || hex(zeroblob(1500)))");
+    run(database, "COMMIT");
+    assert_int_equal(blocks_of(place->wal) - before, 2);
+    (void)sqlite3_close(database);
+    assert_int_equal(read_all(place->path, key), 0);
 }
 
 /* Every transaction moves an amount between two rows and adds one of its own size; the child is killed anywhere. */
@@ -485,7 +568,10 @@ int main(void)
         IN_PLACE(the_wal_is_recovered),
         IN_PLACE(a_damaged_tail_of_the_wal_ends_it),
         IN_PLACE(a_wal_cut_anywhere_is_a_shorter_one),
-        IN_PLACE(frames_swapped_in_the_wal_end_it),
+        IN_PLACE(what_a_crash_left_behind_never_comes_back),
+        IN_PLACE(blocks_swapped_in_the_wal_end_it),
+        IN_PLACE(a_wal_with_frames_at_fixed_places_is_refused),
+        IN_PLACE(pages_are_packed_in_the_wal),
         IN_PLACE(damage_to_the_wal_in_use_is_an_error),
         IN_PLACE(a_crash_leaves_whole_transactions),
         IN_PLACE(failed_allocations_are_told),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <sqlite3.h>
@@ -12,10 +13,26 @@
  * database file stand in databasefile.c, those of the WAL in walfile.c.
  *
  * On disk the database file is one block that names the file (magic, version, page size, id, mark), followed by the
- * pages. The WAL has a slot for its header, then for each frame a slot for the frame's header and the page.
+ * pages. The WAL has a slot for its header, then packed frames one after another.
  */
 #define VFS_RESERVED 32 /* bytes SQLite leaves us at the end of each page */
 #define VFS_BODY (VFS_PAGE_SIZE - VFS_RESERVED)
+
+/* Of a WAL: where its frames stand on disk (walfile.c). */
+struct walfile {
+    uint64_t *places; /* by frame, from 0 */
+    size_t count;
+    size_t room;
+    uint64_t end;      /* where the next entry goes */
+    uint64_t sequence; /* of the last entry */
+    uint32_t salt;     /* of SQLite's present use of the file */
+    bool is_scanned;
+    bool has_start;
+    bool is_held; /* a frame's header waits for its page */
+    uint32_t held;
+    uint8_t header[24];
+    void *packer; /* NULL where none is needed */
+};
 
 struct vfs_file {
     sqlite3_file base;
@@ -24,7 +41,8 @@ struct vfs_file {
     struct vfs_file *database; /* of a WAL */
     int space;                 /* of a WAL: a descriptor to reserve space with, or -1 */
     int64_t reserved;          /* of a WAL: how far */
-    uint64_t frames;           /* of a database: how many its WAL holds, as far as was read and written here */
+    uint64_t frames;           /* of a database: how many its WAL holds */
+    struct walfile wal;
     uint8_t scratch[VFS_PAGE_SIZE + 64];
 };
 

@@ -1,27 +1,55 @@
-#include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "vault/vfsfile.h"
+#include "vault/walentry.h"
 
 /*
- * The WAL as SQLite sees it: a header of 32 bytes, then frames of 24 bytes and a page. On disk each of the three is
- * followed by its mark:
- *
- *   start   32 sealed + 28 mark + 4 zero                      = 64
- *   frame   24 sealed + 28 mark + 12 zero, then a sealed page = 64 + 4096
+ * The WAL as SQLite writes and reads it: a header of 32 bytes, then frames of 24 bytes and a page, at places that
+ * follow from their numbers. How they stand on disk is walentry.c's matter.
  */
-#define START 32
-#define HEADER 24
-#define FRAME (HEADER + VFS_PAGE_SIZE)
-#define SLOT 64
-#define DISK_FRAME (SLOT + VFS_PAGE_SIZE)
-#define GROW (256 * 1024) /* space is reserved in such steps, so that few commits change the file's size */
+#define FRAME (WAL_HEADER + VFS_PAGE_SIZE)
 
-/* A piece of the WAL: the start, a frame's header, or a frame's page, and the bytes of it that are asked for. */
+/* A header that no page follows is new for a frame that is there already. */
+static int settle(struct vfs_file *file)
+{
+    struct walfile *wal = &file->wal;
+    int result = walentry_scan(file);
+    if (result != SQLITE_OK || !wal->is_held)
+        return result;
+    wal->is_held = false;
+    if (wal->held >= wal->count)
+        return SQLITE_OK;
+    uint8_t page[VFS_PAGE_SIZE];
+    result = walentry_read_page(file, wal->held, page);
+    return result == SQLITE_OK ? walentry_write(file, wal->held, wal->header, page) : result;
+}
+
+static int write_page(struct vfs_file *file, uint32_t frame, const uint8_t *page)
+{
+    struct walfile *wal = &file->wal;
+    if (wal->is_held && wal->held == frame) {
+        wal->is_held = false;
+        if (frame < wal->count) /* from here on anew: it was rolled back, or not committed before a crash */
+            walentry_cut(wal, frame);
+        return walentry_write(file, frame, wal->header, page);
+    }
+    /* Overwritten within its transaction, as it did not fit into memory: SQLite's new headers follow. */
+    uint8_t slot[WAL_SLOT];
+    int result = settle(file);
+    if (result == SQLITE_OK)
+        result = walentry_read_header(file, frame, slot);
+    return result == SQLITE_OK ? walentry_write(file, frame, slot, page) : result;
+}
+
+/* --- what SQLite calls --- */
+
+/* A piece of what SQLite sees: the start, a frame's header or a frame's page, and the bytes of it that are asked for.
+ */
 struct piece {
-    struct pageseal_place place;
-    sqlite3_int64 disk;
+    bool is_start;
+    bool is_page;
+    uint32_t frame;
     size_t size;
     size_t from;
     size_t len;
@@ -29,55 +57,29 @@ struct piece {
 
 static struct piece piece_at(sqlite3_int64 offset, size_t wanted)
 {
-    struct piece piece = {{PAGESEAL_WAL_START, 0}, 0, START, (size_t)offset, 0};
-    if (offset >= START) {
-        uint64_t frame = (uint64_t)(offset - START) / FRAME;
-        size_t within = (size_t)((uint64_t)(offset - START) % FRAME);
-        piece.disk = SLOT + (sqlite3_int64)frame * DISK_FRAME;
-        if (within < HEADER) {
-            piece.place = (struct pageseal_place){PAGESEAL_WAL_FRAME, frame};
-            piece.size = HEADER;
-            piece.from = within;
-        } else {
-            piece.place = (struct pageseal_place){PAGESEAL_WAL_PAGE, frame};
-            piece.disk += SLOT;
-            piece.size = VFS_PAGE_SIZE;
-            piece.from = within - HEADER;
-        }
+    struct piece piece = {.is_start = true, .size = WAL_START, .from = (size_t)offset};
+    if (offset >= WAL_START) {
+        size_t within = (size_t)((uint64_t)(offset - WAL_START) % FRAME);
+        piece.is_start = false;
+        piece.is_page = within >= WAL_HEADER;
+        piece.frame = (uint32_t)((uint64_t)(offset - WAL_START) / FRAME);
+        piece.size = piece.is_page ? VFS_PAGE_SIZE : WAL_HEADER;
+        piece.from = piece.is_page ? within - WAL_HEADER : within;
     }
     piece.len = piece.size - piece.from < wanted ? piece.size - piece.from : wanted;
     return piece;
 }
 
-static size_t disk_len(const struct piece *piece)
-{
-    return piece->size == VFS_PAGE_SIZE ? VFS_PAGE_SIZE : SLOT;
-}
-
-static int open_piece(struct vfs_file *file, const struct piece *piece, uint8_t *bytes)
-{
-    if (piece->size == VFS_PAGE_SIZE)
-        return vfsfile_page_open(file, piece->place, bytes);
-    return pageseal_open(file->seal, piece->place, bytes, piece->size, bytes + piece->size) == 0 ? SQLITE_OK
-                                                                                                 : SQLITE_IOERR_DATA;
-}
-
-/* A start that is written anew begins the log again. */
-static void count_frames(struct vfs_file *file, const struct piece *piece)
-{
-    uint64_t *frames = &file->database->frames;
-    if (piece->place.kind == PAGESEAL_WAL_START)
-        *frames = 0;
-    else if (piece->place.number >= *frames)
-        *frames = piece->place.number + 1;
-}
-
 static int read_piece(struct vfs_file *file, const struct piece *piece, uint8_t *ret_bytes)
 {
-    uint8_t *bytes = piece->len == VFS_PAGE_SIZE ? ret_bytes : file->scratch;
-    int result = file->inner->pMethods->xRead(file->inner, bytes, (int)disk_len(piece), piece->disk);
-    if (result == SQLITE_OK)
-        result = open_piece(file, piece, bytes);
+    uint8_t part[VFS_PAGE_SIZE];
+    uint8_t *bytes = piece->len == VFS_PAGE_SIZE ? ret_bytes : part;
+    int result;
+    if (piece->is_start)
+        result = walentry_read_start(file, bytes);
+    else
+        result = piece->is_page ? walentry_read_page(file, piece->frame, bytes)
+                                : walentry_read_header(file, piece->frame, bytes);
     if (result != SQLITE_OK)
         memset(ret_bytes, 0, piece->len);
     else if (bytes != ret_bytes)
@@ -95,12 +97,12 @@ static int wal_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offs
     struct vfs_file *ours = (struct vfs_file *)file;
     uint8_t *at = bytes;
     bool recovering = offset == 0 || len == FRAME;
-    int outcome = SQLITE_OK;
+    int outcome = settle(ours);
+    if (outcome != SQLITE_OK)
+        return outcome;
     for (size_t rest = (size_t)len; rest > 0;) {
         struct piece piece = piece_at(offset, rest);
         int result = read_piece(ours, &piece, at);
-        if (result == SQLITE_OK && piece.place.kind == PAGESEAL_WAL_PAGE)
-            count_frames(ours, &piece);
         if (result != SQLITE_OK && outcome == SQLITE_OK && !(recovering && result == SQLITE_IOERR_DATA))
             outcome = result;
         at += piece.len;
@@ -110,36 +112,19 @@ static int wal_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offs
     return outcome;
 }
 
-/*
- * Where space is short, the write itself says so. SQLite's own way to reserve would, as Debian builds it, write into
- * every block, so that the disk is written twice.
- */
-static void reserve(struct vfs_file *file, sqlite3_int64 end)
-{
-    if (end <= file->reserved || file->space < 0)
-        return;
-    sqlite3_int64 size = (end + GROW - 1) / GROW * GROW;
-    if (fallocate(file->space, 0, file->reserved, size - file->reserved) == 0)
-        file->reserved = size;
-}
-
 static int write_piece(struct vfs_file *file, const struct piece *piece, const uint8_t *bytes)
 {
     if (piece->from != 0 || piece->len != piece->size)
         return SQLITE_IOERR_WRITE;
-    uint8_t *sealed = file->scratch;
-    if (piece->size == VFS_PAGE_SIZE) {
-        int result = vfsfile_page_close(file, piece->place, bytes, sealed);
-        if (result != SQLITE_OK)
-            return result;
-    } else {
-        memset(sealed, 0, SLOT);
-        if (pageseal_close(file->seal, piece->place, bytes, piece->size, sealed, sealed + piece->size) != 0)
-            return SQLITE_IOERR_WRITE;
-    }
-    reserve(file, piece->disk + (sqlite3_int64)disk_len(piece));
-    count_frames(file, piece);
-    return file->inner->pMethods->xWrite(file->inner, sealed, (int)disk_len(piece), piece->disk);
+    if (piece->is_page)
+        return write_page(file, piece->frame, bytes);
+    int result = settle(file);
+    if (result != SQLITE_OK || piece->is_start)
+        return result == SQLITE_OK ? walentry_write_start(file, bytes) : result;
+    file->wal.is_held = true;
+    file->wal.held = piece->frame;
+    memcpy(file->wal.header, bytes, WAL_HEADER);
+    return SQLITE_OK;
 }
 
 static int wal_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
@@ -158,24 +143,54 @@ static int wal_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int
     return SQLITE_OK;
 }
 
-static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
+/* What is durable is not written to again: a block torn by a crash holds nothing that was. */
+static int wal_sync(sqlite3_file *file, int flags)
 {
     struct vfs_file *ours = (struct vfs_file *)file;
-    sqlite3_int64 disk = size < START ? 0 : SLOT + (size - START) / FRAME * DISK_FRAME;
-    int result = ours->inner->pMethods->xTruncate(ours->inner, disk);
-    ours->reserved = 0;
+    int result = settle(ours);
+    if (result == SQLITE_OK)
+        result = vfsfile_sync(file, flags);
+    ours->wal.end = walentry_round_up(ours->wal.end);
+    free(ours->wal.packer);
+    ours->wal.packer = NULL;
     return result;
 }
 
-/* Whole frames only: what a crash left half written is none. */
+static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+    struct vfs_file *ours = (struct vfs_file *)file;
+    int result = settle(ours);
+    if (result != SQLITE_OK)
+        return result;
+    if (size >= WAL_START) { /* only fewer frames: what is behind them is overwritten */
+        uint64_t frames = (uint64_t)(size - WAL_START) / FRAME;
+        if (frames < ours->wal.count)
+            walentry_cut(&ours->wal, (uint32_t)frames);
+        return SQLITE_OK;
+    }
+    walentry_clear(&ours->wal);
+    ours->wal.has_start = false;
+    ours->wal.end = WAL_SLOT;
+    ours->reserved = 0;
+    return ours->inner->pMethods->xTruncate(ours->inner, 0);
+}
+
 static int wal_size(sqlite3_file *file, sqlite3_int64 *ret_size)
 {
     struct vfs_file *ours = (struct vfs_file *)file;
-    sqlite3_int64 disk = 0;
-    int result = ours->inner->pMethods->xFileSize(ours->inner, &disk);
+    int result = settle(ours);
     if (result == SQLITE_OK)
-        *ret_size = disk < SLOT ? 0 : START + (disk - SLOT) / DISK_FRAME * FRAME;
+        *ret_size = ours->wal.has_start ? WAL_START + (sqlite3_int64)ours->wal.count * FRAME : 0;
     return result;
+}
+
+static int wal_close(sqlite3_file *file)
+{
+    struct vfs_file *ours = (struct vfs_file *)file;
+    walentry_clear(&ours->wal);
+    free(ours->wal.packer);
+    ours->wal.packer = NULL;
+    return vfsfile_close(file);
 }
 
 static int control(sqlite3_file *file, int operation, void *argument)
@@ -188,11 +203,11 @@ static int control(sqlite3_file *file, int operation, void *argument)
 
 const sqlite3_io_methods walfile_methods = {
     .iVersion = 1,
-    .xClose = vfsfile_close,
+    .xClose = wal_close,
     .xRead = wal_read,
     .xWrite = wal_write,
     .xTruncate = wal_truncate,
-    .xSync = vfsfile_sync,
+    .xSync = wal_sync,
     .xFileSize = wal_size,
     .xLock = vfsfile_lock,
     .xUnlock = vfsfile_unlock,

@@ -1,4 +1,5 @@
 #include "role/session/imap/imap.h"
+#include "role/session/takein.h"
 
 int imap_do_capability(struct task *task, struct run *run)
 {
@@ -10,10 +11,11 @@ int imap_do_capability(struct task *task, struct run *run)
     return run_ok(run, "Done");
 }
 
+/* Clients that do not IDLE ask with this whether something has come (RFC 9051 §6.1.2). */
 int imap_do_noop(struct task *task, struct run *run)
 {
-    (void)task;
-    return run_ok(run, "Done");
+    int result = takein_wait(task, run->session);
+    return result < 0 ? result : run_ok(run, "Done");
 }
 
 int imap_do_logout(struct task *task, struct run *run)
