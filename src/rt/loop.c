@@ -83,9 +83,11 @@ int loop_run(struct loop *loop)
     return result < 0 ? result : 0;
 }
 
+/* While it finishes, only the end of the last task or the time may end it. */
 void loop_stop(struct loop *loop)
 {
-    uv_stop(&loop->uv);
+    if (!loop->is_finishing)
+        uv_stop(&loop->uv);
 }
 
 static void on_finish_late(uv_timer_t *timer)

@@ -170,6 +170,36 @@ static void counter(struct task *task, void *arg)
         *count += (size_t)room[sizeof(room) - 1];
 }
 
+/* Each waits for the next; when all are cancelled, the innermost ends first, and stops the loop. */
+static void nested(struct task *task, void *arg)
+{
+    int *depth = arg;
+    if (*depth == 0) {
+        assert_int_equal(task_sleep(task, FOREVER), -ECANCELED);
+        loop_stop(task_loop(task));
+        return;
+    }
+    struct task_group group;
+    task_group_init(&group);
+    (*depth)--;
+    assert_int_equal(task_group_spawn(&group, task_loop(task), "nested", nested, depth), 0);
+    task_group_wait(task, &group);
+    (*depth)++;
+}
+
+static void a_stop_does_not_cut_the_finish_short(void **state)
+{
+    (void)state;
+    struct loop *loop = NULL;
+    int depth = 10;
+    assert_int_equal(loop_new(&loop), 0);
+    assert_int_equal(task_spawn(loop, "outermost", nested, &depth, NULL), 0);
+    run_for(loop, 50);
+    assert_int_equal(depth, 0);
+    run_all(loop);
+    assert_int_equal(depth, 10);
+}
+
 static void a_thousand_tasks_come_and_go(void **state)
 {
     (void)state;
@@ -193,6 +223,7 @@ int main(void)
         cmocka_unit_test(cancelling_unwinds_and_stays),
         cmocka_unit_test(waiting_ends_with_its_timeout),
         cmocka_unit_test(a_cancelled_parent_takes_its_group_along),
+        cmocka_unit_test(a_stop_does_not_cut_the_finish_short),
         cmocka_unit_test(a_thousand_tasks_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

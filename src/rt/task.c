@@ -165,7 +165,7 @@ static void task_end(struct task *task)
         task_free(task);
     }
     if (loop->is_finishing && list_is_empty(&loop->tasks))
-        loop_stop(loop);
+        uv_stop(&loop->uv);
 }
 
 void task_run_ready(struct loop *loop)
