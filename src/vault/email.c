@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vault/engine.h"
+#include "vault/outbox.h"
 
 static int check_filings(struct vault *vault, const struct vault_new_email *email)
 {
@@ -87,6 +88,8 @@ int vault_email_add(struct vault *vault, const struct vault_new_email *email, ui
     if (email->envelope.len > VAULT_CACHE_MAX || email->structure.len > VAULT_CACHE_MAX)
         return -EINVAL;
     int result = vault_email_find_record(vault, email->place.record, ret_id);
+    if (result == VAULT_NOT_FOUND)
+        result = vault_outbox_find(vault, email->place.record);
     if (result != VAULT_NOT_FOUND)
         return result == 0 ? VAULT_EXISTS : result;
     result = check_filings(vault, email);

@@ -49,9 +49,10 @@ struct vault_new_email {
 };
 
 /*
- * Adds an email and files it. VAULT_EXISTS: this record was taken in before (*ret_id is that email; nothing was
- * changed); VAULT_NOT_FOUND: no such mailbox, or one that cannot be selected; VAULT_LIMIT: its UIDs are used up.
- * ret_filed: one for each filing, or NULL.
+ * Adds an email and files it. VAULT_EXISTS: this record was taken in before (*ret_id is that email, and untouched where
+ * it was expunged since and its record is yet to be given up: it must not come back; nothing was changed);
+ * VAULT_NOT_FOUND: no such mailbox, or one that cannot be selected; VAULT_LIMIT: its UIDs are used up. ret_filed: one
+ * for each filing, or NULL.
  */
 MUST_USE int vault_email_add(struct vault *vault, const struct vault_new_email *email, uint64_t *ret_id,
                              struct vault_filed *ret_filed);

@@ -123,6 +123,10 @@ static void the_last_expunge_releases_the_record(void **state)
     assert_int_equal(vault_outbox_list(place->vault, records, 4, &count), 0);
     assert_int_equal(count, 1);
     assert_int_equal(records[0], 11);
+    uint64_t again = 0;
+    assert_int_equal(vault_outbox_find(place->vault, 11), 0);
+    assert_int_equal(vault_outbox_find(place->vault, 12), VAULT_NOT_FOUND);
+    assert_int_equal(add_to(place->vault, VAULT_INBOX, 11, 0, &again), VAULT_EXISTS); /* it does not come back */
     assert_int_equal(vault_outbox_clear(place->vault, records, 1), 0);
     assert_int_equal(vault_outbox_list(place->vault, records, 4, &count), 0);
     assert_int_equal(count, 0);

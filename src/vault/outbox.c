@@ -31,6 +31,12 @@ int vault_outbox_clear(struct vault *vault, const uint64_t *records, size_t coun
     return engine_step_end(vault, &step, result);
 }
 
+int vault_outbox_find(struct vault *vault, uint64_t record)
+{
+    int64_t found = 0;
+    return engine_ask(vault, STATEMENT_OUTBOX_LEAVING, NUMBERS((int64_t)record), &found);
+}
+
 int vault_outbox_add(struct vault *vault, uint64_t record)
 {
     struct engine_step step;

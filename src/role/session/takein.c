@@ -14,6 +14,7 @@
 #include "role/session/quiet.h"
 #include "role/session/release.h"
 #include "vault/mailbox.h"
+#include "vault/outbox.h"
 
 #define BATCH_ROWS 256U
 #define BATCH_BYTES (8U << 20)       /* of sealed records; one larger than that goes alone */
@@ -103,11 +104,23 @@ int takein_file(struct session *session, const struct record_meta *meta, struct 
     return result;
 }
 
+/* A message that APPEND has filed while the batch was read may have been expunged again, and its record given up: the
+ * vault knows nothing of it any more. What was filed is noted until store is told, which comes after this. */
+static bool was_filed(const struct session *session, uint64_t record)
+{
+    for (size_t i = 0; i < session->taken_count; i++)
+        if (session->taken[i] == record)
+            return true;
+    return false;
+}
+
 /* Oldest first, so that UIDs rise with time inside a batch. */
 static int file_all(struct batch *batch)
 {
     for (size_t i = batch->count; i-- > 0;) {
         struct vault_filed filed;
+        if (was_filed(batch->session, batch->entries[i].email.place.record))
+            continue;
         int result = takein_file(batch->session, &batch->entries[i].meta, &batch->entries[i].email, &filed);
         if (result < 0)
             return result;
@@ -181,7 +194,8 @@ static int read_rows(struct task *task, struct batch *batch, span_t rows, size_t
         uint64_t id = 0;
         if (map_get(batch->unreadable, place.record) != NULL)
             continue;
-        if (vault_email_find_record(batch->session->vault, place.record, &id) == 0) {
+        if (vault_email_find_record(batch->session->vault, place.record, &id) == 0 ||
+            vault_outbox_find(batch->session->vault, place.record) == 0) {
             takein_note_taken(batch->session, place.record);
             continue;
         }
