@@ -5,6 +5,7 @@
 #include "role/session/check.h"
 #include "role/session/message.h"
 #include "role/session/takein.h"
+#include "vault/outbox.h"
 
 #define ROWS 256U
 
@@ -16,7 +17,8 @@ static int check_row(struct check *check, const uint8_t *at)
     pending_row_get(at, &row);
     struct vault_place place = {
         .record = row.record, .segment = row.segment, .offset = row.offset, .length = row.length};
-    if (vault_email_find_record(check->session->vault, row.record, &id) == 0)
+    if (vault_email_find_record(check->session->vault, row.record, &id) == 0 ||
+        vault_outbox_find(check->session->vault, row.record) == 0)
         return 0;
     AUTO(message) struct message *message = NULL;
     int result = message_open_pending(check->task, check->session, &place, row.sealed_key, &message);

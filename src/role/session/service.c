@@ -105,7 +105,7 @@ static void service_free(struct service *service)
 {
     service->session->client_count--;
     service->session->service_count--;
-    session_client_gone(service->session);
+    session_client_gone(service->session); /* which also lets the vault be closed */
     stream_free(service->stream);
     buf_deinit(&service->words);
     buf_deinit(&service->out);

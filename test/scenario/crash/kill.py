@@ -1,6 +1,8 @@
 """
-SIGKILL at random moments, of a random role or of all, under load; then every message acknowledged with 250 or OK is
-there exactly once, byte for byte, and where it was moved to, with its flags. KILLS=200 SENDERS=20 for the long run.
+SIGKILL at random moments, of a random role, of the supervisor or of all, under load. Then every message acknowledged
+with 250 or OK is there exactly once, byte for byte, where it was moved to and with its flags; what was expunged is
+gone; nothing is there that nobody sent; and `waxwing check` finds nothing. Processes are killed here, not the machine:
+what only a power cut would lose is not seen.  KILLS=200 SENDERS=20 SEED=n for the long run.
 """
 import imaplib
 import os
@@ -15,82 +17,162 @@ import time
 
 import pytest
 
-from server import PASSWORD, Server, messages, wait_until
+from server import PASSWORD, Server, alive, children, messages, wait_until
 
 KILLS = int(os.environ.get("KILLS", "12"))
 SENDERS = int(os.environ.get("SENDERS", "6"))
+SEED = int(os.environ.get("SEED", "1"))
 APPENDERS = 2
-MOVERS = 3
-USERS = ["a", "b", "c"]
+MOVERS = 2
+MOVES_MAX = 400 + 20 * KILLS  # messages a mover starts
+USERS = ["a", "b", "c"]       # get mail from all senders, and keep it
+MOVER, REAPER = "d", "e"      # appends, flags, moves and expunges its own; expunges what arrives
+FLAGS = "(\\Seen \\Answered kept)"
+SLICE = 2000                  # messages fetched at once
+
+
+def marker_of(mail):
+    at = mail.find(b"\r\nX-Marker: ")
+    return mail[at + 12:mail.find(b"\r\n", at + 2)].decode()
+
+
+def flags_of(row):
+    return {word.lower() for word in imaplib.ParseFlags(row)} - {b"\\recent"}
+
+
+def read_all(client, folder="INBOX"):
+    """(marker, flags, bytes) of every message, or None where the server cannot say just now."""
+    answer, count = client.select(folder, readonly=True)
+    if answer != "OK":
+        return None
+    found = []
+    for first in range(1, int(count[0]) + 1, SLICE):
+        answer, rows = client.fetch(f"{first}:{min(first + SLICE - 1, int(count[0]))}", "(FLAGS BODY.PEEK[])")
+        if answer != "OK":
+            return None
+        found += [(marker_of(row[1]), flags_of(row[0]), row[1]) for row in rows if isinstance(row, tuple)]
+    return found
 
 
 class Load:
-    """Keeps sending, and remembers what was acknowledged (must be there once) and what was not answered (may be)."""
+    """What was sent: `sent` may be there, once for each user; `kept` was acknowledged and must be."""
 
     def __init__(self, server):
         self.server = server
-        self.acknowledged = {}  # marker -> (user, bytes)
-        self.unsure = {}
-        self.lock = threading.Lock()
+        self.sent = {}  # marker -> (users, bytes)
+        self.kept = {}
+        self.doomed = set()  # asked to be expunged, and
+        self.dead = set()    # said to have been
         self.over = threading.Event()
-        self.random = random.Random(7)
 
-    def message(self, marker):
-        body = self.random.randbytes(self.random.randrange(10, 6000)).hex()
+    def message(self, rng, marker):
+        body = rng.randbytes(rng.randrange(10, 6000)).hex()
         lines = "\r\n".join(body[at:at + 76] for at in range(0, len(body), 76))
         return f"Subject: {marker}\r\nX-Marker: {marker}\r\n\r\n{lines}\r\n".encode()
 
-    def note(self, where, marker, user, data):
-        with self.lock:
-            where[marker] = (user, data)
+    def keep_trying(self, connect, work):
+        while not self.over.is_set():
+            try:
+                with connect() as client:
+                    for _ in range(20):
+                        if self.over.is_set() or work(client) is False:
+                            break
+            except (imaplib.IMAP4.error, smtplib.SMTPException, OSError):
+                time.sleep(0.05)
 
     def send(self, number):
+        rng = random.Random(f"{SEED} send {number}")
         count = 0
-        while not self.over.is_set():
-            try:
-                with self.server.smtp() as client:
-                    for _ in range(20):
-                        if self.over.is_set():
-                            return
-                        count += 1
-                        marker, user = f"s{number}-{count}", USERS[count % len(USERS)]
-                        data = self.message(marker)
-                        client.mail("x@example.org")
-                        if client.rcpt(f"{user}@demo.test")[0] != 250:
-                            client.rset()
-                            time.sleep(0.05)
-                            continue
-                        self.note(self.unsure, marker, user, data)
-                        if client.data(data)[0] == 250:
-                            self.note(self.acknowledged, marker, user, data)
-            except (smtplib.SMTPException, OSError):
+
+        def one(client):
+            nonlocal count
+            count += 1
+            marker = f"s{number}-{count}"
+            users = rng.choice([[user] for user in USERS + [REAPER]] + [USERS])
+            data = self.message(rng, marker)
+            client.mail("x@example.org")
+            if any([client.rcpt(f"{user}@demo.test")[0] != 250 for user in users]):
+                client.rset()
                 time.sleep(0.05)
+                return
+            self.sent[marker] = (users, data)
+            if client.data(data)[0] == 250:
+                self.kept[marker] = (users, data)
+        self.keep_trying(self.server.smtp, one)
 
     def append(self, number):
+        rng = random.Random(f"{SEED} append {number}")
         count = 0
-        while not self.over.is_set():
-            try:
-                with self.server.imap(USERS[number]) as client:
-                    for _ in range(10):
-                        if self.over.is_set():
-                            return
-                        count += 1
-                        marker = f"i{number}-{count}"
-                        data = self.message(marker)
-                        self.note(self.unsure, marker, USERS[number], data)
-                        if client.append("INBOX", None, None, data)[0] == "OK":
-                            self.note(self.acknowledged, marker, USERS[number], data)
-            except (imaplib.IMAP4.error, OSError):
-                time.sleep(0.05)
+
+        def one(client):
+            nonlocal count
+            count += 1
+            marker = f"i{number}-{count}"
+            self.sent[marker] = ([USERS[number]], self.message(rng, marker))
+            if client.append("INBOX", FLAGS, None, self.sent[marker][1])[0] == "OK":
+                self.kept[marker] = self.sent[marker]
+        self.keep_trying(lambda: self.server.imap(USERS[number]), one)
+
+    def reap(self):
+        """Expunges what has arrived, some of it: once the server says it is gone, it must not come back."""
+        def some(client):
+            uids = client.uid("SEARCH", "ALL")[1][0].split()[:50]
+            if not uids:
+                time.sleep(0.02)
+                client.noop()
+                return
+            which = b",".join(uids).decode()
+            answer, rows = client.uid("FETCH", which, "(BODY.PEEK[HEADER.FIELDS (X-Marker)])")
+            if answer != "OK":
+                return
+            markers = {marker_of(b"\r\n" + row[1]) for row in rows if isinstance(row, tuple)}
+            self.doomed |= markers
+            if client.uid("STORE", which, "+FLAGS", "(\\Deleted)")[0] == "OK" and client.expunge()[0] == "OK":
+                self.dead |= markers
+        self.keep_trying(lambda: self.server.imap(REAPER), some)
+
+    def look(self, user):
+        try:
+            with self.server.imap(user) as client:
+                return read_all(client)
+        except (imaplib.IMAP4.error, OSError):
+            return None
+
+    def check_user(self, user):
+        expected = {m for m, (who, _) in self.kept.items() if user in who} - self.doomed
+
+        def there():
+            got = self.look(user)
+            return got if got is not None and {row[0] for row in got} >= expected else None
+        try:
+            got = wait_until(there, 60, f"all acknowledged messages of {user}")
+        except AssertionError:
+            missing = expected - {row[0] for row in self.look(user) or []}
+            raise AssertionError(f"{user} misses {len(missing)} of {len(expected)}: {sorted(missing)[:10]}") from None
+        markers = [marker for marker, _, _ in got]
+        assert len(markers) == len(set(markers)), f"{user} has something twice"
+        assert not set(markers) & self.dead, f"{user} has what was expunged: {sorted(set(markers) & self.dead)[:5]}"
+        for marker, flags, mail in got:
+            who, data = self.sent[marker]
+            assert user in who, f"{marker} is not for {user}"
+            appended = marker.startswith("i")
+            assert mail == data if appended else mail.endswith(b"\r\n" + data), f"{marker} was changed"
+            wanted = flags_of(b"FLAGS " + FLAGS.encode()) if appended else set()
+            assert flags == wanted or user == REAPER, f"{marker} has the flags {flags}"
+        return len(expected)
+
+    def check(self):
+        return sum(map(self.check_user, USERS + [REAPER]))
 
 
 class Movers:
-    """Connections of one account that append, flag and move; each message has the states it may be in now."""
+    """Connections of one account that append, flag, move and expunge; each message has the states it may be in now."""
 
     def __init__(self, server, load):
         self.server = server
         self.load = load
         self.states = {}  # marker -> list of (folder, flagged) or None for not there
+        self.data = {}
         self.lost = []
 
     def step(self, marker, after, command):
@@ -109,47 +191,56 @@ class Movers:
             return None
         return found[0].decode()
 
-    def work_on(self, client, marker, data):
-        self.step(marker, ("Work", False), lambda: client.append("Work", None, None, data))
-        if len(self.states[marker]) != 1:
+    def work_on(self, client, marker, expunge):
+        self.step(marker, ("Work", False), lambda: client.append("Work", None, None, self.data[marker]))
+        if self.states[marker] != [("Work", False)] or client.select("Work")[0] != "OK":
             return
-        client.select("Work")
         uid = self.find(client, marker)
         if uid is None:
             return
+        if expunge:
+            def delete():
+                client.uid("STORE", uid, "+FLAGS", "(\\Deleted)")
+                return client.uid("EXPUNGE", uid)
+            self.step(marker, None, delete)
+            return
         self.step(marker, ("Work", True), lambda: client.uid("STORE", uid, "+FLAGS", "(\\Flagged kept)"))
-        if len(self.states[marker]) == 1:
+        if self.states[marker] == [("Work", True)]:
             self.step(marker, ("Done", True), lambda: client.uid("MOVE", uid, "Done"))
 
     def run(self, number):
+        rng = random.Random(f"{SEED} move {number}")
         count = 0
-        while not self.load.over.is_set():
-            try:
-                with self.server.imap("d") as client:
-                    while not self.load.over.is_set() and count < 400:
-                        count += 1
-                        marker = f"m{number}-{count}"
-                        self.work_on(client, marker, self.load.message(marker))
-                if count >= 400:
-                    return
-            except (imaplib.IMAP4.error, OSError):
-                time.sleep(0.05)
 
-    def seen(self):
-        """Every marker with where it stands and whether it is flagged."""
-        found = {}
-        with self.server.imap("d") as client:
-            for folder in ("Work", "Done"):
-                if client.select(folder, readonly=True)[1][0] == b"0":
-                    continue
-                rows = client.fetch("1:*", "(FLAGS BODY.PEEK[])")[1]
-                for row in (row for row in rows if isinstance(row, tuple)):
-                    flagged = b"\\Flagged" in row[0] and b"kept" in row[0]
-                    found.setdefault(marker_of(row[1]), []).append((folder, flagged))
-        return found
+        def one(client):
+            nonlocal count
+            if count >= MOVES_MAX:
+                time.sleep(0.2)
+                return
+            count += 1
+            marker = f"m{number}-{count}"
+            self.data[marker] = self.load.message(rng, marker)
+            self.work_on(client, marker, rng.random() < 0.3)
+        self.load.keep_trying(lambda: self.server.imap(MOVER), one)
+
+    def look(self):
+        try:
+            with self.server.imap(MOVER) as client:
+                folders = {folder: read_all(client, folder) for folder in ("Work", "Done", "INBOX")}
+        except (imaplib.IMAP4.error, OSError):
+            return None
+        return None if None in folders.values() else folders
 
     def check(self):
-        found = wait_until(self.seen, 60, "the folders of d")
+        folders = wait_until(self.look, 60, f"the folders of {MOVER}")
+        assert not folders["INBOX"], "something fell back into INBOX"
+        found = {}
+        for folder in ("Work", "Done"):
+            for marker, flags, mail in folders[folder]:
+                assert mail == self.data[marker], f"{marker} was changed"
+                flags -= {b"\\deleted"}
+                assert flags in (set(), {b"\\flagged", b"kept"}), f"{marker} has the flags {flags}"
+                found.setdefault(marker, []).append((folder, bool(flags)))
         for marker, allowed in self.states.items():
             places = found.get(marker, [])
             assert len(places) <= 1, f"{marker} is there more than once: {places}"
@@ -158,41 +249,26 @@ class Movers:
         return len(found)
 
 
-def marker_of(mail):
-    at = mail.find(b"\r\nX-Marker: ")
-    return mail[at + 12:mail.find(b"\r\n", at + 2)].decode()
-
-
-def check(server, load):
-    counted = 0
-    for user in USERS:
-        expected = {m for m, (who, _) in load.acknowledged.items() if who == user}
-
-        def there():
-            try:
-                with server.imap(user) as client:
-                    got = messages(client)
-            except (imaplib.IMAP4.error, OSError):
-                return None  # the last kill may still be felt; within the time allowed it must pass
-            return got if {marker_of(mail) for mail in got} >= expected else None
-        got = wait_until(there, 90, f"all acknowledged messages of {user}")
-        found = [marker_of(mail) for mail in got]
-        twice = {marker for marker in found if found.count(marker) > 1} if len(found) != len(set(found)) else set()
-        assert not twice & expected, f"more than once: {sorted(twice & expected)[:5]}"
-        for marker, mail in zip(found, got):
-            who, data = load.unsure[marker]
-            assert who == user
-            assert mail.endswith(data), f"{marker} was changed"
-        counted += len(expected)
-    return counted
+def sound(server, *options, users=(*USERS, MOVER, REAPER)):
+    """`waxwing check`, which finds nothing."""
+    for user in users:
+        done = server.tool("check", f"{user}@demo.test", *options, stdin=PASSWORD + "\n", check=False)
+        assert done.returncode == 0, f"{user}: {done.stdout}{done.stderr}"
 
 
 def kill_something(server, rng):
     roles = server.roles()
-    names = sorted(set(roles.values())) + ["all"]
-    name = rng.choice(names)
+    name = rng.choice(sorted(set(roles.values())) + ["supervisor", "all"])
     if name == "all":
         server.kill()
+        server.start()
+        return name
+    if name == "supervisor":  # the others see that it has gone, and end
+        below = children(server.process.pid)
+        server.process.kill()
+        server.process.wait(10)
+        wait_until(lambda: not any(map(alive, below)), 20, "roles end with the supervisor")
+        server.process = None
         server.start()
         return name
     pid = rng.choice(sorted(pid for pid, role in roles.items() if role == name))
@@ -204,39 +280,53 @@ def kill_something(server, rng):
     return name
 
 
+def start_load(server, load, movers):
+    jobs = [(load.send, number) for number in range(SENDERS)] + [(load.append, number) for number in range(APPENDERS)]
+    jobs += [(movers.run, number) for number in range(MOVERS)] + [(load.reap,)]
+    threads = [threading.Thread(target=job, args=arguments, daemon=True) for job, *arguments in jobs]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def kill_for_a_while(server):
+    rng = random.Random(SEED)
+    killed = {}
+    for _ in range(KILLS):
+        time.sleep(rng.uniform(0.02, 0.5))
+        name = kill_something(server, rng)
+        killed[name] = killed.get(name, 0) + 1
+        if name in ("all", "supervisor"):
+            sound(server, "--quick", users=[rng.choice(USERS + [MOVER, REAPER])])
+    return killed
+
+
 def test_what_was_acknowledged_survives_kills():
     server = Server(settings="[log]\nsegment_max = 4M\n", linger=1)
-    rng = random.Random(int(os.environ.get("SEED", "1")))
     try:
         server.start()
         server.domain()
-        for user in USERS:
+        for user in USERS + [MOVER, REAPER]:
             server.account(user)
-        load = Load(server)
-        threads = [threading.Thread(target=load.send, args=(n,), daemon=True) for n in range(SENDERS)]
-        threads += [threading.Thread(target=load.append, args=(n,), daemon=True) for n in range(APPENDERS)]
-        server.account("d")
-        with server.imap("d") as client:
+        with server.imap(MOVER) as client:
             assert client.create("Work")[0] == "OK" and client.create("Done")[0] == "OK"
+        load = Load(server)
         movers = Movers(server, load)
-        threads += [threading.Thread(target=movers.run, args=(n,), daemon=True) for n in range(MOVERS)]
-        for thread in threads:
-            thread.start()
-        killed = []
-        for _ in range(KILLS):
-            time.sleep(rng.uniform(0.05, 0.6))
-            killed.append(kill_something(server, rng))
+        threads = start_load(server, load, movers)
+        killed = kill_for_a_while(server)
         load.over.set()
         for thread in threads:
             thread.join(60)
-        assert load.acknowledged
-        count = check(server, load)
+            assert not thread.is_alive(), "a client hangs"
+        assert load.kept and load.dead and movers.states
+        sound(server)
+        count, moved = load.check(), movers.check()
         server.kill()
         server.start()
-        assert check(server, load) == count
-        moved = movers.check()
+        assert (load.check(), movers.check()) == (count, moved)
+        sound(server)
         server.stop()
-        print(f"{len(killed)} kills, {count} acknowledged and {moved} flagged or moved messages, all there")
+        print(f"{killed}: {count} acknowledged are there, {len(load.dead)} expunged are not, {moved} flagged or moved")
     finally:
         server.remove()
 
