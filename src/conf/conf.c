@@ -54,6 +54,29 @@ int conf_load(const char *path, struct conf **ret_conf, struct conf_error *ret_e
     return result;
 }
 
+static bool differs(const struct conf_row *row, const struct conf *one, const struct conf *other)
+{
+    const void *left = (const char *)one + row->offset;
+    const void *right = (const char *)other + row->offset;
+    if (row->kind == CONF_TEXT || row->kind == CONF_CHOICE)
+        return strcmp(*(char *const *)left, *(char *const *)right) != 0;
+    return *(const uint64_t *)left != *(const uint64_t *)right;
+}
+
+bool conf_fixed_differs(const struct conf *one, const struct conf *other, const char **ret_section,
+                        const char **ret_name)
+{
+    for (size_t i = 0; i < conf_row_count; i++) {
+        const struct conf_row *row = &conf_rows[i];
+        if (!conf_row_is_fixed(row) || !differs(row, one, other))
+            continue;
+        *ret_section = row->section;
+        *ret_name = row->name;
+        return true;
+    }
+    return false;
+}
+
 uint16_t conf_port(const struct conf *conf, enum ipc_service service)
 {
     const uint64_t ports[SERVICE_COUNT] = {

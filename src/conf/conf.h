@@ -48,6 +48,10 @@ SCOPE_OF(conf)
 #define CONF_BY_USER UINT64_MAX
 MUST_USE int conf_parse(span_t text, const char *file_name, struct conf **ret_conf, struct conf_error *ret_error);
 
+/* The first setting that differs and takes effect only when the server starts; false where there is none. */
+bool conf_fixed_differs(const struct conf *one, const struct conf *other, const char **ret_section,
+                        const char **ret_name);
+
 /* The port a service is bound to, offset included; 0: it is switched off. */
 uint16_t conf_port(const struct conf *conf, enum ipc_service service);
 

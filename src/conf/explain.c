@@ -27,6 +27,11 @@ static void write_text(struct buf *text, const char *value)
     (void)buf_append_text(text, value[0] == '\0' ? "(empty)" : value);
 }
 
+static void write_effect(struct buf *text, const struct conf_row *row)
+{
+    (void)buf_append_text(text, conf_row_is_fixed(row) ? "; changed by a restart\n" : "; changed by waxwing reload\n");
+}
+
 /* The value as a line of a settings file, above it what it means. */
 static void write_row(struct buf *text, const struct conf *conf, const struct conf_row *row)
 {
@@ -36,7 +41,8 @@ static void write_row(struct buf *text, const struct conf *conf, const struct co
         write_text(text, row->text);
         if (row->kind == CONF_CHOICE)
             (void)buf_append_format(text, ", one of: %s", row->allowed);
-        (void)buf_append_format(text, "\n%s = %s\n", row->name, *(char *const *)at);
+        write_effect(text, row);
+        (void)buf_append_format(text, "%s = %s\n", row->name, *(char *const *)at);
         return;
     }
     write_number(text, row->kind, row->number);
@@ -44,7 +50,9 @@ static void write_row(struct buf *text, const struct conf *conf, const struct co
     write_number(text, row->kind, row->min);
     (void)buf_append_text(text, " to ");
     write_number(text, row->kind, row->max);
-    (void)buf_append_format(text, "%s\n%s = ", row->kind == CONF_SECONDS ? " seconds" : "", row->name);
+    (void)buf_append_text(text, row->kind == CONF_SECONDS ? " seconds" : "");
+    write_effect(text, row);
+    (void)buf_append_format(text, "%s = ", row->name);
     write_number(text, row->kind, *(const uint64_t *)at);
     (void)buf_append_text(text, "\n");
 }

@@ -27,6 +27,9 @@ struct conf_row {
 extern const struct conf_row conf_rows[];
 extern const size_t conf_row_count;
 
+/* Whether it takes effect only when the server starts. */
+bool conf_row_is_fixed(const struct conf_row *row);
+
 char **conf_text_at(struct conf *conf, const struct conf_row *row);
 uint64_t *conf_number_at(struct conf *conf, const struct conf_row *row);
 

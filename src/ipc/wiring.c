@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "rt/task.h"
 
-#define PEERS_MAX 128U
+#define PEERS_MAX 256U
 #define STATUS_MAX 16384U
 #define LOST_PAUSE_MS 200
 

@@ -109,6 +109,8 @@ static void count_out(struct gate *gate, uint64_t key)
 {
     size_t count = count_of(gate, key);
     gate->connections--;
+    if (gate->is_draining && gate->connections == 0)
+        loop_stop(gate->loop);
     if (count > 1) /* replacing what is there takes no memory */
         (void)!map_put(gate->addresses, key, (void *)(uintptr_t)(count - 1)); // NOLINT(performance-no-int-to-ptr)
     else

@@ -88,11 +88,19 @@ static void on_listener(void *arg, enum ipc_service service, int fd)
         log_error("gate.listener.failed", F_U64("service", service), F_FAULT(result));
 }
 
-/* Nobody has a request for the gate. */
+static void drain(struct gate *gate)
+{
+    gate->is_draining = true;
+    task_group_cancel(&gate->listeners);
+    if (gate->connections == 0)
+        loop_stop(gate->loop);
+}
+
 static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
 {
-    (void)arg;
     (void)channel;
+    if (message->type == IPC_drain)
+        drain(arg);
     ipc_message_free(message);
 }
 

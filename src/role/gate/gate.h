@@ -35,6 +35,7 @@ struct gate {
     struct list splices;
     uint8_t hash_key[16];
     size_t connections;
+    bool is_draining; /* it accepts no more, and ends with its last connection */
     uint64_t accepted;
     uint64_t refused;
     uint64_t messages;

@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "role/supervisor/state.h"
 
+#define DRAIN_MS (24LL * 3600 * 1000) /* how long a gate may keep its old connections */
+
 static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
 {
     struct child *child = arg;
@@ -29,7 +31,8 @@ static void on_closed(void *arg, struct channel *channel)
 {
     const struct child *child = arg;
     (void)channel;
-    if (child->pid > 0 && !child->is_renewed && !child->supervisor->is_stopping)
+    bool is_ending = child->is_renewed || child->stage == CHILD_DRAINS || child->supervisor->is_stopping;
+    if (child->pid > 0 && !is_ending)
         (void)kill(child->pid, SIGKILL);
 }
 
@@ -60,7 +63,7 @@ static uint32_t count_of(const struct supervisor *supervisor, enum ipc_role role
 {
     uint32_t count = 0;
     for (size_t i = 0; i < supervisor->child_count; i++)
-        count += supervisor->children[i].role == role;
+        count += supervisor->children[i].role == role && supervisor->children[i].stage != CHILD_DRAINS;
     return count;
 }
 
@@ -121,11 +124,23 @@ static void wait_to_restart(struct child *child)
     timer_start(child->timer, child->delay);
 }
 
+/* It has had its time. */
+static void stop_draining(struct child *child)
+{
+    struct ipc_message stop = {.type = IPC_stop};
+    if (child->pid > 0 && channel_send(child->channel, &stop) < 0)
+        (void)kill(child->pid, SIGKILL);
+}
+
 static void on_restart(void *arg)
 {
     struct child *child = arg;
     if (child->supervisor->is_stopping)
         return;
+    if (child->stage != CHILD_SERVES) {
+        stop_draining(child);
+        return;
+    }
     child->restarts += child->delay > 0;
     int result = child_start(child);
     if (result == 0)
@@ -148,6 +163,11 @@ static void one_ended(struct child *child, int status)
     event_pulse(&supervisor->ended);
     if (supervisor->is_stopping)
         return;
+    if (child->stage != CHILD_SERVES) {
+        timer_stop(child->timer);
+        child->stage = CHILD_DRAINS;
+        return;
+    }
     if (child->is_renewed) {
         child->is_renewed = false;
         child->delay = 0;
@@ -178,21 +198,28 @@ void child_ended(struct supervisor *supervisor, pid_t pid, int status)
     }
 }
 
+static int add_child(struct supervisor *supervisor, enum ipc_role role, uint32_t index)
+{
+    if (supervisor->child_count == CHILDREN_MAX)
+        return -E2BIG;
+    struct child *child = &supervisor->children[supervisor->child_count];
+    *child = (struct child){.supervisor = supervisor, .role = role, .index = index};
+    int result = timer_new(supervisor->loop, on_restart, child, &child->timer);
+    if (result == 0)
+        supervisor->child_count++;
+    return result;
+}
+
 static int add_children(struct supervisor *supervisor, enum ipc_role role, uint64_t count)
 {
     if (count == 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         count = cores < 1 ? 1 : cores > 64 ? 64 : (uint64_t)cores;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        struct child *child = &supervisor->children[supervisor->child_count];
-        *child = (struct child){.supervisor = supervisor, .role = role, .index = i};
-        int result = timer_new(supervisor->loop, on_restart, child, &child->timer);
-        if (result < 0)
-            return result;
-        supervisor->child_count++;
-    }
-    return 0;
+    int result = 0;
+    for (uint32_t i = 0; result == 0 && i < count; i++)
+        result = add_child(supervisor, role, i);
+    return result;
 }
 
 /* All processes first, then all wires: they load side by side. */
@@ -224,8 +251,76 @@ void child_free_all(struct supervisor *supervisor)
 struct child *child_find(struct supervisor *supervisor, enum ipc_role role, uint32_t index)
 {
     for (size_t i = 0; i < supervisor->child_count; i++) {
-        if (supervisor->children[i].role == role && supervisor->children[i].index == index)
+        struct child *child = &supervisor->children[i];
+        if (child->role == role && child->index == index && !child_is_vacant(child))
+            return child;
+    }
+    return NULL;
+}
+
+/* --- one generation after the other --- */
+
+bool child_is_vacant(const struct child *child)
+{
+    return child->stage != CHILD_SERVES && child->pid == 0;
+}
+
+static struct child *find_vacant(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->child_count; i++) {
+        if (child_is_vacant(&supervisor->children[i]))
             return &supervisor->children[i];
     }
     return NULL;
+}
+
+/* Its peers tell it by its number from all that are alive. */
+static uint32_t free_index(struct supervisor *supervisor, enum ipc_role role)
+{
+    uint32_t index = 0;
+    while (child_find(supervisor, role, index) != NULL)
+        index++;
+    return index;
+}
+
+int child_start_beside(struct child *child, struct child **ret_beside)
+{
+    struct supervisor *supervisor = child->supervisor;
+    uint32_t index = free_index(supervisor, child->role);
+    struct child *beside = find_vacant(supervisor);
+    if (beside == NULL) {
+        int result = add_child(supervisor, child->role, index);
+        if (result < 0)
+            return result;
+        beside = &supervisor->children[supervisor->child_count - 1];
+    }
+    *beside = (struct child){
+        .supervisor = supervisor, .role = child->role, .index = index, .timer = beside->timer, .stage = CHILD_ON_TRIAL};
+    int result = child_start(beside);
+    if (result == 0)
+        result = wire_child(beside);
+    if (result == 0)
+        *ret_beside = beside;
+    else if (beside->pid > 0)
+        (void)kill(beside->pid, SIGKILL);
+    return result;
+}
+
+void child_serve(struct child *child)
+{
+    child->stage = CHILD_SERVES;
+    if (child->role == ROLE_GATE && wire_listeners(child) < 0)
+        (void)kill(child->pid, SIGKILL); /* it comes back, with its listeners */
+}
+
+void child_drain(struct child *child)
+{
+    struct ipc_message drain = {.type = IPC_drain};
+    child->stage = CHILD_DRAINS;
+    if (child->pid == 0)
+        timer_stop(child->timer);
+    else if (channel_send(child->channel, &drain) < 0)
+        (void)kill(child->pid, SIGKILL);
+    else
+        timer_start(child->timer, DRAIN_MS);
 }

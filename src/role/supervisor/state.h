@@ -13,7 +13,9 @@
 
 /* The insides of the supervisor: for the files of this folder alone. */
 
-#define CHILDREN_MAX 130U
+#define CHILDREN_MAX                                                                                                   \
+    322U /* store, keeper, 64 intakes, and of gates 64 that serve, as many on trial, twice that draining */
+#define DRAINING_MAX 128U
 #define LISTENERS_MAX 64U
 #define WAITING_MAX 64U /* clients waiting for one session to start */
 #define BACKOFF_MIN_MS 100
@@ -22,6 +24,16 @@
 #define STOP_MS 10000
 
 struct supervisor;
+
+/*
+ * Where the life of a role process stands. New settings come to the gates with new gates: they start on trial beside
+ * those that serve, and once all of them are ready those drain, that is, keep the connections they have to the end.
+ */
+enum child_stage {
+    CHILD_SERVES, /* comes back when it ends */
+    CHILD_ON_TRIAL,
+    CHILD_DRAINS,
+};
 
 /* A role process, or the place of one that has died. */
 struct child {
@@ -34,6 +46,7 @@ struct child {
     int64_t started;
     int64_t delay;
     uint64_t restarts;
+    enum child_stage stage;
     bool is_ready;
     bool is_renewed; /* told to stop, to come back with new settings */
 };
@@ -86,6 +99,7 @@ struct supervisor {
     int exit_status;
     bool is_started; /* all roles were ready once */
     bool is_stopping;
+    bool is_reloading;
 };
 
 /* place.c: makes the data directory, server.key and the self-signed certificate where they are missing; takes the lock
@@ -102,12 +116,19 @@ void listen_close(struct supervisor *supervisor);
 MUST_USE int child_start_all(struct supervisor *supervisor);
 void child_ended(struct supervisor *supervisor, pid_t pid, int status); /* also of sessions */
 void child_free_all(struct supervisor *supervisor);
+/* Whether nothing is left of a child, nor comes back. */
+bool child_is_vacant(const struct child *child);
+/* Starts another of the same role, on trial; a gate accepts nothing until it serves. */
+MUST_USE int child_start_beside(struct child *child, struct child **ret_beside);
+void child_serve(struct child *child);
+void child_drain(struct child *child); /* one that serves, or is on trial */
 struct child *child_find(struct supervisor *supervisor, enum ipc_role role, uint32_t index);
 /* In a child just forked: nothing but these two descriptors stays open, signals are as at first. */
 void child_settle(int channel_fd, int lock_fd);
 
 /* wire.c: gives a child its channels to all living peers, its listeners, and lets it begin. */
 MUST_USE int wire_child(struct child *child);
+MUST_USE int wire_listeners(const struct child *child);
 /* A child has ended its channel to a peer for a fault: both get a new one. */
 void wire_again(const struct child *child, enum ipc_role role, uint32_t index);
 

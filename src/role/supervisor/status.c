@@ -19,6 +19,7 @@ static bool child_status(struct task *task, struct child *child, bool as_json, s
                 channel_call_within(task, child->channel, &request, ANSWER_MS, &reply) == 0;
     span_t trouble = reply != NULL ? reply->status_done.trouble : SPAN_NONE;
     const char *state = trouble.len > 0                     ? "failing"
+                        : child->stage == CHILD_DRAINS      ? "draining"
                         : well                              ? "ready"
                         : child->pid > 0 && child->is_ready ? "not answering"
                         : child->pid > 0                    ? "starting"
@@ -39,7 +40,7 @@ static bool child_status(struct task *task, struct child *child, bool as_json, s
             (void)buf_append_format(text, ": %.*s", (int)trouble.len, (const char *)trouble.at);
         (void)buf_append_byte(text, '\n');
     }
-    return well && trouble.len == 0;
+    return child->stage != CHILD_SERVES || (well && trouble.len == 0);
 }
 
 static void write_ports(const struct supervisor *supervisor, bool as_json, struct buf *text)
@@ -59,7 +60,9 @@ void status_write(struct task *task, struct supervisor *supervisor, bool as_json
     bool healthy = true;
     buf_init(&roles, 98304);
     for (size_t i = 0; i < supervisor->child_count; i++) {
-        if (as_json && i > 0)
+        if (child_is_vacant(&supervisor->children[i]))
+            continue;
+        if (as_json && buf_len(&roles) > 0)
             (void)buf_append_byte(&roles, ',');
         healthy = child_status(task, &supervisor->children[i], as_json, &roles) && healthy;
     }

@@ -58,7 +58,7 @@ static int wire_peer(const struct child *child, const struct child *peer)
     return result;
 }
 
-static int send_listeners(const struct child *child)
+int wire_listeners(const struct child *child)
 {
     const struct supervisor *supervisor = child->supervisor;
     for (size_t i = 0; i < supervisor->listener_count; i++) {
@@ -105,8 +105,8 @@ int wire_child(struct child *child)
         if (is_mine(child, &supervisor->children[i]))
             result = wire_peer(child, &supervisor->children[i]);
     }
-    if (result == 0 && child->role == ROLE_GATE)
-        result = send_listeners(child);
+    if (result == 0 && child->role == ROLE_GATE && child->stage == CHILD_SERVES)
+        result = wire_listeners(child);
     return result < 0 ? result : task_group_spawn(&supervisor->tasks, supervisor->loop, "begin", begin, child);
 }
 
