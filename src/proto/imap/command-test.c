@@ -70,7 +70,10 @@ static void lines_after_login_are_understood_or_refused(void **state)
         {"a SELECT \"INBOX\"\r\n", IMAP_PARSE_OK, IMAP_SELECT},
         {"a SELECT INBOX (CONDSTORE)\r\n", IMAP_PARSE_OK, IMAP_SELECT}, /* RFC 7162 §3.1.8 */
         {"a SELECT (\r\n", IMAP_PARSE_BAD, 0},
-        {"a SELECT INBOX (QRESYNC (1 2))\r\n", IMAP_PARSE_BAD, 0},
+        {"a SELECT INBOX (QRESYNC (1 2 1:9 (1,2 1,2)) CONDSTORE)\r\n", IMAP_PARSE_OK,
+         IMAP_SELECT}, /* RFC 7162 §3.2.5 */
+        {"a SELECT INBOX (QRESYNC (1 2 1:*))\r\n", IMAP_PARSE_BAD, 0},
+        {"a SELECT INBOX (QRESYNC (1))\r\n", IMAP_PARSE_BAD, 0},
         {"a CREATE Sent2 (USE (\\Sent))\r\n", IMAP_PARSE_OK, IMAP_CREATE}, /* RFC 6154 §3 */
         {"a RENAME a b\r\n", IMAP_PARSE_OK, IMAP_RENAME},
         {"a LIST \"\" *\r\n", IMAP_PARSE_OK, IMAP_LIST},
@@ -83,8 +86,15 @@ static void lines_after_login_are_understood_or_refused(void **state)
         {"a APPEND x (\\Frob) {2+}\r\nhi\r\n", IMAP_PARSE_BAD, 0},
         {"a APPEND x \"40-Jul-1996 02:44:25 -0700\" {2+}\r\nhi\r\n", IMAP_PARSE_BAD, 0},
         {"a FETCH 1:* (FLAGS BODY[HEADER.FIELDS (TO)]<0.9>)\r\n", IMAP_PARSE_OK, IMAP_FETCH},
-        {"a UID FETCH 1,3:5 FAST (CHANGEDSINCE 7)\r\n", IMAP_PARSE_OK, IMAP_FETCH}, /* RFC 7162 §3.1.4.1 */
-        {"a FETCH 0 FLAGS\r\n", IMAP_PARSE_BAD, 0},                                 /* RFC 3501 §9: nz-number */
+        {"a UID FETCH 1,3:5 FAST (CHANGEDSINCE 7)\r\n", IMAP_PARSE_OK, IMAP_FETCH},           /* RFC 7162 §3.1.4.1 */
+        {"a UID FETCH 1:* (FLAGS) (CHANGEDSINCE 7 VANISHED)\r\n", IMAP_PARSE_OK, IMAP_FETCH}, /* RFC 7162 §3.2.6 */
+        {"a FETCH 1:* (FLAGS) (CHANGEDSINCE 7 VANISHED)\r\n", IMAP_PARSE_BAD, 0},
+        {"a UID FETCH 1:* (FLAGS) (PARTIAL -1:-30)\r\n", IMAP_PARSE_OK, IMAP_FETCH}, /* RFC 9394 §3.2 */
+        {"a UID FETCH 1:* (FLAGS) (PARTIAL 0:3)\r\n", IMAP_PARSE_BAD, 0},
+        {"a FETCH 1 (BINARY.SIZE[1.2] BINARY.PEEK[]<0.9> EMAILID)\r\n", IMAP_PARSE_OK, IMAP_FETCH}, /* RFC 3516 §7 */
+        {"a FETCH 1 BINARY[1.MIME]\r\n", IMAP_PARSE_BAD, 0},
+        {"a FETCH 1 BINARY.SIZE[1]<0.3>\r\n", IMAP_PARSE_BAD, 0},
+        {"a FETCH 0 FLAGS\r\n", IMAP_PARSE_BAD, 0}, /* RFC 3501 §9: nz-number */
         {"a FETCH 1 FROB\r\n", IMAP_PARSE_BAD, 0},
         {"a FETCH 1 BODY[\r\n", IMAP_PARSE_BAD, 0},
         {"a FETCH 1 ()\r\n", IMAP_PARSE_BAD, 0},
@@ -92,6 +102,14 @@ static void lines_after_login_are_understood_or_refused(void **state)
         {"a STORE 1 (UNCHANGEDSINCE 9) FLAGS ()\r\n", IMAP_PARSE_OK, IMAP_STORE},        /* RFC 7162 §3.1.3 */
         {"a SEARCH RETURN () OR NOT (1:3 SEEN) FROM x\r\n", IMAP_PARSE_OK, IMAP_SEARCH}, /* RFC 4731 §3.1 */
         {"a SEARCH CHARSET UTF-8 SUBJECT {2+}\r\nhi SINCE 1-Feb-1994\r\n", IMAP_PARSE_OK, IMAP_SEARCH},
+        {"a SEARCH RETURN (SAVE PARTIAL 1:9) $ OLDER 3\r\n", IMAP_PARSE_OK, IMAP_SEARCH}, /* RFC 5182 §2, 9394 §3.1 */
+        {"a SEARCH RETURN (ALL PARTIAL 1:9) ALL\r\n", IMAP_PARSE_BAD, 0},
+        {"a SEARCH YOUNGER 0\r\n", IMAP_PARSE_BAD, 0},                                                /* RFC 5032 §3 */
+        {"a UID SORT RETURN (COUNT) (REVERSE DATE SUBJECT) UTF-8 ALL\r\n", IMAP_PARSE_OK, IMAP_SORT}, /* RFC 5256 §3 */
+        {"a SORT () UTF-8 ALL\r\n", IMAP_PARSE_BAD, 0},
+        {"a SORT (DATE) UTF-8\r\n", IMAP_PARSE_BAD, 0},
+        {"a THREAD REFERENCES UTF-8 ALL\r\n", IMAP_PARSE_OK, IMAP_THREAD},
+        {"a THREAD NONE UTF-8 ALL\r\n", IMAP_PARSE_BAD, 0},
         {"a SEARCH\r\n", IMAP_PARSE_BAD, 0},
         {"a SEARCH OR SEEN\r\n", IMAP_PARSE_BAD, 0},
         {"a SEARCH SINCE 31-Apr-1994\r\n", IMAP_PARSE_BAD, 0},

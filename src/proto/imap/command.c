@@ -45,6 +45,8 @@ static const struct command_row table[IMAP_VERB_COUNT] = {
     [IMAP_UNSELECT] = {"UNSELECT", IMAP_SELECTED, imap_parse_nothing, PLAIN},                  /* RFC 3691 §2 */
     [IMAP_EXPUNGE] = {"EXPUNGE", IMAP_SELECTED, imap_parse_expunge, WITH_UID},                 /* RFC 3501 §6.4.3 */
     [IMAP_SEARCH] = {"SEARCH", IMAP_SELECTED, imap_parse_search, WITH_UID},                    /* RFC 3501 §6.4.4 */
+    [IMAP_SORT] = {"SORT", IMAP_SELECTED, imap_parse_sort, WITH_UID},                          /* RFC 5256 §3 */
+    [IMAP_THREAD] = {"THREAD", IMAP_SELECTED, imap_parse_thread, WITH_UID},                    /* RFC 5256 §3 */
     [IMAP_FETCH] = {"FETCH", IMAP_SELECTED, imap_parse_fetch, WITH_UID},                       /* RFC 3501 §6.4.5 */
     [IMAP_STORE] = {"STORE", IMAP_SELECTED, imap_parse_store, WITH_UID},                       /* RFC 3501 §6.4.6 */
     [IMAP_COPY] = {"COPY", IMAP_SELECTED, imap_parse_copy, WITH_UID},                          /* RFC 3501 §6.4.7 */
@@ -88,7 +90,7 @@ int imap_command_parse(span_t bytes, enum imap_state state, struct arena *arena,
                        const char **ret_why)
 {
     *ret_command = (struct imap_command){.tag = imap_reader_tag(bytes)};
-    struct imap_scan scan = {.rest = cut_line_end(bytes), .arena = arena};
+    struct imap_scan scan = {.rest = cut_line_end(bytes), .arena = arena, .utf8 = (state & IMAP_UTF8) != 0};
     *ret_why = "Missing or bad tag";
     if (span_equal(ret_command->tag, SPAN("*")))
         return IMAP_PARSE_BAD;
@@ -107,7 +109,7 @@ int imap_command_parse(span_t bytes, enum imap_state state, struct arena *arena,
     if (row == NULL)
         return IMAP_PARSE_UNKNOWN;
     ret_command->verb = (enum imap_verb)(row - table);
-    *ret_why = state == IMAP_BEFORE_LOGIN ? "Log in first" : "Select a mailbox first";
+    *ret_why = (state & IMAP_BEFORE_LOGIN) != 0 ? "Log in first" : "Select a mailbox first";
     if ((row->states & state) == 0) {
         if (row->states == IMAP_BEFORE_LOGIN)
             *ret_why = "Already logged in";

@@ -40,6 +40,8 @@ enum imap_verb {
     IMAP_UNSELECT,
     IMAP_EXPUNGE,
     IMAP_SEARCH,
+    IMAP_SORT,
+    IMAP_THREAD,
     IMAP_FETCH,
     IMAP_STORE,
     IMAP_COPY,
@@ -71,6 +73,10 @@ enum imap_status_item {
     IMAP_STATUS_UIDVALIDITY = 8,
     IMAP_STATUS_UNSEEN = 16,
     IMAP_STATUS_HIGHESTMODSEQ = 32, /* RFC 7162 §3.1.7 */
+    IMAP_STATUS_DELETED = 64,       /* RFC 9051 §6.3.11 */
+    IMAP_STATUS_SIZE = 128,         /* RFC 8438 §3 */
+    IMAP_STATUS_MAILBOXID = 256,    /* RFC 8474 §4.3 */
+    IMAP_STATUS_APPENDLIMIT = 512,  /* RFC 7889 §3 */
 };
 
 enum imap_fetch_item {
@@ -82,6 +88,8 @@ enum imap_fetch_item {
     IMAP_FETCH_BODY = 32, /* without a section: the structure */
     IMAP_FETCH_BODYSTRUCTURE = 64,
     IMAP_FETCH_MODSEQ = 128,
+    IMAP_FETCH_EMAILID = 256,  /* RFC 8474 §5.3 */
+    IMAP_FETCH_THREADID = 512, /* RFC 8474 §5.3 */
 };
 
 #define IMAP_SECTIONS_MAX 256U
@@ -91,6 +99,8 @@ enum imap_body_form {                    /* how an answer names it (RFC 3501 §6
                       IMAP_BODY_RFC822,
                       IMAP_BODY_RFC822_HEADER,
                       IMAP_BODY_RFC822_TEXT,
+                      IMAP_BODY_BINARY, /* RFC 3516 §4.2: the transfer encoding undone */
+                      IMAP_BODY_BINARY_SIZE,
 };
 
 /* BODY[…]<…>, BODY.PEEK[…]<…>, and RFC822, RFC822.HEADER, RFC822.TEXT as the sections they stand for. */
@@ -113,15 +123,19 @@ enum imap_search_key_kind {
     IMAP_KEY_SENTBEFORE,
     IMAP_KEY_SENTON,
     IMAP_KEY_SENTSINCE,
-    IMAP_KEY_LARGER,  /* number */
-    IMAP_KEY_SMALLER, /* number */
-    IMAP_KEY_HEADER,  /* field, text; for FROM, TO, CC, BCC and SUBJECT number is IMAP_HEADER_NAMED */
-    IMAP_KEY_BODY,    /* text */
-    IMAP_KEY_TEXT,    /* text */
-    IMAP_KEY_MODSEQ,  /* number (RFC 7162 §3.1.5) */
-    IMAP_KEY_NOT,     /* children: one */
-    IMAP_KEY_OR,      /* children: two */
-    IMAP_KEY_AND,     /* children */
+    IMAP_KEY_LARGER,   /* number */
+    IMAP_KEY_SMALLER,  /* number */
+    IMAP_KEY_HEADER,   /* field, text; for FROM, TO, CC, BCC and SUBJECT number is IMAP_HEADER_NAMED */
+    IMAP_KEY_BODY,     /* text */
+    IMAP_KEY_TEXT,     /* text */
+    IMAP_KEY_MODSEQ,   /* number (RFC 7162 §3.1.5) */
+    IMAP_KEY_OLDER,    /* number: seconds (RFC 5032 §3) */
+    IMAP_KEY_YOUNGER,  /* number: seconds */
+    IMAP_KEY_EMAILID,  /* text (RFC 8474 §6) */
+    IMAP_KEY_THREADID, /* text */
+    IMAP_KEY_NOT,      /* children: one */
+    IMAP_KEY_OR,       /* children: two */
+    IMAP_KEY_AND,      /* children */
 };
 #define IMAP_HEADER_NAMED 1U
 #define IMAP_SEARCH_KEYS_MAX 1000U
@@ -143,7 +157,34 @@ enum imap_search_return { /* RFC 4731 §3.1 */
                           IMAP_RETURN_ALL = 4,
                           IMAP_RETURN_COUNT = 8,
                           IMAP_RETURN_EXTENDED = 16, /* there was a RETURN: answer ESEARCH */
+                          IMAP_RETURN_SAVE = 32,     /* RFC 5182 §2.1 */
+                          IMAP_RETURN_PARTIAL = 64,  /* RFC 9394 §3.1 */
 };
+
+struct imap_partial { /* RFC 9394 §3.1: of the results, from 1 on; from the end where negative */
+    int64_t first;
+    int64_t last; /* as far from the end it counts from as first, or farther */
+};
+
+enum imap_sort_field { /* RFC 5256 §3; the DISPLAY ones are RFC 5957 §3 */
+                       IMAP_SORT_ARRIVAL,
+                       IMAP_SORT_CC,
+                       IMAP_SORT_DATE,
+                       IMAP_SORT_DISPLAYFROM,
+                       IMAP_SORT_DISPLAYTO,
+                       IMAP_SORT_FROM,
+                       IMAP_SORT_SIZE,
+                       IMAP_SORT_SUBJECT,
+                       IMAP_SORT_TO,
+};
+#define IMAP_SORT_KEYS_MAX 16U
+
+struct imap_sort_key {
+    enum imap_sort_field field;
+    bool reverse;
+};
+
+enum imap_thread_kind { IMAP_THREAD_ORDEREDSUBJECT, IMAP_THREAD_REFERENCES }; /* RFC 5256 §3 */
 
 enum imap_store_mode { IMAP_STORE_REPLACE, IMAP_STORE_ADD, IMAP_STORE_REMOVE };
 
@@ -152,7 +193,20 @@ struct imap_parameter { /* one pair of ID (RFC 2971) */
     span_t value; /* at NULL: NIL */
 };
 
-enum imap_enable { IMAP_ENABLE_CONDSTORE = 1 };
+enum imap_enable {
+    IMAP_ENABLE_CONDSTORE = 1, /* RFC 7162 §3.1 */
+    IMAP_ENABLE_QRESYNC = 2,   /* RFC 7162 §3.2.3 */
+    IMAP_ENABLE_UTF8 = 4,      /* RFC 6855 §3 */
+    IMAP_ENABLE_REV2 = 8,      /* RFC 9051 §6.3.1 */
+};
+
+struct imap_qresync { /* RFC 7162 §3.2.5 */
+    uint32_t uidvalidity;
+    uint64_t modseq;
+    struct imap_set known;   /* UIDs; ranges NULL: all */
+    struct imap_set numbers; /* sequence numbers the client remembers, and their UIDs; may be missing */
+    struct imap_set uids;
+};
 
 enum imap_list_option { /* RFC 5258, RFC 6154, as far as they are about SPECIAL-USE and CHILDREN */
                         IMAP_LIST_SELECT_SUBSCRIBED = 1,
@@ -187,6 +241,8 @@ struct imap_command {
         } enable; /* enum imap_enable */
         struct {
             bool condstore;
+            bool resync;
+            struct imap_qresync qresync;
         } select;
         struct {
             span_t use;
@@ -199,6 +255,7 @@ struct imap_command {
             span_t *patterns;
             size_t count;
             unsigned options;
+            unsigned status; /* RETURN (STATUS (…)): enum imap_status_item (RFC 5819 §2) */
             bool extended;
         } list;
         struct {
@@ -218,6 +275,10 @@ struct imap_command {
             struct imap_search_key *keys;
             unsigned returns;
             bool modseq;
+            struct imap_partial partial;
+            struct imap_sort_key order[IMAP_SORT_KEYS_MAX]; /* SORT */
+            size_t order_count;
+            enum imap_thread_kind thread; /* THREAD */
         } search;
         struct {
             unsigned items;
@@ -225,6 +286,9 @@ struct imap_command {
             size_t count;
             uint64_t changed_since;
             bool modified;
+            bool vanished; /* RFC 7162 §3.2.6 */
+            bool partly;   /* RFC 9394 §3.2 */
+            struct imap_partial partial;
         } fetch;
         struct {
             enum imap_store_mode mode;
@@ -243,7 +307,8 @@ enum imap_parse {
     IMAP_PARSE_STATE,   /* not allowed in this state: BAD too */
 };
 
-/* *ret_why: a static sentence, set unless IMAP_PARSE_OK. -ENOMEM where the arena is full. */
+/* state may have IMAP_UTF8 too: names are then UTF-8, not modified UTF-7. *ret_why: a static sentence, set unless
+ * IMAP_PARSE_OK. -ENOMEM where the arena is full. */
 MUST_USE int imap_command_parse(span_t bytes, enum imap_state state, struct arena *arena,
                                 struct imap_command *ret_command, const char **ret_why);
 

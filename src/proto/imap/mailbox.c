@@ -141,6 +141,26 @@ int imap_mailbox_decode(span_t wire, struct arena *arena, span_t *ret_utf8)
     return 0;
 }
 
+int imap_mailbox_decode_utf8(span_t wire, struct arena *arena, span_t *ret_utf8)
+{
+    if (wire.len > 8 * IMAP_MAILBOX_MAX)
+        return -EINVAL;
+    uint8_t *out = arena_alloc(arena, wire.len + 1);
+    if (out == NULL)
+        return -ENOMEM;
+    for (size_t at = 0; at < wire.len;) {
+        uint32_t rune = 0;
+        size_t len = take_utf8(span_from(wire, at), &rune);
+        if (len == 0)
+            return -EINVAL;
+        for (size_t end = at + len; at < end; at++)
+            out[at] = wire.at[at];
+    }
+    fold_inbox(out, wire.len);
+    *ret_utf8 = span_of(out, wire.len);
+    return 0;
+}
+
 struct shift {
     struct buf *out;
     uint32_t bits;

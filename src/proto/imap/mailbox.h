@@ -14,6 +14,8 @@
 /* -EINVAL where the text is not modified UTF-7. What already is UTF-8 passes unchanged, as clients that take
  * UTF8=ACCEPT for granted send it. "INBOX" in any case becomes "INBOX" (RFC 3501 §5.1), also before a separator. */
 MUST_USE int imap_mailbox_decode(span_t wire, struct arena *arena, span_t *ret_utf8);
+/* The name as it is, but for INBOX; -EINVAL where it is not UTF-8 (RFC 9051 §5.1). */
+MUST_USE int imap_mailbox_decode_utf8(span_t wire, struct arena *arena, span_t *ret_utf8);
 void imap_mailbox_encode(span_t utf8, struct buf *out);
 
 /* May a mailbox be made by this name: no empty level, no control byte, no wildcard, valid UTF-8, not too long. */

@@ -51,12 +51,17 @@ bool imap_parse_id(struct imap_scan *scan, struct imap_command *command)
 /* RFC 5161 §3.1: what is not known is passed over. */
 bool imap_parse_enable(struct imap_scan *scan, struct imap_command *command)
 {
+    static const struct imap_option names[] = {{"CONDSTORE", IMAP_ENABLE_CONDSTORE},
+                                               {"QRESYNC", IMAP_ENABLE_QRESYNC},
+                                               {"UTF8=ACCEPT", IMAP_ENABLE_UTF8},
+                                               {"IMAP4rev2", IMAP_ENABLE_REV2}};
     do {
         span_t capability = SPAN_NONE;
         if (!imap_scan_space(scan) || !imap_scan_atom(scan, &capability))
             return false;
-        if (span_equal_nocase(capability, SPAN("CONDSTORE")))
-            command->enable.known |= IMAP_ENABLE_CONDSTORE;
+        for (size_t i = 0; i < COUNT_OF(names); i++)
+            if (span_equal_nocase(capability, span_of_text(names[i].name)))
+                command->enable.known |= names[i].bit;
     } while (!imap_scan_at_end(scan));
     return true;
 }

@@ -4,20 +4,59 @@
 
 #define LIST_PATTERNS_MAX 100U
 
-/* RFC 3501 §6.3.1; "(CONDSTORE)" is RFC 7162 §3.1.8. */
+/* RFC 7162 §3.2.5: (uidvalidity modseq [known-uids] [(known-numbers known-uids)]), without "*" and "$". */
+static bool scan_known(struct imap_scan *scan, struct imap_set *ret_set)
+{
+    if (!imap_scan_set(scan, ret_set))
+        return false;
+    return !(ret_set->saved || imap_set_beyond(ret_set, IMAP_SET_STAR - 1)) ||
+           imap_scan_fail(scan, "Neither * nor $ is possible here");
+}
+
+static bool scan_qresync(struct imap_scan *scan, struct imap_qresync *qresync)
+{
+    uint64_t uidvalidity = 0;
+    if (!imap_scan_space(scan) || !imap_scan_byte(scan, '('))
+        return imap_scan_fail(scan, "Expected ( after QRESYNC");
+    if (!imap_scan_number(scan, UINT32_MAX, &uidvalidity) || !imap_scan_space(scan) ||
+        !imap_scan_number(scan, INT64_MAX, &qresync->modseq))
+        return false;
+    if (uidvalidity == 0 || qresync->modseq == 0)
+        return imap_scan_fail(scan, "Zero is no UIDVALIDITY and no MODSEQ");
+    qresync->uidvalidity = (uint32_t)uidvalidity;
+    if (imap_scan_byte(scan, ' ') && !imap_scan_peek(scan, '(')) {
+        if (!scan_known(scan, &qresync->known))
+            return false;
+        (void)imap_scan_byte(scan, ' ');
+    }
+    if (imap_scan_byte(scan, '(')) {
+        bool well = scan_known(scan, &qresync->numbers) && imap_scan_space(scan) && scan_known(scan, &qresync->uids);
+        if (!well || !imap_scan_byte(scan, ')'))
+            return imap_scan_fail(scan, "Bad match data in QRESYNC");
+    }
+    return imap_scan_byte(scan, ')') || imap_scan_fail(scan, "Expected ) after QRESYNC");
+}
+
+/* RFC 3501 §6.3.1; its parameters are RFC 7162 §3.1.8 and §3.2.5. */
 bool imap_parse_select(struct imap_scan *scan, struct imap_command *command)
 {
     if (!imap_scan_space(scan) || !imap_scan_mailbox(scan, &command->mailbox))
         return false;
     if (!imap_scan_byte(scan, ' ') || !imap_scan_byte(scan, '('))
         return imap_scan_end(scan);
-    while (!imap_scan_byte(scan, ')')) {
-        if (!imap_scan_word(scan, "CONDSTORE"))
+    do {
+        if (imap_scan_word(scan, "CONDSTORE"))
+            command->select.condstore = true;
+        else if (imap_scan_word(scan, "QRESYNC"))
+            command->select.resync = true;
+        else
             return imap_scan_fail(scan, "Unknown SELECT parameter");
-        command->select.condstore = true;
-        (void)imap_scan_byte(scan, ' ');
-    }
-    return imap_scan_end(scan);
+        if (command->select.resync && command->select.qresync.uidvalidity == 0 &&
+            !scan_qresync(scan, &command->select.qresync))
+            return false;
+    } while (imap_scan_byte(scan, ' '));
+    return (imap_scan_byte(scan, ')') || imap_scan_fail(scan, "Expected ) after the parameters")) &&
+           imap_scan_end(scan);
 }
 
 /* RFC 3501 §6.3.3; "(USE (\Sent))" is RFC 6154 §3. */
@@ -49,25 +88,6 @@ bool imap_parse_rename(struct imap_scan *scan, struct imap_command *command)
            imap_scan_mailbox(scan, &command->rename.name) && imap_scan_end(scan);
 }
 
-struct option {
-    const char *name;
-    unsigned bit;
-};
-
-static bool scan_options(struct imap_scan *scan, const struct option *options, size_t count, unsigned *into)
-{
-    while (!imap_scan_byte(scan, ')')) {
-        size_t found = 0;
-        while (found < count && !imap_scan_word(scan, options[found].name))
-            found++;
-        if (found == count)
-            return imap_scan_fail(scan, "Unknown LIST option");
-        *into |= options[found].bit;
-        (void)imap_scan_byte(scan, ' ');
-    }
-    return true;
-}
-
 static bool scan_patterns(struct imap_scan *scan, struct imap_command *command)
 {
     bool many = imap_scan_byte(scan, '(');
@@ -90,21 +110,43 @@ static bool scan_patterns(struct imap_scan *scan, struct imap_command *command)
     return imap_scan_byte(scan, ')') || imap_scan_fail(scan, "Expected ) after the patterns");
 }
 
+/* RFC 5258 §3.2, and with STATUS RFC 5819 §2. */
+static bool scan_list_returns(struct imap_scan *scan, struct imap_command *command)
+{
+    static const struct imap_option returns[] = {{"SUBSCRIBED", IMAP_LIST_RETURN_SUBSCRIBED},
+                                                 {"SPECIAL-USE", IMAP_LIST_RETURN_SPECIAL_USE},
+                                                 {"CHILDREN", IMAP_LIST_RETURN_CHILDREN}};
+    while (!imap_scan_byte(scan, ')')) {
+        if (imap_scan_word(scan, "STATUS")) {
+            if (!imap_scan_space(scan) || !imap_scan_status_items(scan, &command->list.status))
+                return false;
+            (void)imap_scan_byte(scan, ' ');
+            continue;
+        }
+        size_t found = 0;
+        while (found < COUNT_OF(returns) && !imap_scan_word(scan, returns[found].name))
+            found++;
+        if (found == COUNT_OF(returns))
+            return imap_scan_fail(scan, "Unknown LIST option");
+        command->list.options |= returns[found].bit;
+        (void)imap_scan_byte(scan, ' ');
+    }
+    return true;
+}
+
 /* RFC 3501 §6.3.8; the options, as RFC 6154 §2 and RFC 3348 need them, are RFC 5258 §3. */
 bool imap_parse_list(struct imap_scan *scan, struct imap_command *command)
 {
-    static const struct option selects[] = {{"SUBSCRIBED", IMAP_LIST_SELECT_SUBSCRIBED},
-                                            {"SPECIAL-USE", IMAP_LIST_SELECT_SPECIAL_USE},
-                                            {"REMOTE", IMAP_LIST_SELECT_REMOTE},
-                                            {"RECURSIVEMATCH", IMAP_LIST_SELECT_RECURSIVE}};
-    static const struct option returns[] = {{"SUBSCRIBED", IMAP_LIST_RETURN_SUBSCRIBED},
-                                            {"SPECIAL-USE", IMAP_LIST_RETURN_SPECIAL_USE},
-                                            {"CHILDREN", IMAP_LIST_RETURN_CHILDREN}};
+    static const struct imap_option selects[] = {{"SUBSCRIBED", IMAP_LIST_SELECT_SUBSCRIBED},
+                                                 {"SPECIAL-USE", IMAP_LIST_SELECT_SPECIAL_USE},
+                                                 {"REMOTE", IMAP_LIST_SELECT_REMOTE},
+                                                 {"RECURSIVEMATCH", IMAP_LIST_SELECT_RECURSIVE}};
     if (!imap_scan_space(scan))
         return false;
     if (imap_scan_byte(scan, '(')) {
         command->list.extended = true;
-        if (!scan_options(scan, selects, COUNT_OF(selects), &command->list.options) || !imap_scan_space(scan))
+        if (!imap_scan_options(scan, selects, COUNT_OF(selects), &command->list.options, "Unknown LIST option") ||
+            !imap_scan_space(scan))
             return false;
     }
     if (!imap_scan_mailbox(scan, &command->list.reference) || !imap_scan_space(scan) || !scan_patterns(scan, command))
@@ -115,7 +157,7 @@ bool imap_parse_list(struct imap_scan *scan, struct imap_command *command)
         command->list.extended = true;
         if (!imap_scan_word(scan, "RETURN") || !imap_scan_space(scan) || !imap_scan_byte(scan, '('))
             return imap_scan_fail(scan, "Expected RETURN and a list");
-        if (!scan_options(scan, returns, COUNT_OF(returns), &command->list.options))
+        if (!scan_list_returns(scan, command))
             return false;
     }
     return imap_scan_end(scan);
@@ -135,23 +177,11 @@ bool imap_parse_lsub(struct imap_scan *scan, struct imap_command *command)
     return imap_scan_list_mailbox(scan, &command->list.patterns[0]) && imap_scan_end(scan);
 }
 
-/* RFC 3501 §6.3.10; HIGHESTMODSEQ is RFC 7162 §3.1.7. */
+/* RFC 3501 §6.3.10. */
 bool imap_parse_status(struct imap_scan *scan, struct imap_command *command)
 {
-    static const struct option items[] = {
-        {"MESSAGES", IMAP_STATUS_MESSAGES}, {"RECENT", IMAP_STATUS_RECENT},
-        {"UIDNEXT", IMAP_STATUS_UIDNEXT},   {"UIDVALIDITY", IMAP_STATUS_UIDVALIDITY},
-        {"UNSEEN", IMAP_STATUS_UNSEEN},     {"HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ},
-    };
-    if (!imap_scan_space(scan) || !imap_scan_mailbox(scan, &command->mailbox) || !imap_scan_space(scan))
-        return false;
-    if (!imap_scan_byte(scan, '('))
-        return imap_scan_fail(scan, "Expected a list of STATUS items");
-    if (!scan_options(scan, items, COUNT_OF(items), &command->status.items))
-        return imap_scan_fail(scan, "Unknown STATUS item");
-    if (command->status.items == 0)
-        return imap_scan_fail(scan, "Expected a STATUS item");
-    return imap_scan_end(scan);
+    return imap_scan_space(scan) && imap_scan_mailbox(scan, &command->mailbox) && imap_scan_space(scan) &&
+           imap_scan_status_items(scan, &command->status.items) && imap_scan_end(scan);
 }
 
 /* RFC 3501 §6.3.11. */
@@ -168,5 +198,10 @@ bool imap_parse_append(struct imap_scan *scan, struct imap_command *command)
         if (!imap_scan_date_time(scan, &command->append.seconds) || !imap_scan_space(scan))
             return false;
     }
-    return imap_scan_literal(scan, &command->append.message) && imap_scan_end(scan);
+    if (!imap_scan_word(scan, "UTF8"))
+        return imap_scan_literal8(scan, &command->append.message) && imap_scan_end(scan);
+    /* RFC 6855 §4: UTF8 (~{n} …) */
+    bool well = imap_scan_space(scan) && imap_scan_byte(scan, '(') &&
+                imap_scan_literal8(scan, &command->append.message) && imap_scan_byte(scan, ')');
+    return (well || imap_scan_fail(scan, "Bad UTF8 argument")) && imap_scan_end(scan);
 }

@@ -53,6 +53,18 @@ static bool add_section(struct imap_scan *scan, struct imap_command *command, bo
     return result == 0 || imap_scan_fail(scan, "Bad body section");
 }
 
+/* RFC 3516 §7: section-binary is part numbers alone; sizes are not asked for in part. */
+static bool add_binary(struct imap_scan *scan, struct imap_command *command, enum imap_body_form form, bool peek)
+{
+    if (!add_section(scan, command, peek))
+        return false;
+    struct imap_body *body = &command->fetch.bodies[command->fetch.count - 1];
+    body->form = form;
+    if (body->section.kind != IMAP_SECTION_ALL || (form == IMAP_BODY_BINARY_SIZE && body->section.has_partial))
+        return imap_scan_fail(scan, "Bad binary section");
+    return true;
+}
+
 /* RFC 3501 §9: fetch-att. */
 static bool scan_item(struct imap_scan *scan, struct imap_command *command)
 {
@@ -67,6 +79,8 @@ static bool scan_item(struct imap_scan *scan, struct imap_command *command)
         {"ENVELOPE", IMAP_FETCH_ENVELOPE},
         {"BODYSTRUCTURE", IMAP_FETCH_BODYSTRUCTURE},
         {"MODSEQ", IMAP_FETCH_MODSEQ}, /* RFC 7162 §3.1.4.2 */
+        {"EMAILID", IMAP_FETCH_EMAILID},
+        {"THREADID", IMAP_FETCH_THREADID},
     };
     for (size_t i = 0; i < COUNT_OF(plain); i++) {
         if (!imap_scan_word(scan, plain[i].name))
@@ -84,6 +98,12 @@ static bool scan_item(struct imap_scan *scan, struct imap_command *command)
         return imap_scan_peek(scan, '[') ? add_section(scan, command, true)
                                          : imap_scan_fail(scan, "BODY.PEEK needs a section");
     }
+    if (imap_scan_word(scan, "BINARY.PEEK"))
+        return add_binary(scan, command, IMAP_BODY_BINARY, true);
+    if (imap_scan_word(scan, "BINARY.SIZE"))
+        return add_binary(scan, command, IMAP_BODY_BINARY_SIZE, true);
+    if (imap_scan_word(scan, "BINARY"))
+        return add_binary(scan, command, IMAP_BODY_BINARY, false);
     if (!imap_scan_word(scan, "BODY"))
         return imap_scan_fail(scan, "Unknown FETCH item");
     if (imap_scan_peek(scan, '['))
@@ -124,15 +144,31 @@ static bool scan_items(struct imap_scan *scan, struct imap_command *command)
     return true;
 }
 
-/* RFC 7162 §3.1.4.1: (CHANGEDSINCE 12345). */
+/* RFC 4466 §2.4; CHANGEDSINCE is RFC 7162 §3.1.4.1, VANISHED §3.2.6, PARTIAL RFC 9394 §3.2. */
 static bool scan_fetch_modifiers(struct imap_scan *scan, struct imap_command *command)
 {
-    if (!imap_scan_byte(scan, '(') || !imap_scan_word(scan, "CHANGEDSINCE") || !imap_scan_space(scan))
+    if (!imap_scan_byte(scan, '('))
         return imap_scan_fail(scan, "Unknown FETCH modifier");
-    command->fetch.modified = true;
-    if (!imap_scan_number(scan, INT64_MAX, &command->fetch.changed_since))
-        return false;
-    command->fetch.items |= IMAP_FETCH_MODSEQ;
+    do {
+        if (imap_scan_word(scan, "CHANGEDSINCE")) {
+            command->fetch.modified = true;
+            command->fetch.items |= IMAP_FETCH_MODSEQ;
+            if (!imap_scan_space(scan) || !imap_scan_number(scan, INT64_MAX, &command->fetch.changed_since))
+                return false;
+        } else if (imap_scan_word(scan, "VANISHED")) {
+            command->fetch.vanished = true;
+        } else if (imap_scan_word(scan, "PARTIAL")) {
+            command->fetch.partly = true;
+            if (!imap_scan_space(scan) || !imap_scan_partial(scan, &command->fetch.partial))
+                return false;
+        } else {
+            return imap_scan_fail(scan, "Unknown FETCH modifier");
+        }
+    } while (imap_scan_byte(scan, ' '));
+    if (command->fetch.vanished && (!command->fetch.modified || !command->uid))
+        return imap_scan_fail(scan, "VANISHED needs UID FETCH and CHANGEDSINCE");
+    if (command->fetch.partly && !command->uid)
+        return imap_scan_fail(scan, "PARTIAL needs UID FETCH");
     return imap_scan_byte(scan, ')') || imap_scan_fail(scan, "Unknown FETCH modifier");
 }
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 /* What comes after a key's name. */
-enum operand { NOTHING, TEXT, FIELD_TEXT, KEYWORD, DATE, NUMBER, UIDS, MODSEQ, ONE_KEY, TWO_KEYS };
+enum operand { NOTHING, TEXT, FIELD_TEXT, KEYWORD, DATE, NUMBER, UIDS, MODSEQ, OBJECT, ONE_KEY, TWO_KEYS };
 
 struct key_row {
     const char *name;
@@ -13,7 +13,7 @@ struct key_row {
     bool negated;
 };
 
-/* RFC 3501 §6.4.4 and §9: search-key; MODSEQ is RFC 7162 §3.1.5. */
+/* RFC 3501 §6.4.4 and §9: search-key; MODSEQ is RFC 7162 §3.1.5, OLDER and YOUNGER RFC 5032 §3, the ids RFC 8474 §6. */
 static const struct key_row rows[] = {
     {"ALL", IMAP_KEY_ALL, NOTHING, 0, false},
     {"ANSWERED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_ANSWERED, false},
@@ -23,6 +23,7 @@ static const struct key_row rows[] = {
     {"CC", IMAP_KEY_HEADER, TEXT, 0, false},
     {"DELETED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_DELETED, false},
     {"DRAFT", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_DRAFT, false},
+    {"EMAILID", IMAP_KEY_EMAILID, OBJECT, 0, false},
     {"FLAGGED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_FLAGGED, false},
     {"FROM", IMAP_KEY_HEADER, TEXT, 0, false},
     {"HEADER", IMAP_KEY_HEADER, FIELD_TEXT, 0, false},
@@ -32,6 +33,7 @@ static const struct key_row rows[] = {
     {"NEW", IMAP_KEY_NEW, NOTHING, 0, false},
     {"NOT", IMAP_KEY_NOT, ONE_KEY, 0, false},
     {"OLD", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_RECENT, true},
+    {"OLDER", IMAP_KEY_OLDER, NUMBER, 0, false},
     {"ON", IMAP_KEY_ON, DATE, 0, false},
     {"OR", IMAP_KEY_OR, TWO_KEYS, 0, false},
     {"RECENT", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_RECENT, false},
@@ -43,6 +45,7 @@ static const struct key_row rows[] = {
     {"SMALLER", IMAP_KEY_SMALLER, NUMBER, 0, false},
     {"SUBJECT", IMAP_KEY_HEADER, TEXT, 0, false},
     {"TEXT", IMAP_KEY_TEXT, TEXT, 0, false},
+    {"THREADID", IMAP_KEY_THREADID, OBJECT, 0, false},
     {"TO", IMAP_KEY_HEADER, TEXT, 0, false},
     {"UID", IMAP_KEY_UID, UIDS, 0, false},
     {"UNANSWERED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_ANSWERED, true},
@@ -51,6 +54,7 @@ static const struct key_row rows[] = {
     {"UNFLAGGED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_FLAGGED, true},
     {"UNKEYWORD", IMAP_KEY_KEYWORD, KEYWORD, 0, true},
     {"UNSEEN", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_SEEN, true},
+    {"YOUNGER", IMAP_KEY_YOUNGER, NUMBER, 0, false},
 };
 
 struct search_scan {
@@ -126,11 +130,16 @@ static bool scan_operand(struct search_scan *search, const struct key_row *row, 
         key->number = (uint64_t)day;
         return true;
     case NUMBER:
-        return imap_scan_number(scan, UINT32_MAX, &key->number);
+        if (!imap_scan_number(scan, INT64_MAX, &key->number))
+            return false;
+        return key->number > 0 || key->kind == IMAP_KEY_LARGER || key->kind == IMAP_KEY_SMALLER ||
+               imap_scan_fail(scan, "An interval cannot be zero"); /* RFC 5032 §3: nz-number */
     case UIDS:
         return imap_scan_set(scan, &key->set);
     case MODSEQ:
         return scan_modseq(search, key);
+    case OBJECT:
+        return imap_scan_astring(scan, &key->text);
     case ONE_KEY:
         return scan_children(search, key, 1);
     case TWO_KEYS:
@@ -207,14 +216,15 @@ static bool scan_key(struct search_scan *search, struct imap_search_key **ret_ke
     return well;
 }
 
-/* RFC 4731 §3.1: RETURN (MIN MAX ALL COUNT); "()" stands for ALL. */
-static bool scan_returns(struct imap_scan *scan, unsigned *returns)
+/* RFC 4731 §3.1: RETURN (MIN MAX ALL COUNT); "()" stands for ALL. SAVE is RFC 5182 §2.1, PARTIAL RFC 9394 §3.1. */
+static bool scan_returns(struct imap_scan *scan, struct imap_command *command)
 {
-    static const struct {
-        const char *name;
-        unsigned bit;
-    } names[] = {
-        {"MIN", IMAP_RETURN_MIN}, {"MAX", IMAP_RETURN_MAX}, {"ALL", IMAP_RETURN_ALL}, {"COUNT", IMAP_RETURN_COUNT}};
+    static const struct imap_option names[] = {{"MIN", IMAP_RETURN_MIN},
+                                               {"MAX", IMAP_RETURN_MAX},
+                                               {"ALL", IMAP_RETURN_ALL},
+                                               {"COUNT", IMAP_RETURN_COUNT},
+                                               {"SAVE", IMAP_RETURN_SAVE}};
+    unsigned *returns = &command->search.returns;
     *returns = IMAP_RETURN_EXTENDED;
     if (!imap_scan_space(scan) || !imap_scan_byte(scan, '('))
         return imap_scan_fail(scan, "Expected ( after RETURN");
@@ -222,28 +232,42 @@ static bool scan_returns(struct imap_scan *scan, unsigned *returns)
         size_t found = 0;
         while (found < COUNT_OF(names) && !imap_scan_word(scan, names[found].name))
             found++;
-        if (found == COUNT_OF(names))
+        if (found < COUNT_OF(names)) {
+            *returns |= names[found].bit;
+        } else if (imap_scan_word(scan, "PARTIAL") && (*returns & IMAP_RETURN_PARTIAL) == 0) {
+            *returns |= IMAP_RETURN_PARTIAL;
+            if (!imap_scan_space(scan) || !imap_scan_partial(scan, &command->search.partial))
+                return false;
+        } else {
             return imap_scan_fail(scan, "Unknown SEARCH return option");
-        *returns |= names[found].bit;
+        }
         (void)imap_scan_byte(scan, ' ');
     }
+    if ((*returns & IMAP_RETURN_ALL) != 0 && (*returns & IMAP_RETURN_PARTIAL) != 0)
+        return imap_scan_fail(scan, "ALL and PARTIAL exclude each other"); /* RFC 9394 §3.1 */
     if (*returns == IMAP_RETURN_EXTENDED)
         *returns |= IMAP_RETURN_ALL;
     return true;
 }
 
+bool imap_scan_returns(struct imap_scan *scan, struct imap_command *command)
+{
+    return !imap_scan_word(scan, "RETURN") || (scan_returns(scan, command) && imap_scan_space(scan));
+}
+
+bool imap_scan_search_keys(struct imap_scan *scan, struct imap_command *command)
+{
+    struct search_scan search = {.scan = scan, .command = command};
+    return scan_all(&search, &command->search.keys) && imap_scan_end(scan);
+}
+
 bool imap_parse_search(struct imap_scan *scan, struct imap_command *command)
 {
-    if (!imap_scan_space(scan))
+    if (!imap_scan_space(scan) || !imap_scan_returns(scan, command))
         return false;
-    if (imap_scan_word(scan, "RETURN")) {
-        if (!scan_returns(scan, &command->search.returns) || !imap_scan_space(scan))
-            return false;
-    }
     if (imap_scan_word(scan, "CHARSET")) {
         if (!imap_scan_space(scan) || !imap_scan_astring(scan, &command->search.charset) || !imap_scan_space(scan))
             return false;
     }
-    struct search_scan search = {.scan = scan, .command = command};
-    return scan_all(&search, &command->search.keys) && imap_scan_end(scan);
+    return imap_scan_search_keys(scan, command);
 }

@@ -37,6 +37,16 @@ static const struct capability capabilities[] = {
     {"UNSELECT", LOGGED_IN, 0, 0},           /* RFC 3691 §2 */
     {"ESEARCH", LOGGED_IN, 0, 0},            /* RFC 4731 §3 */
     {"CONDSTORE", LOGGED_IN, 0, 0},          /* RFC 7162 §3.1 */
+    {"QRESYNC", LOGGED_IN, 0, 0},            /* RFC 7162 §3.2 */
+    {"SEARCHRES", LOGGED_IN, 0, 0},          /* RFC 5182 §2 */
+    {"LIST-EXTENDED", LOGGED_IN, 0, 0},      /* RFC 5258 §3 */
+    {"LIST-STATUS", LOGGED_IN, 0, 0},        /* RFC 5819 §2 */
+    {"STATUS=SIZE", LOGGED_IN, 0, 0},        /* RFC 8438 §3 */
+    {"WITHIN", LOGGED_IN, 0, 0},             /* RFC 5032 §3 */
+    {"PARTIAL", LOGGED_IN, 0, 0},            /* RFC 9394 §3 */
+    {"OBJECTID", LOGGED_IN, 0, 0},           /* RFC 8474 §3 */
+    {"BINARY", LOGGED_IN, 0, 0},             /* RFC 3516 §4 */
+    {"UTF8=ACCEPT", LOGGED_IN, 0, 0},        /* RFC 6855 §3 */
 };
 
 void imap_capabilities(struct buf *out, enum imap_state state, unsigned flags)
@@ -128,6 +138,14 @@ void imap_write_mailbox(struct buf *out, span_t utf8)
         out->fault = buf_fault(&wire);
     else
         imap_write_astring(out, buf_span(&wire));
+}
+
+void imap_write_mailbox_utf8(struct buf *out, span_t utf8)
+{
+    if (is_plain_atom(utf8))
+        buf_append(out, utf8);
+    else
+        imap_write_quoted(out, utf8);
 }
 
 void imap_write_status(struct buf *out, span_t tag, const char *status, const char *text)

@@ -13,6 +13,7 @@ enum imap_state {
     IMAP_BEFORE_LOGIN = 1,
     IMAP_AUTHENTICATED = 2,
     IMAP_SELECTED = 4,
+    IMAP_UTF8 = 8, /* beside one of them: names are said in UTF-8 (RFC 9051 §6.3.1, RFC 6855 §3) */
 };
 
 enum imap_capability_flag {
@@ -27,10 +28,11 @@ void imap_capabilities(struct buf *out, enum imap_state state, unsigned flags);
 
 void imap_write_quoted(struct buf *out, span_t text); /* only for text without NUL, CR, LF and 8-bit bytes */
 void imap_write_literal(struct buf *out, span_t bytes);
-void imap_write_string(struct buf *out, span_t bytes);  /* quoted or literal */
-void imap_write_nstring(struct buf *out, span_t bytes); /* NIL where bytes.at is NULL */
-void imap_write_astring(struct buf *out, span_t bytes); /* atom, quoted or literal */
-void imap_write_mailbox(struct buf *out, span_t utf8);  /* an astring in modified UTF-7 (RFC 3501 §5.1.3) */
+void imap_write_string(struct buf *out, span_t bytes);      /* quoted or literal */
+void imap_write_nstring(struct buf *out, span_t bytes);     /* NIL where bytes.at is NULL */
+void imap_write_astring(struct buf *out, span_t bytes);     /* atom, quoted or literal */
+void imap_write_mailbox(struct buf *out, span_t utf8);      /* an astring in modified UTF-7 (RFC 3501 §5.1.3) */
+void imap_write_mailbox_utf8(struct buf *out, span_t utf8); /* and in UTF-8 (RFC 9051 §5.1) */
 
 /* `tag OK text` and its like, with CRLF. text may start with a response code in brackets. */
 void imap_write_status(struct buf *out, span_t tag, const char *status, const char *text);

@@ -155,6 +155,12 @@ bool imap_scan_literal(struct imap_scan *scan, span_t *ret_bytes)
     return true;
 }
 
+bool imap_scan_literal8(struct imap_scan *scan, span_t *ret_bytes)
+{
+    (void)imap_scan_byte(scan, '~');
+    return imap_scan_literal(scan, ret_bytes);
+}
+
 bool imap_scan_string(struct imap_scan *scan, span_t *ret_bytes)
 {
     if (imap_scan_peek(scan, '"'))
@@ -185,10 +191,12 @@ bool imap_scan_astring(struct imap_scan *scan, span_t *ret_bytes)
 
 static bool decode_name(struct imap_scan *scan, span_t wire, span_t *ret_utf8)
 {
-    int result = imap_mailbox_decode(wire, scan->arena, ret_utf8);
+    int result = scan->utf8 ? imap_mailbox_decode_utf8(wire, scan->arena, ret_utf8)
+                            : imap_mailbox_decode(wire, scan->arena, ret_utf8);
     if (result == -ENOMEM)
         return out_of_memory(scan);
-    return result == 0 || imap_scan_fail(scan, "Mailbox name is not valid modified UTF-7");
+    return result == 0 || imap_scan_fail(scan, scan->utf8 ? "Mailbox name is not valid UTF-8"
+                                                          : "Mailbox name is not valid modified UTF-7");
 }
 
 bool imap_scan_mailbox(struct imap_scan *scan, span_t *ret_utf8)

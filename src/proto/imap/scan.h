@@ -9,6 +9,7 @@
 struct imap_scan {
     span_t rest; /* the command's last CRLF is already cut off */
     struct arena *arena;
+    bool utf8; /* mailbox names are UTF-8 */
     const char *why;
     int fault;
 };
@@ -25,6 +26,7 @@ bool imap_scan_atom(struct imap_scan *scan, span_t *ret_atom);
 bool imap_scan_string(struct imap_scan *scan, span_t *ret_bytes);  /* quoted or literal */
 bool imap_scan_nstring(struct imap_scan *scan, span_t *ret_bytes); /* NIL: at == NULL */
 bool imap_scan_astring(struct imap_scan *scan, span_t *ret_bytes);
+bool imap_scan_literal8(struct imap_scan *scan, span_t *ret_bytes); /* or a literal (RFC 3516 §6) */
 bool imap_scan_literal(struct imap_scan *scan, span_t *ret_bytes);
 bool imap_scan_mailbox(struct imap_scan *scan, span_t *ret_utf8);
 bool imap_scan_list_mailbox(struct imap_scan *scan, span_t *ret_utf8); /* with wildcards */
@@ -35,6 +37,20 @@ bool imap_scan_date_time(struct imap_scan *scan, int64_t *ret_seconds); /* since
 bool imap_scan_flag(struct imap_scan *scan, struct imap_flags *flags);  /* adds one; room for IMAP_KEYWORDS_MAX */
 bool imap_scan_flag_list(struct imap_scan *scan, struct imap_flags *ret_flags); /* in parentheses */
 
+struct imap_option {
+    const char *name;
+    unsigned bit;
+};
+/* Names separated by SP up to ")", as bits added to *into; what is no option is `why`. */
+bool imap_scan_options(struct imap_scan *scan, const struct imap_option *options, size_t count, unsigned *into,
+                       const char *why);
+bool imap_scan_status_items(struct imap_scan *scan, unsigned *ret_items);         /* in parentheses, at least one */
+bool imap_scan_partial(struct imap_scan *scan, struct imap_partial *ret_partial); /* RFC 9394 §5 */
+
+/* RETURN (…) with the space after it, where it stands there; search-keys up to the end of the command. */
+bool imap_scan_returns(struct imap_scan *scan, struct imap_command *command);
+bool imap_scan_search_keys(struct imap_scan *scan, struct imap_command *command);
+
 /* The parsers of command.c's table: what follows a command's name, its leading space included. */
 typedef bool imap_parser(struct imap_scan *scan, struct imap_command *command);
 imap_parser imap_parse_nothing, imap_parse_mailbox;                                      /* command.c */
@@ -43,3 +59,4 @@ imap_parser imap_parse_select, imap_parse_create, imap_parse_rename, imap_parse_
 imap_parser imap_parse_lsub, imap_parse_status, imap_parse_append;                       /* parse-mailbox.c */
 imap_parser imap_parse_fetch, imap_parse_store, imap_parse_copy, imap_parse_expunge;     /* parse-message.c */
 imap_parser imap_parse_search;                                                           /* parse-search.c */
+imap_parser imap_parse_sort, imap_parse_thread;                                          /* parse-sort.c */

@@ -111,8 +111,10 @@ static int parse_and_run(struct task *task, struct client *client, size_t len)
     if (command == NULL)
         return -ENOMEM;
     const char *why = NULL;
-    enum imap_state state = client->view != NULL ? IMAP_SELECTED : IMAP_AUTHENTICATED;
-    result = imap_command_parse(bytes, state, arena, command, &why);
+    unsigned state = client->view != NULL ? IMAP_SELECTED : IMAP_AUTHENTICATED;
+    if ((client->enabled & (IMAP_ENABLE_REV2 | IMAP_ENABLE_UTF8)) != 0)
+        state |= IMAP_UTF8;
+    result = imap_command_parse(bytes, (enum imap_state)state, arena, command, &why);
     if (result == IMAP_PARSE_OK) {
         client->bad = 0;
         return imap_run(task, client, command, arena);
@@ -197,7 +199,7 @@ static int greet(struct task *task, struct client *client)
     struct buf text AUTO_BUF;
     buf_init(&text, 4096);
     buf_append_text(&text, "[CAPABILITY ");
-    imap_capabilities(&text, IMAP_AUTHENTICATED, 0);
+    imap_write_capabilities(client->session, &text);
     buf_append_text(&text, "] Logged in");
     buf_append_byte(&text, 0);
     imap_write_status(&client->out, span_of_text(client->tag), "OK", (const char *)buf_span(&text).at);
@@ -240,6 +242,7 @@ static void client_free(struct client *client)
     buf_deinit(&client->input);
     buf_deinit(&client->out);
     free(client->tag);
+    free(client->saved);
     free(client);
     session_client_gone(session);
 }

@@ -31,6 +31,9 @@ struct client {
     int64_t deadline;
     uint64_t heard; /* session->changes when it was last told of them */
     bool greeted;
+    unsigned enabled;         /* enum imap_enable, but for CONDSTORE */
+    struct imap_range *saved; /* UIDs of the last result that was saved, rising (RFC 5182 §2.1) */
+    size_t saved_count;
     bool condstore; /* RFC 7162 §3.1: MODSEQ is told from now on */
     bool idling;    /* "+ idling" has gone out: it is told at once (imap/idle.c) */
     bool telling;   /* a task is at it */

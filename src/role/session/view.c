@@ -37,6 +37,8 @@ size_t view_find(const struct view *view, uint32_t uid)
 
 bool view_is_recent(const struct view *view, uint32_t uid)
 {
+    if (view->rev2)
+        return false;
     for (size_t i = view->recent_count; i-- > 0;)
         if (uid >= view->recent[i].first)
             return uid <= view->recent[i].last;
@@ -201,16 +203,27 @@ static void drop_gone(struct telling *telling)
     struct view *view = telling->view;
     size_t kept = 0;
     size_t next = 0;
+    struct imap_set_writer vanished;
+    imap_set_writer_start(&vanished, telling->out);
+    if (view->resyncs)
+        buf_append_text(telling->out, "* VANISHED ");
     for (size_t i = 0; i < view->count; i++) {
-        if (next < telling->gone_count && view->uids[i] == telling->gone[next]) {
-            next++;
+        if (next == telling->gone_count || view->uids[i] != telling->gone[next]) {
+            view->uids[kept++] = view->uids[i];
+            continue;
+        }
+        next++;
+        if (view->resyncs) {
+            imap_set_writer_add(&vanished, view->uids[i]);
+        } else {
             buf_append_text(telling->out, "* ");
             buf_append_u64(telling->out, kept + 1);
             buf_append_text(telling->out, " EXPUNGE\r\n");
-        } else {
-            view->uids[kept++] = view->uids[i];
         }
     }
+    imap_set_writer_end(&vanished);
+    if (view->resyncs)
+        buf_append_text(telling->out, "\r\n");
     view->count = kept;
 }
 
@@ -245,6 +258,13 @@ static int tell_expunged(struct telling *telling, uint64_t now)
     return result;
 }
 
+void view_write_counts(const struct view *view, struct buf *out)
+{
+    buf_append_format(out, "* %zu EXISTS\r\n", view->count);
+    if (!view->rev2)
+        buf_append_format(out, "* %zu RECENT\r\n", view_count_recent(view));
+}
+
 static int tell_new(struct telling *telling, const struct vault_mailbox *mailbox)
 {
     struct view *view = telling->view;
@@ -256,7 +276,7 @@ static int tell_new(struct telling *telling, const struct vault_mailbox *mailbox
         return result;
     if (view->count == before)
         return 0;
-    buf_append_format(telling->out, "* %zu EXISTS\r\n* %zu RECENT\r\n", view->count, view_count_recent(view));
+    view_write_counts(view, telling->out);
     return 0;
 }
 
@@ -273,7 +293,7 @@ static int tell_flags(void *arg, const struct vault_member *member)
     telling->told = member->uid;
     struct buf *out = telling->out;
     buf_append_format(out, "* %zu FETCH (", at + 1);
-    if (telling->format.uid)
+    if (telling->format.uid || view->resyncs || view->rev2)
         buf_append_format(out, "UID %u ", member->uid);
     if (telling->format.modseq)
         buf_append_format(out, "MODSEQ (%llu) ", (unsigned long long)member->modseq);

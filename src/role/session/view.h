@@ -26,6 +26,8 @@ struct view {
     uint32_t expunged_next; /* and the UID to go on from; else 0 */
     unsigned keywords;      /* how many the client knows */
     bool read_only;
+    bool resyncs; /* VANISHED instead of EXPUNGE, and UID in each FETCH (RFC 7162 §3.2.10) */
+    bool rev2;    /* without \Recent (RFC 9051 §A) */
     bool is_gone; /* the mailbox was deleted */
 };
 
@@ -65,6 +67,9 @@ MUST_USE int view_tell(struct view *view, struct view_format format, struct buf 
 
 /* Everything up to now that is a change of flags is known to this client: it was told while it was done. */
 void view_skip_flags(struct view *view);
+
+/* `* n EXISTS`, and where there is such a thing `* n RECENT` (RFC 3501 §7.3). */
+void view_write_counts(const struct view *view, struct buf *out);
 
 /* `* FLAGS (…)` and the PERMANENTFLAGS that goes with it (RFC 3501 §7.2.6). */
 void view_write_flags(struct view *view, struct buf *out);

@@ -1,12 +1,19 @@
 #include "role/session/imap/imap.h"
 #include "role/session/takein.h"
 
+void imap_write_capabilities(const struct session *session, struct buf *out)
+{
+    imap_capabilities(out, IMAP_AUTHENTICATED, 0);
+    buf_append_text(out, " APPENDLIMIT="); /* RFC 7889 §2 */
+    buf_append_u64(out, session->conf->smtp_message_max);
+}
+
 int imap_do_capability(struct task *task, struct run *run)
 {
     (void)task;
     struct buf *out = &run->client->out;
     buf_append_text(out, "* CAPABILITY ");
-    imap_capabilities(out, IMAP_AUTHENTICATED, 0);
+    imap_write_capabilities(run->session, out);
     buf_append_text(out, "\r\n");
     return run_ok(run, "Done");
 }
@@ -36,14 +43,26 @@ int imap_do_id(struct task *task, struct run *run)
 int imap_do_enable(struct task *task, struct run *run)
 {
     (void)task;
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } names[] = {{IMAP_ENABLE_CONDSTORE, " CONDSTORE"},
+                 {IMAP_ENABLE_QRESYNC, " QRESYNC"},
+                 {IMAP_ENABLE_UTF8, " UTF8=ACCEPT"},
+                 {IMAP_ENABLE_REV2, " IMAP4rev2"}};
     struct client *client = run->client;
+    unsigned before = client->enabled | (client->condstore ? (unsigned)IMAP_ENABLE_CONDSTORE : 0);
     buf_append_text(&client->out, "* ENABLED");
     /* RFC 5161 §3.2: only what was not on before is named. */
-    if ((run->command->enable.known & IMAP_ENABLE_CONDSTORE) != 0 && !client->condstore) {
-        client->condstore = true;
-        buf_append_text(&client->out, " CONDSTORE");
-    }
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if ((run->command->enable.known & names[i].bit & ~before) != 0)
+            buf_append_text(&client->out, names[i].name);
     buf_append_text(&client->out, "\r\n");
+    client->enabled |= run->command->enable.known & ~(unsigned)IMAP_ENABLE_CONDSTORE;
+    if ((run->command->enable.known & (IMAP_ENABLE_CONDSTORE | IMAP_ENABLE_QRESYNC)) != 0)
+        client->condstore = true; /* RFC 7162 §3.2.3: QRESYNC implies it */
+    if (client->view != NULL)
+        run_dress_view(run, client->view);
     return run_ok(run, "Done");
 }
 

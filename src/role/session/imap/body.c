@@ -17,6 +17,9 @@ static void separate(struct source *source, struct buf *out)
 static void write_label(struct buf *out, const struct imap_body *body)
 {
     switch (body->form) {
+    case IMAP_BODY_BINARY:
+    case IMAP_BODY_BINARY_SIZE:
+        break; /* binary.c */
     case IMAP_BODY_SECTION:
         buf_append_text(out, "BODY");
         (void)imap_section_append(&body->section, out);
@@ -79,6 +82,24 @@ static int write_range(struct task *task, struct run *run, struct source *source
     return stream_range(task, run, message, from, end, streamed);
 }
 
+int fetch_write_literal(struct task *task, struct run *run, span_t bytes, bool *streamed)
+{
+    struct buf *out = &run->client->out;
+    buf_append_byte(out, '{');
+    buf_append_u64(out, bytes.len);
+    buf_append_text(out, "}\r\n");
+    while (bytes.len > 0) {
+        size_t len = bytes.len < PIECE ? bytes.len : PIECE;
+        buf_append(out, span_upto(bytes, len));
+        bytes = span_from(bytes, len);
+        *streamed |= buf_len(out) >= CLIENT_OUT_CHUNK;
+        int result = client_drain(task, run->client);
+        if (result < 0)
+            return result;
+    }
+    return buf_fault(out);
+}
+
 static int write_part(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
                       bool *streamed)
 {
@@ -100,24 +121,14 @@ static int write_part(struct task *task, struct run *run, struct source *source,
         buf_append_text(out, "NIL");
         return buf_fault(out);
     }
-    buf_append_byte(out, '{');
-    buf_append_u64(out, bytes.len);
-    buf_append_text(out, "}\r\n");
-    while (bytes.len > 0) {
-        size_t len = bytes.len < PIECE ? bytes.len : PIECE;
-        buf_append(out, span_upto(bytes, len));
-        bytes = span_from(bytes, len);
-        *streamed |= buf_len(out) >= CLIENT_OUT_CHUNK;
-        result = client_drain(task, run->client);
-        if (result < 0)
-            return result;
-    }
-    return buf_fault(out);
+    return fetch_write_literal(task, run, bytes, streamed);
 }
 
 int fetch_body(struct task *task, struct run *run, struct source *source, const struct imap_body *body, bool *streamed)
 {
     separate(source, &run->client->out);
+    if (body->form == IMAP_BODY_BINARY || body->form == IMAP_BODY_BINARY_SIZE)
+        return fetch_binary(task, run, source, body, streamed);
     bool in_place = body->section.depth == 0 && body->section.kind != IMAP_SECTION_FIELDS &&
                     body->section.kind != IMAP_SECTION_FIELDS_NOT;
     return in_place ? write_range(task, run, source, body, streamed) : write_part(task, run, source, body, streamed);
@@ -154,6 +165,16 @@ static int make_structure(struct task *task, struct source *source, unsigned ite
         result = imap_bodystructure_append(root, out);
     }
     return result;
+}
+
+int fetch_thread(struct run *run, struct source *source)
+{
+    const struct vault_email *email = NULL;
+    int result = source_email(source, &email);
+    if (result < 0)
+        return result;
+    separate(source, &run->client->out);
+    return buf_append_format(&run->client->out, "THREADID (" IMAP_THREAD_ID ")", (unsigned long long)email->thread);
 }
 
 bool fetch_is_cached(span_t envelope, span_t structure, unsigned items)

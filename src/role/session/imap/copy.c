@@ -70,7 +70,7 @@ static int transfer(struct run *run, const struct vault_mailbox *target, bool mo
         buf_append_text(out, "Moved\r\n");
     }
     if (move)
-        return run_ok(run, "Moved");
+        return run_ok_modseq(run, source, "Moved");
     buf_clear(out);
     buf_append_text(out, "OK ");
     write_code(copied, target->uidvalidity, out);

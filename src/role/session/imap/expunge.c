@@ -78,5 +78,5 @@ int imap_do_expunge(struct task *task, struct run *run)
     if (run->command->expunge.with_set && !run_ranges(run, &ranges, &count, &result))
         return result;
     result = run_expunge(task, run, ranges, count);
-    return result < 0 ? result : result > 0 ? run_refuse(run, result) : run_ok(run, "Expunged");
+    return result < 0 ? result : result > 0 ? run_refuse(run, result) : run_ok_modseq(run, view->mailbox, "Expunged");
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "role/session/imap/resync.h"
+
 #define CHUNK_ROWS 64U      /* messages whose content is asked for are dealt with in such chunks */
 #define CACHED_ROWS 512U    /* and those of which the caches are enough, in such */
 #define STEP_FULL 100       /* ends a walk of the vault early */
@@ -117,7 +119,9 @@ static int write_content(struct task *task, struct fetch *fetch, const struct va
     source_init(&source, run->session, member->email);
     source.begun = begun;
     int result = 0;
-    if ((fetch->items & STRUCTURE) != 0)
+    if ((fetch->items & IMAP_FETCH_THREADID) != 0)
+        result = fetch_thread(run, &source);
+    if (result == 0 && (fetch->items & STRUCTURE) != 0)
         result = fetch_structure(task, run, &source, fetch->items);
     for (size_t i = 0; result == 0 && i < run->command->fetch.count; i++)
         result = fetch_body(task, run, &source, &run->command->fetch.bodies[i], streamed);
@@ -255,20 +259,51 @@ static int fetch_cached(struct task *task, struct fetch *fetch, struct vault_ran
 
 typedef int fetch_way(struct task *task, struct fetch *fetch, struct vault_range range);
 
+/* RFC 7162 §3.2.6: what is gone comes before what has changed. */
+static int tell_vanished(struct run *run)
+{
+    int result = run_saved_set(run, &run->command->set);
+    return result < 0 ? result : resync_vanished(run, &run->command->set, run->command->fetch.changed_since);
+}
+
+/* RFC 9394 §3.2: of the messages in the ranges only those at these places. *count ranges become fewer. */
+static void take_part(const struct view *view, const struct imap_partial *partial, struct vault_range *ranges,
+                      size_t *count)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < *count; i++)
+        total += (int64_t)(view_find(view, ranges[i].last) + 1 - view_find(view, ranges[i].first));
+    int64_t first = partial->first > 0 ? partial->first : total + 1 + partial->last;
+    int64_t last = partial->first > 0 ? partial->last : total + 1 + partial->first;
+    int64_t at = 1; /* the place of the first message in the range at hand */
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        size_t begin = view_find(view, ranges[i].first);
+        int64_t len = (int64_t)(view_find(view, ranges[i].last) + 1 - begin);
+        int64_t from = first > at ? first - at : 0;
+        int64_t to = last - at < len - 1 ? last - at : len - 1;
+        at += len;
+        if (from <= to)
+            ranges[kept++] = (struct vault_range){view->uids[begin + (size_t)from], view->uids[begin + (size_t)to]};
+    }
+    *count = kept;
+}
+
 static int fetch_all(struct task *task, struct fetch *fetch)
 {
     struct run *run = fetch->run;
     struct vault_range *ranges = NULL;
     size_t count = 0;
-    int result = 0;
-    if (!run_ranges(run, &ranges, &count, &result))
+    int result = run->command->fetch.vanished ? tell_vanished(run) : 0;
+    if (result < 0 || !run_ranges(run, &ranges, &count, &result))
         return result;
+    if (run->command->fetch.partly)
+        take_part(run->client->view, &run->command->fetch.partial, ranges, &count);
     fetch->rows = arena_alloc_array(run->arena, CACHED_ROWS, sizeof(*fetch->rows));
     if (fetch->rows == NULL)
         return -ENOMEM;
-    fetch_way *way = run->command->fetch.count > 0     ? fetch_content
-                     : (fetch->items & STRUCTURE) != 0 ? fetch_cached
-                                                       : fetch_narrow;
+    bool content = run->command->fetch.count > 0 || (fetch->items & IMAP_FETCH_THREADID) != 0;
+    fetch_way *way = content ? fetch_content : (fetch->items & STRUCTURE) != 0 ? fetch_cached : fetch_narrow;
     for (size_t i = 0; result == 0 && i < count; i++)
         result = way(task, fetch, ranges[i]);
     if (result < 0 || fetch->fault < 0)
@@ -278,6 +313,8 @@ static int fetch_all(struct task *task, struct fetch *fetch)
 
 int imap_do_fetch(struct task *task, struct run *run)
 {
+    if (run->command->fetch.vanished && !run_is_enabled(run, IMAP_ENABLE_QRESYNC))
+        return run_bad(run, "ENABLE QRESYNC first"); /* RFC 7162 §3.2.6 */
     if ((run->command->fetch.items & IMAP_FETCH_MODSEQ) != 0)
         run->client->condstore = true; /* RFC 7162 §3.1: it says that the client knows of it */
     struct fetch fetch = {.run = run, .items = run->command->fetch.items, .out = &run->client->out};

@@ -36,5 +36,15 @@ void fetch_write_cached(struct buf *out, span_t envelope, span_t structure, unsi
 MUST_USE int fetch_body(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
                         bool *streamed);
 
+/* body.c: appends THREADID (RFC 8474 §5.3). */
+MUST_USE int fetch_thread(struct run *run, struct source *source);
+
+/* body.c: a literal, sent on as it grows. */
+MUST_USE int fetch_write_literal(struct task *task, struct run *run, span_t bytes, bool *streamed);
+
+/* binary.c: the same for BINARY and BINARY.SIZE. -EILSEQ: an encoding that nobody knows. */
+MUST_USE int fetch_binary(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
+                          bool *streamed);
+
 /* Appends ENVELOPE, BODY and BODYSTRUCTURE, those that are asked for, each with a space before it. */
 MUST_USE int fetch_structure(struct task *task, struct run *run, struct source *source, unsigned items);

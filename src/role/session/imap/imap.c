@@ -35,6 +35,8 @@ static const struct {
     [IMAP_UNSELECT] = {imap_do_unselect, TELLS_NOTHING},   /* RFC 3691 §2 */
     [IMAP_EXPUNGE] = {imap_do_expunge, TELLS_ALL},         /* RFC 3501 §6.4.3 */
     [IMAP_SEARCH] = {imap_do_search, TELLS_NO_EXPUNGE},    /* RFC 3501 §6.4.4 */
+    [IMAP_SORT] = {imap_do_sort, TELLS_NO_EXPUNGE},        /* RFC 5256 §3 */
+    [IMAP_THREAD] = {imap_do_thread, TELLS_NO_EXPUNGE},    /* RFC 5256 §3 */
     [IMAP_FETCH] = {imap_do_fetch, TELLS_NO_EXPUNGE},      /* RFC 3501 §6.4.5 */
     [IMAP_STORE] = {imap_do_store, TELLS_NO_EXPUNGE},      /* RFC 3501 §6.4.6 */
     [IMAP_COPY] = {imap_do_copy, TELLS_ALL},               /* RFC 3501 §6.4.7 */
@@ -123,20 +125,64 @@ bool run_find_mailbox(struct run *run, span_t name, const char *code, struct vau
     return false;
 }
 
+int run_saved_set(struct run *run, struct imap_set *set)
+{
+    if (!set->saved)
+        return 0;
+    struct client *client = run->client;
+    set->ranges = arena_alloc_array(run->arena, client->saved_count + 1, sizeof(*set->ranges));
+    if (set->ranges == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < client->saved_count; i++)
+        set->ranges[i] = client->saved[i];
+    set->count = client->saved_count;
+    return 0;
+}
+
 bool run_ranges(struct run *run, struct vault_range **ret_ranges, size_t *ret_count, int *ret_result)
 {
-    if (run->command->set.saved) {
-        *ret_result = run_bad(run, "No saved search result here");
-        return false;
-    }
     bool beyond = false;
-    *ret_result = view_ranges(run->client->view, &run->command->set, run->command->uid, run->arena, ret_ranges,
-                              ret_count, &beyond);
+    bool by_uid = run->command->uid || run->command->set.saved;
+    *ret_result = run_saved_set(run, &run->command->set);
+    if (*ret_result == 0)
+        *ret_result =
+            view_ranges(run->client->view, &run->command->set, by_uid, run->arena, ret_ranges, ret_count, &beyond);
     if (*ret_result < 0)
         return false;
     if (beyond)
         *ret_result = run_bad(run, "No message with such a number");
     return !beyond;
+}
+
+bool run_is_enabled(const struct run *run, enum imap_enable what)
+{
+    return (run->client->enabled & (unsigned)what) != 0;
+}
+
+void run_dress_view(const struct run *run, struct view *view)
+{
+    view->resyncs = run_is_enabled(run, IMAP_ENABLE_QRESYNC);
+    view->rev2 = run_is_enabled(run, IMAP_ENABLE_REV2);
+}
+
+void run_write_mailbox(const struct run *run, struct buf *out, span_t name)
+{
+    if (run_is_enabled(run, IMAP_ENABLE_REV2) || run_is_enabled(run, IMAP_ENABLE_UTF8))
+        imap_write_mailbox_utf8(out, name);
+    else
+        imap_write_mailbox(out, name);
+}
+
+int run_ok_modseq(struct run *run, uint64_t mailbox, const char *text)
+{
+    struct vault_mailbox now;
+    if (!run_is_enabled(run, IMAP_ENABLE_QRESYNC))
+        return run_ok(run, text);
+    int result = vault_mailbox_get(run->vault, mailbox, &now);
+    if (result != 0)
+        return result < 0 ? result : run_ok(run, text);
+    buf_clear(&run->reply);
+    return buf_append_format(&run->reply, "OK [HIGHESTMODSEQ %llu] %s", (unsigned long long)now.highest_modseq, text);
 }
 
 int run_tell_now(struct run *run)
@@ -162,6 +208,8 @@ static void say_fault(struct run *run, int result)
         run_no(run, "[CORRUPTION] Damaged data");
     else if (result == -ENOTCONN)
         run_no(run, "[UNAVAILABLE] Try again later");
+    else if (result == -EILSEQ)
+        run_no(run, "[UNKNOWN-CTE] A content transfer encoding that is not known");
     else if (result == -ENOENT)
         run_no(run, "[EXPUNGEISSUED] It is gone");
     else if (result == -ENOBUFS || result == -ENOMEM || result == -EMFILE || result == -ENFILE)

@@ -39,12 +39,23 @@ int run_refuse(struct run *run, int outcome);
 MUST_USE bool run_find_mailbox(struct run *run, span_t name, const char *code, struct vault_mailbox *ret_mailbox,
                                int *ret_result);
 
+/* Puts the UIDs of the saved result for "$" (RFC 5182 §2.1), where the set is that. */
+MUST_USE int run_saved_set(struct run *run, struct imap_set *set);
+
 /* The ranges of the command's set; false: BAD was said or there was a fault, *ret_result is to be returned. */
 MUST_USE bool run_ranges(struct run *run, struct vault_range **ret_ranges, size_t *ret_count, int *ret_result);
 
 /* expunge.c: takes what has \Deleted out of the ranges, which are used up; others are served meanwhile. A positive
  * outcome is the vault's. */
 MUST_USE int run_expunge(struct task *task, struct run *run, struct vault_range *ranges, size_t count);
+
+bool run_is_enabled(const struct run *run, enum imap_enable what);
+/* What the client has enabled decides how the view speaks. */
+void run_dress_view(const struct run *run, struct view *view);
+/* A mailbox's name, as this client wants it. */
+void run_write_mailbox(const struct run *run, struct buf *out, span_t name);
+/* OK with HIGHESTMODSEQ, where the client resynchronizes by it (RFC 7162 §3.2.7, §3.2.8). */
+int run_ok_modseq(struct run *run, uint64_t mailbox, const char *text);
 
 /* Tells all that has changed but expunges, now and without suspending; for what changes flags itself right after. */
 MUST_USE int run_tell_now(struct run *run);
@@ -64,10 +75,22 @@ imap_handler imap_do_status;                                                    
 imap_handler imap_do_append;                                                               /* append.c */
 imap_handler imap_do_idle;                                                                 /* idle.c */
 imap_handler imap_do_expunge;                                                              /* expunge.c */
-imap_handler imap_do_search;                                                               /* search.c */
+imap_handler imap_do_search;                                                               /* answer.c */
+imap_handler imap_do_sort, imap_do_thread;                                                 /* sort.c, thread.c */
 imap_handler imap_do_fetch;                                                                /* fetch.c */
 imap_handler imap_do_store;                                                                /* store.c */
 imap_handler imap_do_copy, imap_do_move;                                                   /* copy.c */
+
+/* How ids are shown (RFC 8474 §7): a letter, and what the vault calls it. */
+#define IMAP_MAILBOX_ID "F%llu"
+#define IMAP_EMAIL_ID "M%llu"
+#define IMAP_THREAD_ID "T%llu"
+
+/* basic.c: after login, without "CAPABILITY" itself. */
+void imap_write_capabilities(const struct session *session, struct buf *out);
+
+/* status.c: `(MESSAGES 3 …)` */
+void status_write(struct run *run, const struct vault_mailbox *mailbox, unsigned items);
 
 /* mailbox.c: "\Sent" and its like (RFC 6154 §2). NULL and VAULT_ROLE_NONE where there is none. */
 const char *imap_use_name(enum vault_role role);

@@ -115,7 +115,7 @@ static void write_name(struct run *run, const struct name *name, const char *res
     if (imap_use_name(name->role) != NULL)
         write_attribute(out, &is_first, imap_use_name(name->role)); /* RFC 6154 §2 */
     buf_append_text(out, ") \"/\" ");
-    imap_write_mailbox(out, name->name);
+    run_write_mailbox(run, out, name->name);
     if (child_subscribed)
         buf_append_text(out, " (CHILDINFO (\"SUBSCRIBED\"))"); /* RFC 5258 §3.5 */
     buf_append_text(out, "\r\n");
@@ -153,6 +153,23 @@ static int gather(struct listing *listing, bool subscriptions)
     return result;
 }
 
+/* RFC 5819 §2: for what can be selected, right behind its LIST response. */
+static int write_status(struct run *run, const struct name *name)
+{
+    struct vault_mailbox mailbox;
+    if (run->command->list.status == 0 || !name->exists || !name->selectable)
+        return 0;
+    int result = vault_mailbox_find(run->vault, name->name, &mailbox);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    buf_append_text(&run->client->out, "* STATUS ");
+    run_write_mailbox(run, &run->client->out, name->name);
+    buf_append_byte(&run->client->out, ' ');
+    status_write(run, &mailbox, run->command->list.status);
+    buf_append_text(&run->client->out, "\r\n");
+    return 0;
+}
+
 static int list_selected(struct task *task, struct listing *listing)
 {
     struct run *run = listing->run;
@@ -166,7 +183,9 @@ static int list_selected(struct task *task, struct listing *listing)
         if ((options & IMAP_LIST_SELECT_SPECIAL_USE) != 0 && imap_use_name(name->role) == NULL)
             continue;
         write_name(run, name, "LIST", child);
-        int result = client_drain(task, run->client);
+        int result = write_status(run, name);
+        if (result == 0)
+            result = client_drain(task, run->client);
         if (result < 0)
             return result;
     }

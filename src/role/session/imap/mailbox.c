@@ -47,7 +47,11 @@ int imap_do_create(struct task *task, struct run *run)
     result = run_end(run, result);
     if (use_taken)
         return run_no(run, "[USEATTR] Another mailbox has this special use");
-    return result < 0 ? result : result > 0 ? run_refuse(run, result) : run_ok(run, "Created");
+    if (result != 0)
+        return result < 0 ? result : run_refuse(run, result);
+    buf_clear(&run->reply);
+    return buf_append_format(&run->reply, "OK [MAILBOXID (" IMAP_MAILBOX_ID ")] Created",
+                             (unsigned long long)id); /* RFC 8474 §4.1 */
 }
 
 int imap_do_delete(struct task *task, struct run *run)

@@ -49,6 +49,15 @@ static int make_match(struct run *run, struct search_node *node, const struct im
     return result < 0 ? result : imap_match_new(match_kind(key), key->field, text, &node->match);
 }
 
+/* Ids are what we made them (imap.h); any other is nobody's: 0. */
+static uint64_t read_id(span_t text, uint8_t letter)
+{
+    uint64_t id = 0;
+    if (text.len < 2 || text.at[0] != letter || span_to_u64(span_from(text, 1), INT64_MAX, &id) < 0)
+        return 0;
+    return id;
+}
+
 static int make_list(struct run *run, struct imap_search_key *key, struct search_node **link);
 
 static int make_node(struct run *run, struct imap_search_key *key, struct search_node *node)
@@ -58,11 +67,18 @@ static int make_node(struct run *run, struct imap_search_key *key, struct search
     node->key = key;
     if (key->kind == IMAP_KEY_SET || key->kind == IMAP_KEY_UID) {
         if (key->set.saved)
-            return SEARCH_BAD_SET;
-        imap_set_fix(&key->set, key->kind == IMAP_KEY_UID ? view_last_uid(view) : (uint32_t)view->count);
+            node->kind = IMAP_KEY_UID; /* RFC 5182 §2.1: what is saved are UIDs */
+        int result = run_saved_set(run, &key->set);
+        if (result < 0)
+            return result;
+        imap_set_fix(&key->set, node->kind == IMAP_KEY_UID ? view_last_uid(view) : (uint32_t)view->count);
     }
     if (key->kind == IMAP_KEY_KEYWORD && vault_keyword_find(run->vault, key->text, &node->mask) != 0)
         node->mask = 0; /* nobody has it */
+    if (key->kind == IMAP_KEY_OLDER || key->kind == IMAP_KEY_YOUNGER)
+        node->moment = session_now() / 1000000 - (int64_t)key->number;
+    if (key->kind == IMAP_KEY_EMAILID || key->kind == IMAP_KEY_THREADID)
+        node->mask = read_id(key->text, key->kind == IMAP_KEY_EMAILID ? 'M' : 'T');
     if (key->kind == IMAP_KEY_MODSEQ)
         run->client->condstore = true; /* RFC 7162 §3.1 */
     if (key->kind == IMAP_KEY_HEADER || key->kind == IMAP_KEY_BODY || key->kind == IMAP_KEY_TEXT)
@@ -216,6 +232,15 @@ int search_decide(const struct search_node *node, const struct search_subject *s
         return decide_match(node, subject);
     case IMAP_KEY_MODSEQ:
         return yes_if(member->modseq >= key->number);
+    case IMAP_KEY_OLDER:
+        return yes_if(member->received / 1000000 <= node->moment);
+    case IMAP_KEY_YOUNGER:
+        return yes_if(member->received / 1000000 >= node->moment);
+    case IMAP_KEY_EMAILID:
+        return yes_if(member->email == node->mask);
+    case IMAP_KEY_THREADID:
+        return subject->header == NULL && subject->whole == NULL ? SEARCH_NEEDS_HEADER
+                                                                 : yes_if(subject->thread == node->mask);
     case IMAP_KEY_NOT:
         return decide_not(node, subject);
     case IMAP_KEY_OR:

@@ -28,7 +28,7 @@ void fetch_write_flags(struct fetch *fetch, const struct vault_member *member, b
 
 /* One row's numbers, written by hand: this is what a client does for a hundred thousand messages at a time. false:
  * none of its items was asked for. */
-#define ROW_MAX 160U
+#define ROW_MAX 256U
 static size_t put_text(uint8_t *at, const char *text, size_t len)
 {
     memcpy(at, text, len);
@@ -58,6 +58,11 @@ bool fetch_write_row(struct fetch *fetch, size_t number, const struct vault_memb
     if ((fetch->items & IMAP_FETCH_MODSEQ) != 0) {
         len += put_text(row + len, " MODSEQ (", 9);
         len += imap_put_u64(row + len, member->modseq);
+        row[len++] = ')';
+    }
+    if ((fetch->items & IMAP_FETCH_EMAILID) != 0) {
+        len += put_text(row + len, " EMAILID (M", 11);
+        len += imap_put_u64(row + len, member->email);
         row[len++] = ')';
     }
     /* Items are separated, not preceded, by a space. */

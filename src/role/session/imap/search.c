@@ -78,6 +78,7 @@ static int look_into(struct task *task, struct search *search, const struct vaul
         return 0;
     source_init(&source, search->run->session, member->email);
     int result = source_header(task, &source, &subject.header);
+    subject.thread = source.email.thread;
     int answer = result < 0 ? result : search_decide(search->program, &subject);
     if (answer == SEARCH_NEEDS_WHOLE) {
         result = source_whole(task, &source, &subject.whole);
@@ -126,7 +127,7 @@ static int search_all(struct task *task, struct search *search)
     return 0;
 }
 
-/* --- the answer --- */
+/* --- all of it --- */
 
 static int compare_numbers(const void *one, const void *other)
 {
@@ -135,92 +136,34 @@ static int compare_numbers(const void *one, const void *other)
     return left < right ? -1 : left > right;
 }
 
-/* Rows that had to be opened come behind those that had not, so the numbers are put in order; UIDs become sequence
- * numbers unless UIDs were asked for. */
-static void order(struct search *search)
-{
-    const struct view *view = search->run->client->view;
-    if (search->count > 1)
-        qsort(search->found, search->count, sizeof(*search->found), compare_numbers);
-    if (search->run->command->uid)
-        return;
-    for (size_t i = 0; i < search->count; i++)
-        search->found[i] = (uint32_t)view_find(view, search->found[i]) + 1;
-}
-
-static int write_plain(struct task *task, struct search *search)
-{
-    struct client *client = search->run->client;
-    buf_append_text(&client->out, "* SEARCH");
-    for (size_t i = 0; i < search->count; i++) {
-        uint8_t number[21] = " ";
-        buf_append(&client->out, span_of(number, 1 + imap_put_u64(number + 1, search->found[i])));
-        int result = client_drain(task, client);
-        if (result < 0)
-            return result;
-    }
-    if (search->run->command->search.modseq && search->count > 0)
-        buf_append_format(&client->out, " (MODSEQ %llu)", (unsigned long long)search->modseq);
-    buf_append_text(&client->out, "\r\n");
-    return 0;
-}
-
-/* RFC 4731 §3.1. */
-static void write_extended(struct search *search)
-{
-    struct buf *out = &search->run->client->out;
-    unsigned returns = search->run->command->search.returns;
-    buf_append_text(out, "* ESEARCH (TAG ");
-    imap_write_quoted(out, search->run->command->tag);
-    buf_append_text(out, search->run->command->uid ? ") UID" : ")");
-    if ((returns & IMAP_RETURN_MIN) != 0 && search->count > 0)
-        buf_append_format(out, " MIN %u", search->found[0]);
-    if ((returns & IMAP_RETURN_MAX) != 0 && search->count > 0)
-        buf_append_format(out, " MAX %u", search->found[search->count - 1]);
-    if ((returns & IMAP_RETURN_COUNT) != 0)
-        buf_append_format(out, " COUNT %zu", search->count);
-    if ((returns & IMAP_RETURN_ALL) != 0 && search->count > 0) {
-        struct imap_set_writer writer;
-        imap_set_writer_start(&writer, out);
-        buf_append_text(out, " ALL ");
-        for (size_t i = 0; i < search->count; i++)
-            imap_set_writer_add(&writer, search->found[i]);
-        imap_set_writer_end(&writer);
-    }
-    if (search->run->command->search.modseq && search->count > 0)
-        buf_append_format(out, " MODSEQ %llu", (unsigned long long)search->modseq);
-    buf_append_text(out, "\r\n");
-}
-
-static int run_search(struct task *task, struct search *search)
+/* Rows that had to be opened come behind those that had not, so the UIDs are put in order at the end. */
+static int run_program(struct task *task, struct search *search)
 {
     int result = search_all(task, search);
-    if (result < 0)
-        return result;
-    order(search);
-    if (search->run->command->search.returns != 0)
-        write_extended(search);
-    else
-        result = write_plain(task, search);
-    return result < 0 ? result : run_ok(search->run, "Searched");
+    if (result == 0 && search->count > 1)
+        qsort(search->found, search->count, sizeof(*search->found), compare_numbers);
+    return result;
 }
 
-int imap_do_search(struct task *task, struct run *run)
+int search_run(struct task *task, struct run *run, struct search_found *ret_found)
 {
     struct search_node *program = NULL;
     struct search search = {.run = run, .open = arena_alloc_array(run->arena, CHUNK_ROWS, sizeof(*search.open))};
     int result = search.open == NULL ? -ENOMEM : search_program_make(run, &program);
-    if (result == 0) {
-        search.program = program;
+    search.program = program;
+    if (result == 0)
         result = search_look_up(task, run->vault, program);
-        if (result == 0)
-            result = run_search(task, &search);
-    } else if (result == SEARCH_BAD_CHARSET) {
-        result = run_no(run, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset"); /* RFC 3501 §6.4.4 */
-    } else if (result == SEARCH_BAD_SET) {
-        result = run_bad(run, "No saved search result here");
-    }
+    if (result == 0)
+        result = run_program(task, &search);
     search_program_free(program);
+    if (result == 0)
+        *ret_found = (struct search_found){TAKE(search.found), search.count, search.modseq};
     free(search.found);
     return result;
+}
+
+int search_refuse(struct run *run, int outcome)
+{
+    (void)outcome;                                                       /* there is but one */
+    return run_no(run, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset"); /* RFC 3501 §6.4.4 */
 }

@@ -15,7 +15,8 @@ struct search_node {
     const struct imap_search_key *key;
     struct imap_match *match;  /* of keys that look into the message */
     struct vault_search *hits; /* what the index knows of that, or NULL */
-    uint64_t mask;             /* of flags */
+    uint64_t mask;             /* of flags; an id */
+    int64_t moment;            /* of OLDER and YOUNGER, in seconds */
     struct search_node *children;
     struct search_node *next;
 };
@@ -27,11 +28,12 @@ struct search_subject {
     const struct vault_member *member;
     uint32_t number;
     bool recent;
+    uint64_t thread;                /* once the header is read */
     const struct mime_part *header; /* NULL: not read */
     const struct mime_part *whole;
 };
 
-enum search_fault { SEARCH_BAD_CHARSET = 1, SEARCH_BAD_SET = 2 };
+enum search_fault { SEARCH_BAD_CHARSET = 1 };
 
 /* search_program_free in any case afterwards. */
 MUST_USE int search_program_make(struct run *run, struct search_node **ret_program);
@@ -45,3 +47,23 @@ enum search_answer search_ask_index(const struct search_node *node, const struct
 
 /* An enum search_answer, or -ENOMEM. */
 MUST_USE int search_decide(const struct search_node *node, const struct search_subject *subject);
+
+/* What was found: UIDs, rising; uids is to be freed. */
+struct search_found {
+    uint32_t *uids;
+    size_t count;
+    uint64_t modseq; /* the highest of those found */
+};
+
+/* Carries out the command's keys. SEARCH_BAD_CHARSET: say search_refuse. */
+MUST_USE int search_run(struct task *task, struct run *run, struct search_found *ret_found);
+int search_refuse(struct run *run, int outcome);
+
+/* answer.c: UIDs become the numbers the command is answered in. */
+void search_number(const struct run *run, uint32_t *uids, size_t count);
+/* Keeps what is to be saved of the result (RFC 5182 §2.1, §2.4). uids: in the order of the answer. */
+MUST_USE int search_save(struct run *run, const uint32_t *uids, size_t count);
+/* `* ESEARCH` (RFC 4731 §3.1, RFC 5267 §3.1, RFC 9394 §3.1), numbers in the order of the answer. */
+void search_write_extended(struct run *run, const uint32_t *numbers, size_t count, uint64_t modseq);
+/* ` 2 3 5` */
+MUST_USE int search_write_numbers(struct task *task, struct run *run, const uint32_t *numbers, size_t count);

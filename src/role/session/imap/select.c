@@ -1,4 +1,7 @@
+#include <stdlib.h>
+
 #include "role/session/imap/imap.h"
+#include "role/session/imap/resync.h"
 #include "role/session/takein.h"
 
 static int first_unseen(void *arg, const struct vault_member *member)
@@ -25,13 +28,32 @@ static int write_unseen(struct run *run, const struct vault_mailbox *mailbox)
     return 0;
 }
 
+/* RFC 9051 §6.3.2: SELECT says the name in a LIST response. */
+static int list_selected(struct run *run, const struct vault_mailbox *mailbox)
+{
+    struct buf *out = &run->client->out;
+    bool has_children = false;
+    int result = vault_mailbox_has_children(run->vault, run->command->mailbox, &has_children);
+    if (result < 0)
+        return result;
+    buf_append_text(out, has_children ? "* LIST (\\HasChildren" : "* LIST (\\HasNoChildren");
+    if (mailbox->subscribed)
+        buf_append_text(out, " \\Subscribed");
+    if (imap_use_name(mailbox->role) != NULL)
+        buf_append_format(out, " %s", imap_use_name(mailbox->role));
+    buf_append_text(out, ") \"/\" ");
+    run_write_mailbox(run, out, run->command->mailbox);
+    buf_append_text(out, "\r\n");
+    return buf_fault(out);
+}
+
 static int write_state(struct run *run, const struct vault_mailbox *mailbox)
 {
     struct client *client = run->client;
     struct view *view = client->view;
     view_write_flags(view, &client->out);
-    buf_append_format(&client->out, "* %zu EXISTS\r\n* %zu RECENT\r\n", view->count, view_count_recent(view));
-    int result = write_unseen(run, mailbox);
+    view_write_counts(view, &client->out);
+    int result = view->rev2 ? 0 : write_unseen(run, mailbox);
     if (result < 0)
         return result;
     buf_append_format(&client->out, "* OK [UIDVALIDITY %u] UIDs valid\r\n* OK [UIDNEXT %u] Next UID\r\n",
@@ -39,34 +61,63 @@ static int write_state(struct run *run, const struct vault_mailbox *mailbox)
     /* RFC 7162 §3.1.2.1: said whether CONDSTORE is on or not. */
     buf_append_format(&client->out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
                       (unsigned long long)mailbox->highest_modseq);
-    return 0;
+    buf_append_format(&client->out, "* OK [MAILBOXID (" IMAP_MAILBOX_ID ")] Its id\r\n",
+                      (unsigned long long)mailbox->id); /* RFC 8474 §4.2 */
+    return view->rev2 ? list_selected(run, mailbox) : buf_fault(&client->out);
+}
+
+/* RFC 9051 §6.3.2: `* CLOSED` in a code, between what is said of the mailbox that was selected and of the next one. */
+static void leave(struct run *run)
+{
+    struct client *client = run->client;
+    if (client->view == NULL)
+        return;
+    view_free(TAKE(client->view));
+    free(TAKE(client->saved));
+    client->saved_count = 0;
+    if (run_is_enabled(run, IMAP_ENABLE_QRESYNC) || run_is_enabled(run, IMAP_ENABLE_REV2))
+        imap_write_status(&client->out, SPAN("*"), "OK", "[CLOSED] Previous mailbox is closed");
+}
+
+static int select_mailbox(struct task *task, struct run *run, struct vault_mailbox *mailbox, bool read_only)
+{
+    struct client *client = run->client;
+    struct view *view = NULL;
+    int result = view_new(run->session, mailbox->id, read_only, &view);
+    if (result != 0)
+        return result < 0 ? result : run_refuse(run, VAULT_NOT_FOUND);
+    client->view = view;
+    run_dress_view(run, view);
+    result = write_state(run, mailbox);
+    if (result == 0 && run->command->select.resync)
+        result = resync_select(task, run, mailbox);
+    if (result < 0) {
+        view_free(TAKE(client->view));
+        return result;
+    }
+    return run_ok(run, read_only ? "[READ-ONLY] Selected" : "[READ-WRITE] Selected");
 }
 
 /* RFC 3501 §6.3.1: whatever comes of it, what was selected before is not any more. */
 int imap_do_select(struct task *task, struct run *run)
 {
     struct client *client = run->client;
-    bool read_only = run->command->verb == IMAP_EXAMINE;
-    view_free(TAKE(client->view));
+    if (run->command->select.resync && !run_is_enabled(run, IMAP_ENABLE_QRESYNC))
+        return run_bad(run, "ENABLE QRESYNC first"); /* RFC 7162 §3.2.5 */
+    leave(run);
     struct vault_mailbox mailbox;
-    int result = 0;
-    result = takein_wait(task, run->session);
+    int result = takein_wait(task, run->session);
     if (result < 0 || !run_find_mailbox(run, run->command->mailbox, "NONEXISTENT", &mailbox, &result))
         return result;
-    mailbox.name = NULL; /* not valid beyond the next call */
-    if (run->command->select.condstore)
-        client->condstore = true;
-    struct view *view = NULL;
-    result = view_new(run->session, mailbox.id, read_only, &view);
-    if (result != 0)
-        return result < 0 ? result : run_refuse(run, VAULT_NOT_FOUND);
-    client->view = view;
-    result = write_state(run, &mailbox);
-    if (result < 0) {
-        view_free(TAKE(client->view));
+    /* Its name is not valid beyond the next call. */
+    span_t name = SPAN_NONE;
+    result = arena_copy(run->arena, span_of_text(mailbox.name), &name);
+    if (result < 0)
         return result;
-    }
-    return run_ok(run, read_only ? "[READ-ONLY] Selected" : "[READ-WRITE] Selected");
+    run->command->mailbox = name;
+    if (run->command->select.condstore || run->command->select.resync)
+        client->condstore = true;
+    return select_mailbox(task, run, &mailbox, run->command->verb == IMAP_EXAMINE);
 }
 
 /* RFC 3501 §6.4.2: expunges without telling, unless read-only. */
@@ -78,8 +129,12 @@ int imap_do_close(struct task *task, struct run *run)
         struct vault_range all = VAULT_RANGE_ALL;
         result = run_expunge(task, run, &all, 1);
     }
+    uint64_t mailbox = view->mailbox;
+    bool was_read_only = view->read_only;
     view_free(TAKE(run->client->view));
-    return result < 0 ? result : run_ok(run, "Closed");
+    if (result < 0)
+        return result;
+    return was_read_only ? run_ok(run, "Closed") : run_ok_modseq(run, mailbox, "Closed");
 }
 
 int imap_do_unselect(struct task *task, struct run *run)

@@ -24,7 +24,7 @@ static int on_done(void *arg, const struct vault_member *member)
         return 0;
     struct buf *out = &run->client->out;
     buf_append_format(out, "* %zu FETCH (", at + 1);
-    if (run->command->uid)
+    if (run->command->uid || view->resyncs || view->rev2)
         buf_append_format(out, "UID %u ", member->uid);
     if (modseq)
         buf_append_format(out, "MODSEQ (%llu)", (unsigned long long)member->modseq);
