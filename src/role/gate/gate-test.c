@@ -364,6 +364,28 @@ static void imap_keeps_passwords_out_of_clear_text(void **state)
     stage_close(&stage);
 }
 
+/* RFC 1939 §4, RFC 2595 §2.3 */
+static void pop3_keeps_passwords_out_of_clear_text(void **state)
+{
+    static const struct talk talk[] = {{NULL, "+OK mx.test"},
+                                       {"USER alice@demo.test\r\n", "-ERR Start TLS first"},
+                                       {"PASS x\r\n", "-ERR Start TLS first"},
+                                       {"AUTH PLAIN AGEAYg==\r\n", "-ERR Start TLS first"},
+                                       {"STLS\r\n", "-ERR TLS is on already, or not available"},
+                                       {"STAT\r\n", "-ERR Log in first"},
+                                       {"QUIT\r\n", "+OK"},
+                                       {NULL, ""},
+                                       {NULL, NULL}};
+    static const struct talk handshake[] = {
+        {"\x16\x03\x01", "+OK "}, {NULL, "-ERR This port starts in clear"}, {NULL, ""}, {NULL, NULL}};
+    struct stage stage;
+    (void)state;
+    stage_open(&stage, SERVICE_POP3, SETTINGS);
+    converse(&stage, talk);
+    converse(&stage, handshake);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +397,7 @@ int main(void)
         cmocka_unit_test(bad_clients_are_sent_away),
         cmocka_unit_test(one_connection_too_many_is_told_so),
         cmocka_unit_test(imap_keeps_passwords_out_of_clear_text),
+        cmocka_unit_test(pop3_keeps_passwords_out_of_clear_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

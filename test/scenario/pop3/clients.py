@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from server import PASSWORD, insecure
+from server import DOMAIN, PASSWORD, Server, insecure
 
 COUNT = 12
 
@@ -163,16 +163,21 @@ def test_mpop_keeps_and_then_deletes(server, filled, tmp_path, auth, port, start
     assert left(server, filled) == 0
 
 
-MECHANISMS = ["scram-sha-256", "on"]
-
-
-def test_mpop_by_scram(server, filled, tmp_path):
-    """With an app password: SCRAM is for those."""
-    made = server.tool("app-password", "add", filled, "--label", "mpop", "--scope", "pop3", stdin=PASSWORD + "\n").stdout.split()[-1]
-    for auth in MECHANISMS:
-        folder = tmp_path / auth
-        folder.mkdir()
-        assert mpop(server, filled, folder, "--keep=on", auth=auth, password=made) == COUNT
+def test_mpop_by_scram(tmp_path):
+    """With an app password: SCRAM is for those. mpop uses it only where it is announced."""
+    server, user = Server("[auth]\nscram = announced\n"), f"u@{DOMAIN}"
+    try:
+        server.start()
+        server.domain()
+        server.account(user)
+        server.deliver(user, mail(1))
+        made = server.tool("app-password", "add", user, "--label", "mpop", "--scope", "pop3", stdin=PASSWORD + "\n").stdout.split()[-1]
+        for auth in ("scram-sha-256", "on"):
+            folder = tmp_path / auth
+            folder.mkdir()
+            assert mpop(server, user, folder, "--keep=on", auth=auth, password=made) == 1
+    finally:
+        server.remove()
 
 
 def test_poplib(server, filled):
