@@ -26,6 +26,7 @@ static void on_pending(struct store *store, struct channel *channel, struct ipc_
     bool more = false;
     int result = journal_pending(store->journal, channel_tag(channel), message->pending.before, limit > 0 ? limit : 1,
                                  &rows, &more);
+    store_look(store);
     struct ipc_message reply = {.type = IPC_pending_done,
                                 .pending_done = {.more = more ? 1 : 0, .rows = buf_span(&rows)}};
     if (result != 0) {

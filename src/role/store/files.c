@@ -26,6 +26,7 @@ struct files {
     struct map *map;
     uint64_t first;
     uint64_t last;
+    uint64_t taken; /* the highest number of a file whose head is damaged */
     uint64_t clock;
     size_t open;
     uint8_t block[SEGMENT_BLOCK];
@@ -130,7 +131,6 @@ static int segment_enter(struct files *files, const struct segment_head *head, s
     return 0;
 }
 
-/* A head that is not whole was never used: its file's making was interrupted. */
 static int scan_one(struct files *files, const char *name)
 {
     char expected[NAME_SIZE];
@@ -148,11 +148,14 @@ static int scan_one(struct files *files, const char *name)
     if (got < 0)
         return -errno;
     struct segment_head head;
-    if (segment_head_read(span_of(files->block, (size_t)got), number, &head) != 0)
-        return 0;
     struct stat facts;
     if (fstat(fd, &facts) != 0)
         return -errno;
+    if (segment_head_read(span_of(files->block, (size_t)got), number, &head) != 0) {
+        if (facts.st_size > SEGMENT_BLOCK && number > files->taken)
+            files->taken = number;
+        return 0;
+    }
     struct segment *segment;
     int result = segment_enter(files, &head, &segment);
     if (result == 0) /* not from the start again: that would fill the holes */
@@ -196,9 +199,10 @@ static int make_file(struct files *files, const char *name, const struct segment
 
 int files_add(struct files *files, struct segment **ret_segment)
 {
-    if (files->last == UINT32_MAX)
+    uint64_t highest = files->last > files->taken ? files->last : files->taken;
+    if (highest == UINT32_MAX)
         return -ENOSPC;
-    struct segment_head head = {.number = files->last + 1};
+    struct segment_head head = {.number = highest + 1};
     random_bytes(head.salt, sizeof(head.salt));
     char name[NAME_SIZE];
     name_of(head.number, name);
@@ -250,6 +254,11 @@ struct segment *files_after(const struct files *files, uint64_t number)
     return NULL;
 }
 
+uint64_t files_first(const struct files *files)
+{
+    return files->first;
+}
+
 struct segment *files_last(const struct files *files)
 {
     return map_get(files->map, files->last);
@@ -293,8 +302,6 @@ int files_fd(struct files *files, struct segment *segment)
 
 int files_open_read(struct files *files, uint64_t number)
 {
-    if (files_get(files, number) == NULL)
-        return -ENOENT;
     char name[NAME_SIZE];
     name_of(number, name);
     int fd = openat(files->dir, name, O_RDONLY | O_CLOEXEC);

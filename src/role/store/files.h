@@ -38,8 +38,9 @@ MUST_USE int files_new(int dir, span_t key, const struct files_calls *calls, str
 void files_free(struct files *files);
 SCOPE_OF(files)
 
-/* Finds the segments in the folder; one whose head is not whole was never used, and is left out (files_add overwrites
- * it). */
+/* Finds the segments in the folder. One that holds no more than a head that is not whole was never used, and is left
+ * out (files_add overwrites it); of one whose head was damaged later the records cannot be found any more, but still be
+ * read by who knows their place. */
 MUST_USE int files_scan(struct files *files);
 /* Makes a new one above all others, durable with its name. -ENOSPC and other faults: nothing is left behind. */
 MUST_USE int files_add(struct files *files, struct segment **ret_segment);
@@ -48,6 +49,7 @@ MUST_USE int files_drop(struct files *files, struct segment *segment);
 struct segment *files_get(const struct files *files, uint64_t number);   /* or NULL */
 struct segment *files_after(const struct files *files, uint64_t number); /* the lowest above number, or NULL */
 struct segment *files_last(const struct files *files);
+uint64_t files_first(const struct files *files); /* the lowest number, or 0 */
 size_t files_count(const struct files *files);
 
 /* An open descriptor, which stays the segment's own; or a fault. */

@@ -392,60 +392,116 @@ static void a_forgotten_account_leaves_nothing_and_others_alone(void **state)
     folder_remove(&folder);
 }
 
-/* Every kind of place in a group of three records, cut off or garbled: what stood whole before it stays, nothing else.
- */
+/* Four groups of one record each; a byte of the second one is flipped, or the file is cut there. */
+#define DAMAGE_LEN 1000U
+
+static void damage_at(const struct folder *folder, uint64_t place, bool cut)
+{
+    AUTO_FD int fd = openat(folder->fd, "0000000000000001.seg", O_RDWR | O_CLOEXEC);
+    uint8_t byte = 0;
+    (void)!pread(fd, &byte, 1, (off_t)place);
+    byte ^= 0xFF;
+    if (cut)
+        assert_int_equal(ftruncate(fd, (off_t)place), 0);
+    else
+        assert_int_equal(pwrite(fd, &byte, 1, (off_t)place), 1);
+}
+
+/* Cut off anywhere, what stood whole before it stays, nothing else. */
 static void a_torn_tail_ends_the_log(void **state)
 {
     (void)state;
-    const size_t len = 1000;
     for (uint64_t place = 0; place < 3 * 1300; place += 37) {
-        for (int cut = 0; cut < 2; cut++) {
+        struct folder folder;
+        folder_make(&folder);
+        struct journal *journal = opened(&folder, NULL);
+        uint64_t ids[4];
+        for (uint64_t at = 0; at < 4; at++)
+            assert_int_equal(append_one(journal, 1, DAMAGE_LEN, at, &ids[at]), APPEND_OK);
+        journal_free(journal);
+        damage_at(&folder, record_offset(ids[1]) + place, true);
+        size_t whole = place < record_head_len(1) + DAMAGE_LEN ? 1 : 2;
+        journal = opened(&folder, NULL);
+        const uint64_t newest[] = {3, 2, 1, 0};
+        expect(journal, 1, newest + 4 - whole, whole);
+        assert_int_equal(append_one(journal, 1, 5000, 50, NULL), APPEND_OK);
+        journal = reopened(&folder, journal);
+        uint64_t numbers[8];
+        assert_int_equal(pending_numbers(journal, 1, numbers, 8), whole + 1);
+        assert_int_equal(numbers[0], 50);
+        journal_free(journal);
+        folder_remove(&folder);
+    }
+}
+
+static void expect_records(struct journal *journal, uint64_t account, const uint64_t *expected, size_t count)
+{
+    AUTO_BUF struct buf rows;
+    buf_init(&rows, ROWS_MAX);
+    bool more = false;
+    assert_int_equal(journal_pending(journal, account, 0, 64, &rows, &more), 0);
+    assert_int_equal(buf_len(&rows), count * PENDING_ROW_SIZE);
+    for (size_t at = 0; at < count; at++)
+        assert_int_equal(bytes_get_u64(buf_span(&rows).at + at * PENDING_ROW_SIZE), expected[at]);
+}
+
+/* A flipped byte in a head, a mark or a body costs that record, whether it is met at the replay or by walking a chain.
+ */
+static void damage_costs_only_the_record(void **state)
+{
+    (void)state;
+    for (uint64_t place = 0; place < record_head_len(1) + DAMAGE_LEN; place += place < record_head_len(1) ? 7 : 111) {
+        for (int checkpointed = 0; checkpointed < 2; checkpointed++) {
             struct folder folder;
             folder_make(&folder);
             struct journal *journal = opened(&folder, NULL);
-            uint64_t ids[4];
-            for (uint64_t at = 0; at < 4; at++)
-                assert_int_equal(append_one(journal, 1, len, at, &ids[at]), APPEND_OK);
+            uint64_t ids[6];
+            for (uint64_t at = 0; at < 4; at++) {
+                assert_int_equal(append_one(journal, 1, DAMAGE_LEN, at, &ids[at]), APPEND_OK);
+                assert_int_equal(append_one(journal, 2, DAMAGE_LEN, 10 + at, NULL), APPEND_OK);
+            }
+            if (checkpointed)
+                assert_int_equal(journal_checkpoint(journal), 0);
             journal_free(journal);
-            AUTO_FD int fd = openat(folder.fd, "0000000000000001.seg", O_RDWR | O_CLOEXEC);
-            uint64_t torn = record_offset(ids[1]) + place;
-            uint8_t byte = 0;
-            (void)!pread(fd, &byte, 1, (off_t)torn);
-            byte ^= 0xFF;
-            if (cut)
-                assert_int_equal(ftruncate(fd, (off_t)torn), 0);
-            else
-                assert_int_equal(pwrite(fd, &byte, 1, (off_t)torn), 1);
-            size_t head = record_head_len(1);
-            size_t whole = place < head + len ? 1 : 4; /* each is a group of its own: behind it there is only padding */
-            if (cut && whole == 4)
-                whole = 2;
-            if (!cut && place >= record_marks_at(1) && place < head)
-                whole = 0; /* a mark: the record was released */
+            damage_at(&folder, record_offset(ids[1]) + place, false);
+            bool stays = place >= record_head_len(1); /* and is refused by who reads its body */
+            const uint64_t with[] = {ids[3], ids[2], ids[1], ids[0]};
+            const uint64_t without[] = {ids[3], ids[2], ids[0], 0};
             journal = opened(&folder, NULL);
-            const uint64_t newest[] = {3, 2, 1, 0};
-            if (whole == 0)
-                expect(journal, 1, (const uint64_t[]){3, 2, 0}, 3);
-            else
-                expect(journal, 1, newest + 4 - whole, whole);
-            assert_int_equal(append_one(journal, 1, 5000, 50, NULL), APPEND_OK);
-            journal = reopened(&folder, journal);
-            uint64_t numbers[8];
-            assert_int_equal(pending_numbers(journal, 1, numbers, 8), whole == 0 ? 4 : whole + 1);
-            assert_int_equal(numbers[0], 50);
+            for (int again = 0; again < 2; again++) {
+                expect_records(journal, 1, stays ? with : without, stays ? 4 : 3);
+                expect(journal, 2, (const uint64_t[]){13, 12, 11, 10}, 4);
+                journal = reopened(&folder, journal);
+            }
+            uint64_t newest[5];
+            assert_int_equal(append_one(journal, 1, 5000, 50, &newest[0]), APPEND_OK);
+            memcpy(newest + 1, stays ? with : without, sizeof(with));
+            expect_records(journal, 1, newest, stays ? 5 : 4);
             journal_free(journal);
             folder_remove(&folder);
         }
     }
 }
 
-/* What is left of a torn group behind a new, shorter one of the same shape is not taken for its second record. */
-static void remains_of_a_torn_group_stay_dead(void **state)
+static bool is_in_vain;
+
+/* All of it gets through, but the caller is told that there is no room. */
+static ssize_t write_in_vain(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    ssize_t put = pwritev(fd, parts, count, offset);
+    errno = ENOSPC;
+    return is_in_vain ? -1 : put;
+}
+
+/* What is left of a refused group behind a new, shorter one is not taken for a part of the log, though it is whole. */
+static void remains_of_a_refused_group_stay_dead(void **state)
 {
     (void)state;
     struct folder folder;
     folder_make(&folder);
-    struct journal *journal = opened(&folder, NULL);
+    const struct files_calls calls = {.write = write_in_vain};
+    struct journal *journal = opened(&folder, &calls);
+    assert_int_equal(append_one(journal, 1, 200, 1, NULL), APPEND_OK);
     uint8_t rows[KEY_ROW_SIZE] = {1, 0};
     memset(rows + 8, 1, RECORD_KEY_SIZE);
     uint8_t bodies[2][200];
@@ -455,21 +511,19 @@ static void remains_of_a_torn_group_stay_dead(void **state)
         body_fill(bodies[at], 200, at);
         appends[at] = (struct journal_append){.recipients = span_of(rows, sizeof(rows)),
                                               .body = span_of(bodies[at], 200),
+                                              .arrival = 1002 + at,
                                               .done = note,
                                               .owner = &outcomes[at]};
         journal_queue(journal, &appends[at]);
     }
+    is_in_vain = true;
     journal_commit(journal);
-    journal_free(journal);
-    AUTO_FD int fd = openat(folder.fd, "0000000000000001.seg", O_RDWR | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, "torn", 4, (off_t)record_offset(appends[0].record)), 4);
-    journal = opened(&folder, NULL);
-    expect(journal, 1, NULL, 0);
-    uint64_t record;
-    assert_int_equal(append_one(journal, 1, 200, 8, &record), APPEND_OK);
-    assert_int_equal(record, appends[0].record);
+    is_in_vain = false;
+    assert_int_equal(outcomes[0], APPEND_FULL);
+    assert_int_equal(append_one(journal, 2, 200, 8, NULL), APPEND_OK);
     journal = reopened(&folder, journal);
-    expect(journal, 1, (const uint64_t[]){8}, 1);
+    expect(journal, 1, (const uint64_t[]){1}, 1);
+    expect(journal, 2, (const uint64_t[]){8}, 1);
     journal_free(journal);
     folder_remove(&folder);
 }
@@ -698,7 +752,8 @@ int main(void)
         cmocka_unit_test(dead_segments_are_deleted_and_chains_survive),
         cmocka_unit_test(a_forgotten_account_leaves_nothing_and_others_alone),
         cmocka_unit_test(a_torn_tail_ends_the_log),
-        cmocka_unit_test(remains_of_a_torn_group_stay_dead),
+        cmocka_unit_test(damage_costs_only_the_record),
+        cmocka_unit_test(remains_of_a_refused_group_stay_dead),
         cmocka_unit_test(after_a_failed_sync_nothing_is_accepted_until_reopened),
         cmocka_unit_test(a_full_disk_refuses_and_recovers),
         cmocka_unit_test(a_file_size_limit_is_a_full_disk),

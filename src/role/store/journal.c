@@ -210,4 +210,5 @@ void journal_get_stats(const struct journal *journal, struct journal_stats *ret_
     *ret_stats = journal->stats;
     ret_stats->segments = files_count(journal->files);
     ret_stats->accounts = pending_accounts(journal->pending);
+    ret_stats->damaged += pending_bridges(journal->pending);
 }

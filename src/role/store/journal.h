@@ -9,7 +9,8 @@
  * holds mail.) Files lie in one folder: %016x.seg, and `checkpoint`, sealed under a key derived from the log's, which
  * bounds how much has to be read at the next opening. Nothing here suspends.
  *
- * Opening replays the log from the checkpoint: the first record that is not whole ends it.
+ * Opening replays the log from the checkpoint: the first record that is not whole ends it, unless whole ones follow;
+ * then it was damaged, and costs no more than itself (salvage.h).
  */
 #define JOURNAL_SEGMENT_MAX (UINT64_C(256) << 20)
 #define JOURNAL_STEP (UINT64_C(16) << 20)             /* preallocated at a time */
@@ -83,5 +84,6 @@ struct journal_stats {
     uint64_t groups;
     uint64_t bytes;
     uint64_t replayed; /* records found at opening, after the checkpoint */
+    uint64_t damaged;  /* places where records were found to be damaged; a body that is, shows to who reads it */
 };
 void journal_get_stats(const struct journal *journal, struct journal_stats *ret_stats);

@@ -18,6 +18,11 @@ int store_open_journal(const struct store *store, struct journal **ret_journal)
 void store_look(struct store *store)
 {
     int fault = journal_fault(store->journal);
+    struct journal_stats stats;
+    journal_get_stats(store->journal, &stats);
+    if (stats.damaged > store->damaged)
+        log_error("store.log.damaged", F_U64("places", stats.damaged), F_TEXT("do", "look after the disk"));
+    store->damaged = stats.damaged;
     if (fault == 0 || event_is_set(&store->broken))
         return;
     log_error("store.log.failed", F_FAULT(fault),

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "role/store/salvage.h"
 
 struct account {
     uint64_t number;
@@ -17,7 +18,10 @@ struct account {
 struct pending {
     struct files *files;
     struct map *accounts;
+    struct map *bridges; /* where chains go on below damaged heads, by record ^ account */
 };
+
+static char bridge_to_nothing;
 
 int pending_new(struct files *files, struct pending **ret_pending)
 {
@@ -26,6 +30,8 @@ int pending_new(struct files *files, struct pending **ret_pending)
         return -ENOMEM;
     pending->files = files;
     int result = map_new(&pending->accounts);
+    if (result == 0)
+        result = map_new(&pending->bridges);
     if (result != 0)
         return result;
     *ret_pending = TAKE(pending);
@@ -49,6 +55,7 @@ void pending_free(struct pending *pending)
         while (map_next(pending->accounts, &cursor, &number, &account))
             account_free(account);
     map_free(pending->accounts);
+    map_free(pending->bridges);
     free(pending);
 }
 
@@ -125,6 +132,24 @@ struct link {
     bool marked;
 };
 
+/* The head is damaged, as heads are never taken back: the chain goes on at what the log itself has before it. */
+static int link_bridge(struct pending *pending, uint64_t account, uint64_t record, struct link *ret_link)
+{
+    uint64_t before = 0;
+    const void *known = map_get(pending->bridges, record ^ account);
+    int result = known != NULL ? 0 : salvage_before(pending->files, account, record, &before);
+    if (known != NULL)
+        before = known == &bridge_to_nothing ? 0 : (uint64_t)(uintptr_t)known;
+    else if (result == 0)
+        result = map_put(pending->bridges, record ^ account,
+                         before != 0 ? (void *)(uintptr_t)before : (void *)&bridge_to_nothing);
+    if (result != 0)
+        return result;
+    *ret_link =
+        (struct link){.head = {.record = record}, .row = {.account = account, .before = before}, .marked = true};
+    return 0;
+}
+
 static int link_read(struct pending *pending, uint64_t account, uint64_t record, struct link *ret_link)
 {
     if (record == 0)
@@ -132,6 +157,8 @@ static int link_read(struct pending *pending, uint64_t account, uint64_t record,
     AUTO_FREE uint8_t *rows = NULL;
     struct link link;
     int result = files_record(pending->files, record, &link.head, &rows);
+    if (result == SEGMENT_INVALID && files_get(pending->files, record_segment(record)) != NULL)
+        return link_bridge(pending, account, record, ret_link);
     if (result != 0)
         return result;
     uint32_t row = files_row_of(&link.head, rows, account);
@@ -315,6 +342,11 @@ int pending_take(struct pending *pending, uint64_t account, uint64_t record)
 int pending_forget(struct pending *pending, uint64_t account)
 {
     return pending_advance(pending, account, 0);
+}
+
+size_t pending_bridges(const struct pending *pending)
+{
+    return map_count(pending->bridges);
 }
 
 size_t pending_accounts(const struct pending *pending)

@@ -45,3 +45,4 @@ MUST_USE int pending_forget(struct pending *pending, uint64_t account);
 MUST_USE int pending_save(const struct pending *pending, struct buf *into);
 MUST_USE int pending_load(struct pending *pending, span_t *from);
 size_t pending_accounts(const struct pending *pending);
+size_t pending_bridges(const struct pending *pending); /* damaged heads that were met */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "role/store/salvage.h"
+
 int refs_release(struct files *files, uint64_t account, uint64_t record, struct refs_released *ret_released)
 {
     struct segment *segment = files_get(files, record_segment(record));
@@ -52,10 +54,11 @@ int refs_release_all(struct files *files, uint64_t account, uint32_t steps, stru
     struct refs_released released[REFS_STEPS_MAX];
     size_t count = 0;
     int end = 0;
+    uint64_t damaged = 0;
     for (uint32_t step = 0; step < steps && end == 0; step++) {
         struct record_head head;
         AUTO_FREE uint8_t *rows = NULL;
-        end = files_walk(files, cursor, &head, &rows);
+        end = salvage_walk(files, cursor, &head, &rows, &damaged);
         if (end < 0)
             return end;
         if (end != 0)
@@ -80,7 +83,8 @@ int refs_count(struct files *files, uint32_t steps, struct files_cursor *cursor,
     for (uint32_t step = 0; step < steps; step++) {
         struct record_head head;
         AUTO_FREE uint8_t *rows = NULL;
-        int result = files_walk(files, cursor, &head, &rows);
+        /* What is damaged may still be read by who knows its place: it counts, and keeps the segment. */
+        int result = salvage_walk(files, cursor, &head, &rows, live);
         if (result != 0)
             return result;
         for (uint32_t row = 0; row < head.recipients; row++)

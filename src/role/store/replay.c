@@ -8,6 +8,7 @@
 #include "role/store/checkpoint.h"
 #include "role/store/crc.h"
 #include "role/store/journal-state.h"
+#include "role/store/salvage.h"
 
 /*
  * The checkpoint: version 8 | tail: segment 8, offset 8, checksum 8 | count of segments 8, each: number, end,
@@ -156,14 +157,15 @@ static int body_check(struct journal *journal, const struct record_head *head, c
     return crc == head->body_checksum ? 0 : SEGMENT_INVALID;
 }
 
-static int record_apply(struct journal *journal, const struct record_head *head, const uint8_t *rows)
+/* is_salvaged: what came before is unknown; so nothing is said to have been taken by then. */
+static int record_apply(struct journal *journal, const struct record_head *head, const uint8_t *rows, bool is_salvaged)
 {
     struct segment *segment = files_get(journal->files, record_segment(head->record));
     bool needed = false;
     for (uint32_t at = 0; at < head->recipients; at++) {
         struct record_row row;
         record_row_read(rows, at, &row);
-        int result = pending_advance(journal->pending, row.account, row.before);
+        int result = is_salvaged ? 0 : pending_advance(journal->pending, row.account, row.before);
         if (result == 0)
             result = pending_push(journal->pending, row.account, head->record);
         if (result == 0 && files_is_marked(head, rows, at))
@@ -180,23 +182,64 @@ static int record_apply(struct journal *journal, const struct record_head *head,
     return 0;
 }
 
+/*
+ * Where the chain of heads ends, the log ends, or a head is damaged. What is whole behind it tells, unless it is older
+ * than what came last: then it was left there by a group that failed for want of space.
+ */
+static int walk_on(struct journal *journal, struct files_cursor *at, uint64_t arrival, struct record_head *head,
+                   uint8_t **rows, bool *ret_salvaged)
+{
+    struct segment *segment = files_get(journal->files, at->segment);
+    int result = files_walk(journal->files, at, head, rows);
+    *ret_salvaged = result == SEGMENT_INVALID;
+    if (!*ret_salvaged)
+        return result;
+    result = salvage_next(journal->files, segment, at->offset, segment->room, head, rows);
+    if (result != 0)
+        return result;
+    if (head->arrival <= arrival) {
+        free(*rows);
+        *rows = NULL;
+        return SEGMENT_INVALID;
+    }
+    at->offset = record_offset(head->record) + record_len(head);
+    at->before = head->checksum;
+    return 0;
+}
+
+/* A record whose body is not what it was: torn, where it is the last thing in the log, or damaged. */
+static int is_followed(struct journal *journal, struct files_cursor behind)
+{
+    struct record_head head;
+    AUTO_FREE uint8_t *rows = NULL;
+    if (files_after(journal->files, behind.segment) != NULL)
+        return 0;
+    return files_walk(journal->files, &behind, &head, &rows);
+}
+
 /* From the cursor to the end of its segment. */
 static int segment_replay(struct journal *journal, struct files_cursor *cursor, uint8_t *room)
 {
-    for (;;) {
+    for (uint64_t arrival = 0;;) {
         struct files_cursor at = *cursor;
         struct record_head head;
         AUTO_FREE uint8_t *rows = NULL;
-        int result = files_walk(journal->files, &at, &head, &rows);
+        bool is_salvaged = false;
+        int result = walk_on(journal, &at, arrival, &head, &rows, &is_salvaged);
         if (result == 0)
             result = body_check(journal, &head, rows, room);
+        bool is_damaged = result == SEGMENT_INVALID && rows != NULL;
+        if (is_damaged)
+            result = is_followed(journal, at);
         if (result != 0)
             return result < 0 ? result : 0;
-        result = record_apply(journal, &head, rows);
+        result = record_apply(journal, &head, rows, is_salvaged);
         if (result != 0)
             return result;
         *cursor = at;
+        arrival = head.arrival;
         journal->stats.replayed++;
+        journal->stats.damaged += is_damaged || is_salvaged;
         journal->since_checkpoint += record_len(&head);
         journal->changed = true;
     }

@@ -15,6 +15,7 @@ struct store {
     struct journal *journal;
     int folder;          /* of the log; -1 before begin */
     struct secret *key;  /* of the heads in the log */
+    uint64_t damaged;    /* in the log, as far as it was reported */
     struct event broken; /* mend.c: the journal has a fault */
     struct task_group tasks;
     struct event work; /* something is queued for the next group */

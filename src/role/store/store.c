@@ -91,6 +91,7 @@ static int on_begin(void *arg)
         return result;
     struct journal_stats stats;
     journal_get_stats(store->journal, &stats);
+    store_look(store);
     log_info("store.open", F_U64("segments", stats.segments), F_U64("replayed", stats.replayed));
     return 0;
 }
@@ -140,10 +141,11 @@ static void on_status(void *arg, struct buf *json)
     (void)buf_append_format(
         json,
         ",\"segments\":%llu,\"pending_accounts\":%llu,\"appended\":%llu,\"groups\":%llu,"
-        "\"bytes\":%llu,\"replayed\":%llu,\"held\":%llu,\"sessions\":%zu,\"fault\":%d",
+        "\"bytes\":%llu,\"replayed\":%llu,\"damaged\":%llu,\"held\":%llu,\"sessions\":%zu,\"fault\":%d",
         (unsigned long long)stats.segments, (unsigned long long)stats.accounts, (unsigned long long)stats.appended,
         (unsigned long long)stats.groups, (unsigned long long)stats.bytes, (unsigned long long)stats.replayed,
-        (unsigned long long)store->held, map_count(store->sessions), -journal_fault(store->journal));
+        (unsigned long long)stats.damaged, (unsigned long long)store->held, map_count(store->sessions),
+        -journal_fault(store->journal));
 }
 
 static void on_stop(void *arg)

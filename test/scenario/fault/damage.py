@@ -1,0 +1,170 @@
+"""Bytes that have changed on the disk: a damaged record costs that message and no other, a damaged vault its account and
+nobody else's, and each is said."""
+import imaplib
+import struct
+import time
+
+import pytest
+
+from faults import cpu, pids
+from server import alive, messages, wait_for, wait_until
+
+ALIGN = 64
+ROW = 97
+
+
+def records(server):
+    """Offsets of head and body, and the body's length, of each record in the first segment, in order."""
+    log = (server.data / "log/0000000000000001.seg").read_bytes()
+    found, at = [], 4096
+    while (at := log.find(b"WWRC", at)) >= 0:
+        if at % ALIGN == 0:
+            recipients, length = struct.unpack_from("<I", log, at + 8)[0], struct.unpack_from("<Q", log, at + 16)[0]
+            found.append((at, at + 64 + recipients * (ROW + 1) + 16, length))
+        at += ALIGN - at % ALIGN
+    return found
+
+
+def flip(path, *places):
+    with open(path, "r+b") as file:
+        for place in places:
+            file.seek(place)
+            byte = file.read(1)[0]
+            file.seek(place)
+            file.write(bytes([byte ^ 0x5A]))
+
+
+def segment(server):
+    return server.data / "log/0000000000000001.seg"
+
+
+def end(server, how):
+    server.stop() if how == "stopped" else server.kill()
+
+
+def subjects(client):
+    return [mail.split(b"Subject: ")[1].split(b"\r\n")[0].decode() for mail in messages(client)]
+
+
+def test_a_damaged_body_costs_that_message(own):
+    own.account("alice")
+    for number in range(4):
+        own.deliver("alice", f"Subject: {number}\r\n\r\nbody {number}\r\n".encode())
+    with own.imap("alice") as client:
+        wait_for(client, 4)
+    own.stop()
+    _, body, length = records(own)[1]
+    flip(segment(own), body + length // 2)
+    own.start()
+    with own.imap("alice") as client:
+        assert client.uid("FETCH", "1:*", "(FLAGS ENVELOPE)")[0] == "OK"
+        kind, answer = client.uid("FETCH", "2", "(BODY.PEEK[])")
+        assert kind == "NO" and answer[0].startswith(b"[CORRUPTION]"), answer
+        kind, data = client.uid("FETCH", "1:*", "(BODY.PEEK[])")
+        assert kind == "NO" and len([part for part in data if isinstance(part, tuple)]) in (0, 3), data
+        for uid in ("1", "3", "4"):
+            assert client.uid("FETCH", uid, "(BODY.PEEK[])")[0] == "OK"
+        own.deliver("alice", b"Subject: new\r\n\r\n")
+        wait_until(lambda: client.noop()[0] == "OK" and client.uid("SEARCH", "ALL")[1] == [b"1 2 3 4 5"], 20, "new mail")
+        assert client.uid("STORE", "2", "+FLAGS", "\\Deleted")[0] == "OK"
+        assert client.expunge()[0] == "OK"
+        assert subjects(client) == ["0", "2", "3", "new"]
+        assert len(pids(own, "session")) == 1
+    assert "imap.command.failed" in own.log.read_text()
+    assert own.status()["state"] == "healthy"
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_a_damaged_record_that_is_pending_costs_that_message(own, how, where):
+    own.account("alice")
+    own.account("bob")
+    for number in range(4):
+        own.deliver("alice", f"Subject: {number}\r\n\r\n".encode())
+        own.deliver("bob", f"Subject: {number}\r\n\r\n".encode())
+    end(own, how)
+    head, body, length = records(own)[4]  # alice's third
+    flip(segment(own), head + 70 if where == "head" else body + length // 2)
+    own.start()
+    own.deliver("alice", b"Subject: later\r\n\r\n")
+    with own.imap("alice") as client:
+        wait_for(client, 4)
+        assert sorted(subjects(client)) == ["0", "1", "3", "later"]
+        own.deliver("alice", b"Subject: last\r\n\r\n")
+        wait_until(lambda: "last" in subjects(client), 20, "mail goes on coming in")
+        session = pids(own, "session")
+        assert len(session) == 1
+    with own.imap("bob") as client:
+        assert len(wait_for(client, 4)) == 4
+    said = own.log.read_text()
+    assert ("store.log.damaged" if where == "head" else "takein.unreadable") in said
+    own.kill()
+    own.start()
+    with own.imap("alice") as client:
+        assert sorted(subjects(client)) == ["0", "1", "3", "last", "later"]
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "0000000000000001.seg"])
+def test_a_damaged_head_of_the_log_loses_nothing_that_is_filed(own, name):
+    own.account("alice")
+    for number in range(3):
+        own.deliver("alice", f"Subject: {number}\r\n\r\n".encode())
+    with own.imap("alice") as client:
+        wait_for(client, 3)
+    own.stop()
+    flip(own.data / "log" / name, 20)
+    own.start()
+    own.deliver("alice", b"Subject: 3\r\n\r\n")
+    with own.imap("alice") as client:
+        wait_for(client, 4)
+        assert subjects(client) == ["0", "1", "2", "3"]
+    own.kill()
+    own.start()
+    with own.imap("alice") as client:
+        assert subjects(client) == ["0", "1", "2", "3"]
+
+
+def resting(pid, seconds=0.3):
+    """Whether a process uses next to no time for a while."""
+    try:
+        used, until = cpu(pid), time.monotonic() + seconds
+        wait_until(lambda: time.monotonic() > until, seconds + 5, "time passes")
+        return cpu(pid) - used < seconds / 2
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.parametrize("pages", ["the head", "the first", "one in the middle", "all but the first"])
+def test_a_damaged_vault_is_its_accounts_trouble_alone(own, pages):
+    own.account("alice")
+    own.account("bob")
+    with own.imap("alice") as client:
+        for number in range(30):
+            assert client.append("INBOX", None, None, f"Subject: {number}\r\n\r\n".encode())[0] == "OK"
+        names = {path.parent.name: path for path in own.data.glob("vault/*/vault.db")}
+        alice, = names.values()
+    own.stop()
+    size = alice.stat().st_size
+    where = {"the head": [20], "the first": [4096 + 200], "one in the middle": [size // 2 + 200],
+             "all but the first": range(size - 200, 8192, -4096)}
+    flip(alice, *where[pages])
+    own.start()
+    own.deliver("alice", b"Subject: still accepted\r\n\r\n")
+    own.deliver("bob", b"Subject: not concerned\r\n\r\n")
+    for _ in range(3):
+        try:
+            with own.imap("alice", mailbox=None) as client:
+                for command in (client.select, client.list, lambda: client.status("INBOX", "(MESSAGES UNSEEN)"),
+                                lambda: client.uid("FETCH", "1:*", "(FLAGS ENVELOPE)"), lambda: client.create("New")):
+                    assert command()[0] in ("OK", "NO")
+        except (imaplib.IMAP4.error, OSError) as error:
+            assert "UNAVAILABLE" in str(error) or "SELECTED" in str(error), error
+    # A session that cannot go on ends; none goes round in circles.
+    wait_until(lambda: all(not alive(pid) or resting(pid) for pid in pids(own, "session")), 20, "the sessions rest")
+    said = own.log.read_text()
+    assert "signal=6" not in said and "signal=11" not in said, said[-2000:]
+    if pages != "one in the middle":  # which may be one that nobody has asked for
+        assert "session.attach.failed" in said or "imap.command.failed" in said or "takein.failed" in said, said[-2000:]
+    with own.imap("bob") as client:
+        assert len(wait_for(client, 1)) == 1
+    assert own.status()["state"] == "healthy"
