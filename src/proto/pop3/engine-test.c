@@ -100,6 +100,7 @@ static void a_marked_message_cannot_be_referred_to(void **state)
 static void what_the_engine_cannot_do_is_asked_for(void **state)
 {
     static const struct turn turns[] = {{"TOP 1 7", POP3_STEP_SEND, ""}, {NULL, 0, NULL}};
+    static const struct turn most[] = {{"TOP 1 99999999999999999999", POP3_STEP_SEND, ""}, {NULL, 0, NULL}};
     static const struct turn others[] = {
         {"RETR 1", POP3_STEP_SEND, ""}, {"QUIT", POP3_STEP_UPDATE, ""}, {NULL, 0, NULL}};
     struct stage stage;
@@ -107,6 +108,8 @@ static void what_the_engine_cannot_do_is_asked_for(void **state)
     stage_open(&stage, 1);
     play(&stage, turns);
     assert_int_equal(stage.engine.lines, 7);
+    play(&stage, most);
+    assert_true(stage.engine.lines < POP3_LINES_ALL);
     play(&stage, others);
     assert_true(stage.engine.lines == POP3_LINES_ALL);
     stage_close(&stage);

@@ -79,7 +79,9 @@ static enum pop3_step on_list(struct pop3_engine *engine, const struct pop3_comm
 static enum pop3_step on_retr(struct pop3_engine *engine, const struct pop3_command *command, struct buf *out)
 {
     engine->entry = pop3_maildrop_find(engine->maildrop, command->number);
-    engine->lines = command->verb == POP3_TOP ? command->lines : POP3_LINES_ALL;
+    engine->lines = command->verb != POP3_TOP          ? POP3_LINES_ALL
+                    : command->lines == POP3_LINES_ALL ? POP3_LINES_ALL - 1 /* a TOP all the same */
+                                                       : command->lines;
     return engine->entry == NULL ? refuse_number(out) : POP3_STEP_SEND;
 }
 
