@@ -13,6 +13,9 @@ struct body_writer;
 struct body_reader;
 struct task;
 
+/* A socket pair and its passing cost more than a small body, which goes along in the message instead. */
+#define BODY_SMALL_MAX 16384U
+
 #define BODY_CHUNK_MAX 131072U
 
 enum body_outcome {

@@ -22,6 +22,7 @@
 #define TO_STORE FROM_STORE
 #define TO_SESSION FROM_SESSION
 #define TO_ANY FROM_ANY
+#define OR_NONE 0x100U /* the descriptors may be missing in a request, too */
 
 #define HEAD_SIZE 12U
 #define FLAG_REPLY 1U
@@ -283,12 +284,12 @@ bool ipc_may_send(enum ipc_type type, enum ipc_role from, enum ipc_role to)
 
 unsigned ipc_fd_count(enum ipc_type type)
 {
-    return rules[type].descriptors;
+    return rules[type].descriptors & ~OR_NONE;
 }
 
 bool ipc_fd_count_fits(enum ipc_type type, unsigned count)
 {
-    return count == rules[type].descriptors || (count == 0 && is_answer(type));
+    return count == ipc_fd_count(type) || (count == 0 && (is_answer(type) || (rules[type].descriptors & OR_NONE) != 0));
 }
 
 bool ipc_call_fits(const struct ipc_message *message)

@@ -84,7 +84,7 @@ MUST_USE int ipc_message_decode(span_t packet, struct ipc_message **ret_message)
 /* Whether such a role may send it to such a role. */
 bool ipc_may_send(enum ipc_type type, enum ipc_role from, enum ipc_role to);
 unsigned ipc_fd_count(enum ipc_type type);                  /* how many descriptors it carries, at the most */
-bool ipc_fd_count_fits(enum ipc_type type, unsigned count); /* none is always allowed in an answer */
+bool ipc_fd_count_fits(enum ipc_type type, unsigned count); /* none is always allowed in an answer, too */
 
 /* Whether it is a request with a call number where it has an answer, or an answer marked as one. */
 bool ipc_call_fits(const struct ipc_message *message);

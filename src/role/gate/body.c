@@ -16,6 +16,7 @@ struct body {
     struct gate *gate;
     struct body_envelope envelope;
     struct buf room;
+    span_t content;             /* where the message goes along with the envelope */
     struct body_writer *writer; /* once it is on its way */
     struct ipc_message *verdict;
     struct task_group helper; /* holds the call while the body flows */
@@ -65,7 +66,7 @@ static int call_intake(struct task *task, struct body *body)
     const struct body_envelope *envelope = &body->envelope;
     struct channel *intake = wiring_any(body->gate->wiring, ROLE_INTAKE);
     struct ipc_message request = {.type = IPC_deliver,
-                                  .fd_count = 1,
+                                  .fd_count = body->socket >= 0 ? 1 : 0,
                                   .fds = {TAKE_FD(body->socket), -1},
                                   .deliver = {.flags = envelope->flags,
                                               .account = envelope->account,
@@ -73,7 +74,8 @@ static int call_intake(struct task *task, struct body *body)
                                               .helo = envelope->helo,
                                               .sender = envelope->sender,
                                               .for_address = envelope->for_address,
-                                              .recipients = envelope->recipients}};
+                                              .recipients = envelope->recipients,
+                                              .content = body->content}};
     if (intake == NULL) {
         ipc_message_close_fds(&request);
         return -EPIPE;
@@ -125,10 +127,15 @@ int body_push(struct task *task, struct body *body)
     return result;
 }
 
-/* A small message: all of it into the socket, then the call. */
+/* A small message: along with the call, or all of it into the socket and then the call. */
 static int deliver_small(struct task *task, struct body *body)
 {
     body->is_started = true;
+    size_t len = buf_len(&body->room);
+    if (len > 0 && len <= BODY_SMALL_MAX) {
+        body->content = buf_span(&body->room);
+        return call_intake(task, body);
+    }
     int result = open_pair(body);
     if (result == 0)
         result = body_finish(task, body->writer, buf_span(&body->room), BODY_PATIENCE_MS);

@@ -72,17 +72,12 @@ static int block_add(struct delivery *delivery, size_t len)
 }
 
 /* An enum deliver_outcome; -ECONNABORTED where the client gave up. */
-static int read_body(struct task *task, struct delivery *delivery)
+static int read_stream(struct task *task, struct delivery *delivery)
 {
     AUTO(body_reader) struct body_reader *reader = NULL;
     int result = body_reader_new(delivery->intake->loop, ipc_message_take_fd(delivery->message, 0), &reader);
-    uint8_t *room = NULL;
-    buf_init(&delivery->block, TRACE_ADDED_MAX + delivery->intake->start->conf->smtp_message_max + 1);
-    if (result == 0)
-        result = buf_reserve(&delivery->block, 2 * TRACE_ADDED_MAX, &room);
     if (result != 0)
         return result;
-    buf_commit(&delivery->block, TRACE_ADDED_MAX);
     for (;;) {
         uint8_t *at = NULL;
         size_t len = 0;
@@ -97,6 +92,23 @@ static int read_body(struct task *task, struct delivery *delivery)
         if (result != DELIVER_OK)
             return result;
     }
+}
+
+/* As read_stream(). */
+static int read_body(struct task *task, struct delivery *delivery)
+{
+    span_t content = delivery->message->deliver.content;
+    size_t room_len = content.len > TRACE_ADDED_MAX ? content.len : TRACE_ADDED_MAX;
+    uint8_t *room = NULL;
+    buf_init(&delivery->block, TRACE_ADDED_MAX + delivery->intake->start->conf->smtp_message_max + 1);
+    int result = buf_reserve(&delivery->block, TRACE_ADDED_MAX + room_len, &room);
+    if (result != 0)
+        return result;
+    buf_commit(&delivery->block, TRACE_ADDED_MAX);
+    if (content.len == 0)
+        return read_stream(task, delivery);
+    memcpy(room + TRACE_ADDED_MAX, content.at, content.len);
+    return block_add(delivery, content.len);
 }
 
 static int check_sender(struct task *task, struct delivery *delivery, span_t header)
@@ -201,7 +213,7 @@ static void deliver_task(struct task *task, void *arg)
 
 static bool is_sound(const struct ipc_message *message)
 {
-    return message->fd_count == 1 && message->deliver.recipients.len > 0 &&
+    return (message->fd_count == 1) == (message->deliver.content.len == 0) && message->deliver.recipients.len > 0 &&
            message->deliver.recipients.len % RECIPIENT_ROW_SIZE == 0;
 }
 

@@ -50,15 +50,18 @@ static void store_task(struct task *task, void *arg)
     AUTO_FREE struct storing *storing = arg;
     struct stage *stage = storing->stage;
     struct ipc_message *message = storing->message;
-    struct body_reader *reader = NULL;
-    assert_int_equal(body_reader_new(stage->loop, ipc_message_take_fd(message, 0), &reader), 0);
+    AUTO(body_reader) struct body_reader *reader = NULL;
     buf_clear(&stage->sealed);
     static uint8_t room[70000];
     size_t len = 0;
-    int result;
-    while ((result = body_read(task, reader, room, sizeof(room), WAIT, &len)) == BODY_DATA)
-        assert_int_equal(buf_append(&stage->sealed, span_of(room, len)), 0);
-    body_reader_free(reader);
+    int result = BODY_COMPLETE;
+    assert_int_equal(buf_append(&stage->sealed, message->append.content), 0);
+    assert_true((buf_len(&stage->sealed) > 0) == (message->append.length <= BODY_SMALL_MAX));
+    if (buf_len(&stage->sealed) == 0) {
+        assert_int_equal(body_reader_new(stage->loop, ipc_message_take_fd(message, 0), &reader), 0);
+        while ((result = body_read(task, reader, room, sizeof(room), WAIT, &len)) == BODY_DATA)
+            assert_int_equal(buf_append(&stage->sealed, span_of(room, len)), 0);
+    }
     assert_int_equal(result, BODY_COMPLETE);
     assert_int_equal(buf_len(&stage->sealed), message->append.length);
     stage->recipients = message->append.recipients.len / KEY_ROW_SIZE;
@@ -186,13 +189,16 @@ static void write_task(struct task *task, void *arg)
     assert_true(result == 0 || result == -EPIPE || result == -ECONNRESET);
 }
 
-/* Delivers, to one account that stands twice among the recipients: the outcome. */
-static int deliver(struct task *task, struct stage *stage, span_t message, uint32_t flags)
+static int call_intake(struct task *task, struct stage *stage, struct ipc_message *request)
 {
-    uint8_t rows[2 * RECIPIENT_ROW_SIZE];
-    bytes_put_u64(rows, ACCOUNT);
-    memcpy(rows + 8, stage->public_key, KEY_SIZE);
-    memcpy(rows + RECIPIENT_ROW_SIZE, rows, RECIPIENT_ROW_SIZE);
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    assert_int_equal(channel_call_within(task, stage->gate, request, WAIT, &reply), 0);
+    return (int)reply->delivered.outcome;
+}
+
+/* As a body stream, whatever its size. */
+static int call_with_stream(struct task *task, struct stage *stage, struct ipc_message *request, span_t message)
+{
     int fds[2];
     assert_int_equal(body_pair(fds), 0);
     struct writing writing = {.bytes = message};
@@ -200,22 +206,34 @@ static int deliver(struct task *task, struct stage *stage, span_t message, uint3
     struct task_group group;
     task_group_init(&group);
     assert_int_equal(task_group_spawn(&group, stage->loop, "write", write_task, &writing), 0);
+    request->fd_count = 1;
+    request->fds[0] = fds[1];
+    int outcome = call_intake(task, stage, request);
+    task_group_wait(task, &group);
+    body_writer_free(writing.writer);
+    return outcome;
+}
+
+/* Delivers, to one account that stands twice among the recipients: the outcome. Small messages go both ways. */
+static int deliver(struct task *task, struct stage *stage, span_t message, uint32_t flags)
+{
+    uint8_t rows[2 * RECIPIENT_ROW_SIZE];
+    bytes_put_u64(rows, ACCOUNT);
+    memcpy(rows + 8, stage->public_key, KEY_SIZE);
+    memcpy(rows + RECIPIENT_ROW_SIZE, rows, RECIPIENT_ROW_SIZE);
     struct ipc_message request = {.type = IPC_deliver,
-                                  .fd_count = 1,
-                                  .fds = {fds[1]},
                                   .deliver = {.flags = flags,
                                               .account = (flags & DELIVER_SUBMISSION) != 0 ? ACCOUNT : 0,
                                               .client = SPAN("192.0.2.7"),
                                               .helo = SPAN("mail.example.org"),
                                               .sender = SPAN("ann@example.org"),
                                               .recipients = span_of(rows, sizeof(rows))}};
-    struct ipc_message *reply = NULL;
-    assert_int_equal(channel_call_within(task, stage->gate, &request, WAIT, &reply), 0);
-    task_group_wait(task, &group);
-    body_writer_free(writing.writer);
-    int outcome = (int)reply->delivered.outcome;
-    ipc_message_free(reply);
-    return outcome;
+    int streamed = call_with_stream(task, stage, &request, message);
+    if (message.len == 0 || message.len > BODY_SMALL_MAX)
+        return streamed;
+    request.deliver.content = message;
+    assert_int_equal(call_intake(task, stage, &request), streamed);
+    return streamed;
 }
 
 /* What the recipient will read. */

@@ -12,14 +12,12 @@
 #define STORE_WAIT 120000  /* milliseconds for the store to answer */
 #define BODY_WAIT 60000    /* milliseconds without the store taking a byte */
 #define KEYS_AT_A_TIME 16U /* sealed before others have their turn */
-#define SMALL 32768U       /* sealed bodies up to this fit into the socket before anybody reads */
 
 /* Takes the end for the store over the channel while the body is written to the other one. */
 struct passage {
     struct intake *intake;
     struct record_sealer *sealer;
     struct body_writer *writer;
-    int result;
 };
 
 /* One sender seals all that is sealed within a second; it may end whenever a task waits. */
@@ -79,7 +77,9 @@ static int body_send(struct task *task, struct passage *passage)
 static void body_task(struct task *task, void *arg)
 {
     struct passage *passage = arg;
-    passage->result = body_send(task, passage);
+    int result = body_send(task, passage);
+    if (result != 0)
+        log_debug("intake.body.ended", F_FAULT(result));
     /* a body that is not complete ends here, or the store would wait for its rest */
     body_writer_free(TAKE(passage->writer));
 }
@@ -92,34 +92,55 @@ static int outcome_of(const struct ipc_message *reply)
     return outcome < COUNT_OF(outcomes) ? (int)outcomes[outcome] : (int)DELIVER_LATER;
 }
 
-static int call_store(struct task *task, struct passage *passage, struct ipc_message *request, uint64_t sealed_len)
+static int call_store(struct task *task, struct intake *intake, struct ipc_message *request)
 {
-    struct channel *store = wiring_any(passage->intake->wiring, ROLE_STORE);
+    struct channel *store = wiring_any(intake->wiring, ROLE_STORE);
     if (store == NULL) {
         ipc_message_close_fds(request);
         return DELIVER_LATER;
     }
-    struct task_group helper;
-    task_group_init(&helper);
-    int result = 0;
-    if (sealed_len <= SMALL)
-        body_task(task, passage);
-    else
-        result = task_group_spawn(&helper, passage->intake->loop, "intake.body", body_task, passage);
-    if (result != 0 || passage->result != 0) {
-        ipc_message_close_fds(request);
-        return result != 0 ? result : passage->result;
-    }
     AUTO(ipc_message) struct ipc_message *reply = NULL;
-    struct channel *held = channel_ref(store);
-    result = channel_call_within(task, held, request, STORE_WAIT, &reply);
-    channel_unref(held);
-    if (result != 0)
-        task_group_cancel(&helper);
-    task_group_wait(task, &helper);
+    int result = channel_call_within(task, store, request, STORE_WAIT, &reply);
     if (result != 0)
         return result == -ECANCELED ? result : (int)DELIVER_LATER;
     return outcome_of(reply);
+}
+
+/* A small record goes along in the request. */
+static int send_small(struct task *task, struct passage *passage, struct ipc_message *request)
+{
+    AUTO_BUF struct buf sealed;
+    buf_init(&sealed, BODY_SMALL_MAX);
+    int result = record_sealer_next(passage->sealer, &sealed);
+    if (result != 0)
+        return result;
+    request->append.content = buf_span(&sealed);
+    return call_store(task, passage->intake, request);
+}
+
+/* A larger one is streamed while store is asked to take it. */
+static int send_large(struct task *task, struct passage *passage, struct ipc_message *request)
+{
+    int ends[2];
+    int result = body_pair(ends);
+    if (result != 0)
+        return result;
+    request->fd_count = 1;
+    request->fds[0] = ends[1];
+    result = body_writer_new(passage->intake->loop, ends[0], &passage->writer);
+    struct task_group helper;
+    task_group_init(&helper);
+    if (result == 0)
+        result = task_group_spawn(&helper, passage->intake->loop, "intake.body", body_task, passage);
+    if (result == 0)
+        result = call_store(task, passage->intake, request);
+    else
+        ipc_message_close_fds(request);
+    if (result != DELIVER_OK)
+        task_group_cancel(&helper);
+    task_group_wait(task, &helper);
+    body_writer_free(TAKE(passage->writer));
+    return result;
 }
 
 int intake_send(struct task *task, struct intake *intake, span_t message, const struct ipc_deliver *deliver,
@@ -133,23 +154,10 @@ int intake_send(struct task *task, struct intake *intake, span_t message, const 
     int result = record_sealer_new(&meta, message, &sealer);
     if (result == 0)
         result = rows_seal(task, intake, deliver->recipients, record_sealer_key(sealer), &rows);
-    int ends[2];
-    if (result == 0)
-        result = body_pair(ends);
     if (result != 0)
         return result;
     struct passage passage = {.intake = intake, .sealer = sealer};
     uint64_t length = record_sealed_len(&meta, message.len);
-    struct ipc_message request = {.type = IPC_append,
-                                  .fd_count = 1,
-                                  .fds = {ends[1]},
-                                  .append = {.length = length, .recipients = buf_span(&rows)}};
-    result = body_writer_new(intake->loop, ends[0], &passage.writer);
-    if (result != 0) {
-        ipc_message_close_fds(&request);
-        return result;
-    }
-    result = call_store(task, &passage, &request, length);
-    body_writer_free(passage.writer);
-    return result;
+    struct ipc_message request = {.type = IPC_append, .append = {.length = length, .recipients = buf_span(&rows)}};
+    return length <= BODY_SMALL_MAX ? send_small(task, &passage, &request) : send_large(task, &passage, &request);
 }

@@ -14,7 +14,8 @@ struct receipt {
     struct channel *channel;
     struct ipc_message *message;
     uint64_t from; /* account of the session it came from, or 0 */
-    uint8_t *body;
+    uint8_t *body; /* NULL where it came in the message */
+    span_t bytes;
     uint64_t held;
     struct event answered;
     enum append_outcome outcome;
@@ -48,9 +49,11 @@ static int hold(struct task *task, struct receipt *receipt)
         if (result != 0)
             return result == -ETIMEDOUT ? APPEND_FULL : result;
     }
-    receipt->body = mem_resize(NULL, length + 1); /* into the last byte goes what would be too much */
-    if (receipt->body == NULL)
-        return APPEND_FULL;
+    if (receipt->message->append.content.len == 0) {
+        receipt->body = mem_resize(NULL, length + 1); /* into the last byte goes what would be too much */
+        if (receipt->body == NULL)
+            return APPEND_FULL;
+    }
     store->held += length;
     receipt->held = length;
     return 0;
@@ -59,6 +62,10 @@ static int hold(struct task *task, struct receipt *receipt)
 /* -ECONNABORTED where the sender gave up, -EBADMSG where the length is not what was said. */
 static int body_take(struct task *task, struct receipt *receipt)
 {
+    receipt->bytes = receipt->message->append.content;
+    if (receipt->bytes.len > 0)
+        return receipt->bytes.len == receipt->held ? 0 : -EBADMSG;
+    receipt->bytes = span_of(receipt->body, receipt->held);
     AUTO(body_reader) struct body_reader *reader = NULL;
     int result = body_reader_new(receipt->store->loop, ipc_message_take_fd(receipt->message, 0), &reader);
     if (result != 0)
@@ -96,7 +103,7 @@ static int append(struct task *task, struct receipt *receipt)
 {
     receipt->append = (struct journal_append){
         .recipients = receipt->message->append.recipients,
-        .body = span_of(receipt->body, receipt->held),
+        .body = receipt->bytes,
         .arrival = now_micros(),
         .done = on_done,
         .owner = receipt,
@@ -143,7 +150,8 @@ static bool may_append(struct channel *channel, const struct ipc_append *append)
 void store_receive(struct store *store, struct channel *channel, struct ipc_message *message)
 {
     AUTO(ipc_message) struct ipc_message *owned = message;
-    if (message->fd_count != 1 || !may_append(channel, &message->append)) {
+    bool is_sound = (message->fd_count == 1) == (message->append.content.len == 0);
+    if (!is_sound || !may_append(channel, &message->append)) {
         log_error("store.append.refused", F_TEXT("peer", ipc_role_name(channel_peer(channel))));
         channel_close(channel);
         return;

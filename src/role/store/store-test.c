@@ -180,6 +180,19 @@ static int append(struct task *task, struct channel *channel, uint64_t account, 
     return result != 0 ? result : (int)reply->appended.outcome;
 }
 
+/* The body in the message. */
+static int append_small(struct task *task, struct channel *channel, span_t bytes, uint64_t length)
+{
+    uint8_t row[KEY_ROW_SIZE] = {0};
+    bytes_put_u64(row, ACCOUNT);
+    memset(row + 8, 0xAB, RECORD_KEY_SIZE);
+    struct ipc_message request = {
+        .type = IPC_append, .append = {.length = length, .recipients = span_of(row, sizeof(row)), .content = bytes}};
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = channel_call_within(task, channel, &request, WAIT, &reply);
+    return result != 0 ? result : (int)reply->appended.outcome;
+}
+
 /* The rows of what is pending; the message holds them. */
 static struct ipc_message *pending(struct task *task, struct stage *stage)
 {
@@ -270,6 +283,27 @@ static void what_is_not_complete_is_not_stored(void **state)
     stage_run(broken_bodies);
 }
 
+static void small_bodies(struct task *task, void *arg)
+{
+    struct stage *stage = arg;
+    static uint8_t bytes[BODY_SMALL_MAX];
+    memset(bytes, 7, sizeof(bytes));
+    span_t body = span_of(bytes, sizeof(bytes));
+    assert_int_equal(append_small(task, stage->intake, body, body.len + 1), APPEND_FAILED);
+    assert_int_equal(append_small(task, stage->intake, body, body.len - 1), APPEND_FAILED);
+    assert_int_equal(append_small(task, stage->intake, body, body.len), APPEND_OK);
+    AUTO(ipc_message) struct ipc_message *reply = pending(task, stage);
+    assert_int_equal(reply->pending_done.rows.len, PENDING_ROW_SIZE);
+    expect_body(task, stage, reply->pending_done.rows.at, body);
+    assert_int_equal(append_small(task, stage->intake, SPAN_NONE, 1), -EPIPE); /* neither a body nor a socket */
+}
+
+static void a_small_record_comes_in_the_message(void **state)
+{
+    (void)state;
+    stage_run(small_bodies);
+}
+
 static void foreign_append(struct task *task, void *arg)
 {
     struct stage *stage = arg;
@@ -326,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_announced_read_taken_and_released),
         cmocka_unit_test(what_is_not_complete_is_not_stored),
+        cmocka_unit_test(a_small_record_comes_in_the_message),
         cmocka_unit_test(a_session_appends_for_its_own_account_only),
         cmocka_unit_test(many_at_a_time_share_groups),
     };
