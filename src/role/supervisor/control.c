@@ -73,7 +73,7 @@ static void do_status(struct task *task, struct command *command)
     bool healthy = false;
     while (span_cut(&rest, 0, &word))
         as_json = as_json || span_equal(word, SPAN("--json"));
-    status_write(task, command->supervisor, as_json, &command->output, &healthy);
+    supervisor_status_write(task, command->supervisor, as_json, &command->output, &healthy);
     command->status = healthy ? 0 : 1;
 }
 

@@ -151,7 +151,8 @@ MUST_USE int control_serve(struct supervisor *supervisor);
 void control_close(struct supervisor *supervisor);
 
 /* status.c: appends it, as JSON or for people; *ret_healthy tells whether every role is ready. */
-void status_write(struct task *task, struct supervisor *supervisor, bool as_json, struct buf *text, bool *ret_healthy);
+void supervisor_status_write(struct task *task, struct supervisor *supervisor, bool as_json, struct buf *text,
+                             bool *ret_healthy);
 
 /* erase.c: removes DATA/vault/ACCOUNT/ and all in it. A mark beside it, ACCOUNT.removed, says that the account is gone
  * and that not all of its mail may be, yet. */

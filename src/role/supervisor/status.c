@@ -54,7 +54,8 @@ static void write_ports(const struct supervisor *supervisor, bool as_json, struc
     }
 }
 
-void status_write(struct task *task, struct supervisor *supervisor, bool as_json, struct buf *text, bool *ret_healthy)
+void supervisor_status_write(struct task *task, struct supervisor *supervisor, bool as_json, struct buf *text,
+                             bool *ret_healthy)
 {
     AUTO_BUF struct buf roles;
     bool healthy = true;
