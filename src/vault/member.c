@@ -12,15 +12,10 @@ struct chunk {
     size_t count;
 };
 
-static int read_chunk(struct vault *vault, uint64_t mailbox, struct vault_range range, uint64_t since,
-                      struct chunk *chunk)
+static int fill_chunk(struct vault *vault, sqlite3_stmt *statement, struct chunk *chunk)
 {
-    AUTO_RESET sqlite3_stmt *statement = NULL;
-    int result = engine_prepare(vault, STATEMENT_MEMBER_READ,
-                                NUMBERS((int64_t)mailbox, range.first, range.last, (int64_t)since, CHUNK), &statement);
     chunk->count = 0;
-    if (result == 0)
-        result = engine_next(vault, statement);
+    int result = engine_next(vault, statement);
     while (result == ENGINE_ROW && chunk->count < CHUNK) {
         chunk->members[chunk->count++] = (struct vault_member){
             .uid = (uint32_t)sqlite3_column_int64(statement, 0),
@@ -33,6 +28,23 @@ static int read_chunk(struct vault *vault, uint64_t mailbox, struct vault_range 
         result = engine_next(vault, statement);
     }
     return result < 0 ? result : 0;
+}
+
+static int read_chunk(struct vault *vault, uint64_t mailbox, struct vault_range range, uint64_t since,
+                      struct chunk *chunk)
+{
+    AUTO_RESET sqlite3_stmt *statement = NULL;
+    int result = engine_prepare(vault, STATEMENT_MEMBER_READ,
+                                NUMBERS((int64_t)mailbox, range.first, range.last, (int64_t)since, CHUNK), &statement);
+    return result == 0 ? fill_chunk(vault, statement, chunk) : result;
+}
+
+static int read_email_chunk(struct vault *vault, uint64_t mailbox, uint64_t email, uint32_t first, struct chunk *chunk)
+{
+    AUTO_RESET sqlite3_stmt *statement = NULL;
+    int result = engine_prepare(vault, STATEMENT_MEMBER_READ_EMAIL,
+                                NUMBERS((int64_t)email, (int64_t)mailbox, first, CHUNK), &statement);
+    return result == 0 ? fill_chunk(vault, statement, chunk) : result;
 }
 
 static int walk_range(struct vault *vault, const struct engine_walk *walk, struct vault_range range,
@@ -70,6 +82,22 @@ int engine_walk(struct vault *vault, const struct engine_walk *walk, vault_membe
 int vault_member_scan(struct vault *vault, uint64_t mailbox, struct vault_range range, vault_member_fn fn, void *arg)
 {
     return vault_member_changes(vault, mailbox, range, 0, fn, arg);
+}
+
+int vault_member_scan_email(struct vault *vault, uint64_t mailbox, uint64_t email, uint32_t first, vault_member_fn fn,
+                            void *arg)
+{
+    AUTO_FREE struct chunk *chunk = mem_new(sizeof(*chunk));
+    if (chunk == NULL)
+        return -ENOMEM;
+    for (;;) {
+        int result = read_email_chunk(vault, mailbox, email, first, chunk);
+        for (size_t i = 0; result == 0 && i < chunk->count; i++)
+            result = fn(arg, &chunk->members[i]);
+        if (result != 0 || chunk->count < CHUNK)
+            return result;
+        first = chunk->members[CHUNK - 1].uid + 1;
+    }
 }
 
 int vault_member_changes(struct vault *vault, uint64_t mailbox, struct vault_range range, uint64_t since,

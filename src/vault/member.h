@@ -39,6 +39,9 @@ typedef int (*vault_uid_fn)(void *arg, uint32_t uid, uint64_t modseq);
 /* All members of a mailbox in the range, in order of UID. */
 MUST_USE int vault_member_scan(struct vault *vault, uint64_t mailbox, struct vault_range range, vault_member_fn fn,
                                void *arg);
+/* Those of one email, from a UID on. */
+MUST_USE int vault_member_scan_email(struct vault *vault, uint64_t mailbox, uint64_t email, uint32_t first,
+                                     vault_member_fn fn, void *arg);
 /* Only those whose modseq is above `since` (RFC 7162 §3.1.4); costs nothing where the mailbox has not changed. */
 MUST_USE int vault_member_changes(struct vault *vault, uint64_t mailbox, struct vault_range range, uint64_t since,
                                   vault_member_fn fn, void *arg);

@@ -391,3 +391,16 @@ enum vault_hit vault_search_hit(const struct vault_search *search, uint64_t id)
         return VAULT_HIT_NO;
     return search->is_exact ? VAULT_HIT_YES : VAULT_HIT_MAYBE;
 }
+
+size_t vault_search_count(const struct vault_search *search)
+{
+    return search->matching.count + search->partial.count;
+}
+
+void vault_search_copy(const struct vault_search *search, uint64_t *ret_ids)
+{
+    if (search->matching.count > 0)
+        memcpy(ret_ids, search->matching.at, search->matching.count * sizeof(*ret_ids));
+    if (search->partial.count > 0)
+        memcpy(ret_ids + search->matching.count, search->partial.at, search->partial.count * sizeof(*ret_ids));
+}

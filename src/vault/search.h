@@ -27,4 +27,8 @@ MUST_USE int vault_search_step(struct vault_search *search);
  * words but not what stands between them, or does not know the email.
  */
 enum vault_hit { VAULT_HIT_NO, VAULT_HIT_YES, VAULT_HIT_MAYBE };
+/* The emails that are VAULT_HIT_YES or VAULT_HIT_MAYBE, but for those that the index does not know (index.h). */
+size_t vault_search_count(const struct vault_search *search);
+void vault_search_copy(const struct vault_search *search, uint64_t *ret_ids); /* in no order, some of them twice */
+
 enum vault_hit vault_search_hit(const struct vault_search *search, uint64_t id);

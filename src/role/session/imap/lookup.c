@@ -1,8 +1,12 @@
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "role/session/imap/search.h"
 #include "role/session/words.h"
+
+#define NARROW_MAX 2000U /* emails, each of which costs as much as some fifty in a walk */
 
 /* The index does not tell one header field from another, but for the ones that are searched most. */
 #define FIELDS_HEADER (VAULT_FIELDS_ALL & ~(1U << VAULT_FIELD_BODY))
@@ -59,4 +63,52 @@ enum search_answer search_ask_index(const struct search_node *node, const struct
         return SEARCH_NO;
     bool is_sure = hit == VAULT_HIT_YES && imap_match_kind_of(node->match) != IMAP_MATCH_HEADER;
     return is_sure ? SEARCH_YES : SEARCH_NEEDS_WHOLE;
+}
+
+/* Of those that must all match. */
+static const struct search_node *narrowest(const struct search_node *program)
+{
+    const struct search_node *best = NULL;
+    for (const struct search_node *node = program; node != NULL; node = node->next) {
+        if (node->hits != NULL && (best == NULL || vault_search_count(node->hits) < vault_search_count(best->hits)))
+            best = node;
+    }
+    return best != NULL && vault_search_count(best->hits) <= NARROW_MAX ? best : NULL;
+}
+
+static int compare_ids(const void *one, const void *other)
+{
+    uint64_t left = *(const uint64_t *)one;
+    uint64_t right = *(const uint64_t *)other;
+    return left < right ? -1 : left > right;
+}
+
+static size_t sort_ids(uint64_t *ids, size_t count)
+{
+    size_t kept = 0;
+    qsort(ids, count, sizeof(*ids), compare_ids);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || ids[i] != ids[kept - 1])
+            ids[kept++] = ids[i];
+    return kept;
+}
+
+int search_narrow_down(struct vault *vault, const struct search_node *program, uint64_t **ret_ids, size_t *ret_count)
+{
+    const struct search_node *node = narrowest(program);
+    *ret_ids = NULL;
+    if (node == NULL)
+        return 0;
+    size_t count = vault_search_count(node->hits);
+    AUTO_FREE uint64_t *ids = mem_new_array(count + NARROW_MAX, sizeof(*ids));
+    if (ids == NULL)
+        return -ENOMEM;
+    vault_search_copy(node->hits, ids);
+    size_t unknown = 0;
+    int result = vault_index_pending(vault, ids + count, NARROW_MAX, &unknown);
+    if (result < 0 || unknown == NARROW_MAX)
+        return result;
+    *ret_count = sort_ids(ids, count + unknown);
+    *ret_ids = TAKE(ids);
+    return 0;
 }

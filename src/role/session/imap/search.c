@@ -127,6 +127,23 @@ static int search_all(struct task *task, struct search *search)
     return 0;
 }
 
+static int search_these(struct task *task, struct search *search, const uint64_t *ids, size_t count)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        search->next = 1;
+        do {
+            search->walked = 0;
+            result = vault_member_scan_email(search->run->vault, search->run->client->view->mailbox, ids[i],
+                                             search->next, on_member, search);
+            int looked = result == STEP_FULL ? look_into_open(task, search) : 0;
+            if (looked < 0)
+                return looked;
+        } while (result == STEP_FULL);
+    }
+    return result < 0 ? result : look_into_open(task, search);
+}
+
 /* --- all of it --- */
 
 static int compare_numbers(const void *one, const void *other)
@@ -139,7 +156,11 @@ static int compare_numbers(const void *one, const void *other)
 /* Rows that had to be opened come behind those that had not, so the UIDs are put in order at the end. */
 static int run_program(struct task *task, struct search *search)
 {
-    int result = search_all(task, search);
+    AUTO_FREE uint64_t *ids = NULL;
+    size_t count = 0;
+    int result = search_narrow_down(search->run->vault, search->program, &ids, &count);
+    if (result == 0)
+        result = ids != NULL ? search_these(task, search, ids, count) : search_all(task, search);
     if (result == 0 && search->count > 1)
         qsort(search->found, search->count, sizeof(*search->found), compare_numbers);
     return result;

@@ -42,6 +42,13 @@ void search_program_free(struct search_node *program);
 /* Asks the index for every text in the program. 0, -ECANCELED, or a fault. */
 MUST_USE int search_look_up(struct task *task, struct vault *vault, struct search_node *program);
 
+/*
+ * The emails that can match at all, where the index narrows them down to so few that a walk through the mailbox would
+ * cost more: *ret_ids, rising, to be freed. Else NULL. 0 or a fault.
+ */
+MUST_USE int search_narrow_down(struct vault *vault, const struct search_node *program, uint64_t **ret_ids,
+                                size_t *ret_count);
+
 /* SEARCH_YES or SEARCH_NO where the index decides, else SEARCH_NEEDS_WHOLE. */
 enum search_answer search_ask_index(const struct search_node *node, const struct vault_member *member);
 
