@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 
+import cyrus
 import idle
 import peers
 import reading
@@ -21,10 +22,11 @@ PARTS = ("delivery", "idle", "reading")
 RATES = ("messages/s", "1/s", "MB/s")
 # what is compared with which part
 PEERS = [
-    ({}, PARTS),
-    ({"encrypted": True}, PARTS),
-    ({"layout": "mdbox"}, ("reading",)),
-    ({"fts": True}, ("reading",)),
+    (peers.PostfixDovecot, PARTS),
+    (lambda folder: peers.PostfixDovecot(folder, encrypted=True), PARTS),
+    (lambda folder: peers.PostfixDovecot(folder, layout="mdbox"), ("reading",)),
+    (lambda folder: peers.PostfixDovecot(folder, fts=True), ("reading",)),
+    (cyrus.Cyrus, ("reading",)),
 ]
 
 
@@ -161,10 +163,12 @@ def main():
         tools["load"], tools["letters"] = reading.load_tool(folder), reading.make_letters(folder, chosen.quick)
     try:
         ours = measure(peers.Waxwing(folder, chosen.program.resolve()), tools, parts, chosen.quick)
-        for peer, fit in [] if chosen.alone else PEERS:
+        for make, fit in [] if chosen.alone else PEERS:
             wanted = [part for part in parts if part in fit]
-            if wanted:
-                compare(ours, measure(peers.PostfixDovecot(folder, **peer), tools, wanted, chosen.quick))
+            if make is cyrus.Cyrus and not cyrus.install():
+                print("\ncyrus: cannot be installed here (root and debootstrap are needed)")
+            elif wanted:
+                compare(ours, measure(make(folder), tools, wanted, chosen.quick))
     finally:
         shutil.rmtree(folder)
 
