@@ -7,11 +7,11 @@
 #include "base/mem.h"
 
 /*
- * Locking a page, guarding it and giving it back costs a dozen system calls, and every message needs two secrets. So
- * blocks for keys are kept, wiped, for the next one.
+ * Locking a page, guarding it and giving it back costs a dozen system calls and 8 KiB, and every message needs two
+ * secrets. So blocks for keys are cut from one guarded page, and kept, wiped, for the next ones.
  */
 #define KEPT_SIZE 64U
-#define KEPT_MAX 16U
+#define SLAB_BLOCKS 60U /* with libsodium's canary they fill a page */
 
 struct secret {
     size_t len;
@@ -19,22 +19,37 @@ struct secret {
     uint8_t *bytes;
 };
 
-static uint8_t *kept[KEPT_MAX];
-static size_t kept_count;
+static uint8_t *kept;      /* blocks not in use; each begins with the address of the next */
+static uint8_t *slab;      /* the newest one, */
+static size_t slab_blocks; /* and its blocks not yet given out */
 
 static uint8_t *block_take(size_t room)
 {
-    return room == KEPT_SIZE && kept_count > 0 ? kept[--kept_count] : sodium_malloc(room);
+    if (room != KEPT_SIZE)
+        return sodium_malloc(room);
+    if (kept != NULL) {
+        uint8_t *block = kept;
+        memcpy(&kept, block, sizeof(kept));
+        return block;
+    }
+    if (slab_blocks == 0) {
+        slab = sodium_malloc((size_t)SLAB_BLOCKS * KEPT_SIZE);
+        if (slab == NULL)
+            return NULL;
+        slab_blocks = SLAB_BLOCKS;
+    }
+    return slab + (size_t)KEPT_SIZE * --slab_blocks;
 }
 
 static void block_give(uint8_t *block, size_t room)
 {
-    if (room == KEPT_SIZE && kept_count < KEPT_MAX) {
-        sodium_memzero(block, room);
-        kept[kept_count++] = block;
-    } else {
+    if (room != KEPT_SIZE) {
         sodium_free(block); /* wipes */
+        return;
     }
+    sodium_memzero(block, room);
+    memcpy(block, &kept, sizeof(kept));
+    kept = block;
 }
 
 int secret_new(size_t len, struct secret **ret_secret)

@@ -40,6 +40,9 @@ int channel_fault(const struct channel *channel);
 enum ipc_role channel_peer(const struct channel *channel);
 size_t channel_queued(const struct channel *channel); /* bytes not yet sent */
 
+/* Gives back the memory that large messages were received into. For a quiet moment. */
+void channel_trim(void);
+
 /* A number of the owner's, to tell channels apart: the peer's index, an account. 0 at first. */
 void channel_set_tag(struct channel *channel, uint64_t tag);
 uint64_t channel_tag(const struct channel *channel);

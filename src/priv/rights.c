@@ -113,7 +113,7 @@ int priv_enter(enum priv_role role, const struct priv_start *start)
     const struct rights *right = &rights[role];
     static struct reach_paths paths; /* large, and needed once */
     struct priv_user user = {0};
-    memset(&paths, 0, sizeof(paths));
+    paths.count = 0;
     int result = priv_user_find(start->user, &user);
     if (result == 0)
         result = list_paths(right->reach, start, &paths);

@@ -24,6 +24,8 @@
  * PR_SET_CHILD_SUBREAPER).
  */
 #define ANSWER_MS 5000
+#define HOLE_MAX 65536U /* bytes */
+#define HOLE_MIN 16U
 
 struct request {
     uint64_t account;
@@ -32,8 +34,8 @@ struct request {
 /*
  * --- in the nursery ---
  *
- * _Fork(), which runs no library's fork handlers: libuv's closes the descriptors it had in the supervisor, whose numbers
- * are others' by now.
+ * _Fork(), which runs no library's fork handlers: libuv's closes the descriptors it had in the supervisor, whose
+ * numbers are others' by now.
  */
 
 static void become_session(const struct supervisor *supervisor, uint64_t account, int channel_fd)
@@ -79,6 +81,20 @@ static bool receive(struct request *ret_request, int *ret_fd)
     return true;
 }
 
+/*
+ * What is free between our blocks would be the first that a session uses, and cost it a page of its own each time. So
+ * all of it is used up here, for ever, and sessions find only new pages.
+ */
+static void plug_holes(void)
+{
+    const uint8_t *end = (const uint8_t *)sbrk(0) - mallinfo2().keepcost;
+    for (size_t size = HOLE_MAX; size >= HOLE_MIN; size -= size > 1024 ? size / 8 / 16 * 16 : 16) {
+        const uint8_t *block = malloc(size);
+        while (block != NULL && block < end)
+            block = malloc(size);
+    }
+}
+
 static void run(const struct supervisor *supervisor, int fd)
 {
     struct request request;
@@ -88,6 +104,7 @@ static void run(const struct supervisor *supervisor, int fd)
     int result = supervisor->start->prepare_session();
     if (result < 0)
         log_warn("nursery.prepare.failed", F_FAULT(result)); /* it works without, and needs more memory */
+    plug_holes();
     (void)malloc_trim(0);
     while (receive(&request, &channel_fd)) {
         pid_t between = _Fork();
