@@ -1,18 +1,13 @@
 """Real programs read mail and keep copies of it in step."""
-import fcntl
 import imaplib
 import os
-import pty
-import select
-import struct
 import subprocess
-import termios
 import textwrap
-import time
 
 import pytest
 
 from server import PASSWORD, crlf, insecure, messages, wait_for
+from terminal import in_terminal
 
 COUNT = 12
 
@@ -22,27 +17,6 @@ def run(*words, check=True, **more):
     if check:
         assert done.returncode == 0, done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
     return done
-
-
-def in_terminal(*words, seconds=60, **more):
-    """Runs a program that wants a terminal in one of its own, and returns what it showed there; it is killed when its time is up."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    child = subprocess.Popen([str(word) for word in words], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **more)
-    os.close(slave)
-    shown, end = b"", time.monotonic() + seconds
-    try:
-        while select.select([master], [], [], max(0, end - time.monotonic()))[0]:
-            shown += os.read(master, 65536)
-    except OSError:  # the terminal has no other end any more: the program has gone
-        pass
-    finally:
-        os.close(master)
-        if child.poll() is None and time.monotonic() >= end:
-            child.kill()
-        child.wait(10)
-    return shown
 
 
 def mail(number):

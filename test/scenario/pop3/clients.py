@@ -2,12 +2,14 @@
 import os
 import poplib
 import pwd
+import ssl
 import subprocess
 import textwrap
 
 import pytest
 
 from server import DOMAIN, PASSWORD, Server, insecure
+from terminal import in_terminal
 
 COUNT = 12
 
@@ -198,3 +200,29 @@ def test_poplib(server, filled):
     client.dele(2)
     client.quit()
     assert left(server, filled) == COUNT - 1
+
+
+def test_neomutt_fetches_into_a_file(server, filled, tmp_path):
+    certificate, spool = tmp_path / "certificates", tmp_path / "spool"
+    certificate.write_text(ssl.get_server_certificate(("127.0.0.1", server.port(995))))
+    spool.touch()
+    settings = tmp_path / "muttrc"
+    settings.write_text(textwrap.dedent(f"""\
+        set folder = "{tmp_path}"
+        set mbox_type = mbox
+        set spoolfile = "{spool}"
+        set pop_host = "pops://127.0.0.1:{server.port(995)}"
+        set pop_user = "{filled}"
+        set pop_pass = "{PASSWORD}"
+        set pop_authenticators = "user"
+        set pop_delete = yes
+        set certificate_file = "{certificate}"
+        set ssl_verify_host = no
+        set ssl_verify_dates = no
+        set quit = yes
+        set move = no
+        push "<fetch-mail><quit>"
+        """))
+    shown = in_terminal("neomutt", "-n", "-F", settings, env=dict(os.environ, HOME=str(tmp_path), TERM="xterm"))
+    assert spool.read_bytes().count(b"\nSubject: number ") == COUNT, shown[-2000:]
+    assert left(server, filled) == 0
