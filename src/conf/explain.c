@@ -27,22 +27,12 @@ static void write_text(struct buf *text, const char *value)
     (void)buf_append_text(text, value[0] == '\0' ? "(empty)" : value);
 }
 
-static void write_effect(struct buf *text, const struct conf_row *row)
+void conf_row_range(const struct conf_row *row, struct buf *text)
 {
-    (void)buf_append_text(text, conf_row_is_fixed(row) ? "; changed by a restart\n" : "; changed by waxwing reload\n");
-}
-
-/* The value as a line of a settings file, above it what it means. */
-static void write_row(struct buf *text, const struct conf *conf, const struct conf_row *row)
-{
-    const void *at = (const char *)conf + row->offset;
-    (void)buf_append_format(text, "# %s\n# default: ", row->sentence);
     if (row->kind == CONF_TEXT || row->kind == CONF_CHOICE) {
         write_text(text, row->text);
         if (row->kind == CONF_CHOICE)
             (void)buf_append_format(text, ", one of: %s", row->allowed);
-        write_effect(text, row);
-        (void)buf_append_format(text, "%s = %s\n", row->name, *(char *const *)at);
         return;
     }
     write_number(text, row->kind, row->number);
@@ -51,10 +41,21 @@ static void write_row(struct buf *text, const struct conf *conf, const struct co
     (void)buf_append_text(text, " to ");
     write_number(text, row->kind, row->max);
     (void)buf_append_text(text, row->kind == CONF_SECONDS ? " seconds" : "");
-    write_effect(text, row);
-    (void)buf_append_format(text, "%s = ", row->name);
-    write_number(text, row->kind, *(const uint64_t *)at);
-    (void)buf_append_text(text, "\n");
+}
+
+/* The value as a line of a settings file, above it what it means. */
+static void write_row(struct buf *text, const struct conf *conf, const struct conf_row *row)
+{
+    const void *at = (const char *)conf + row->offset;
+    (void)buf_append_format(text, "# %s\n# default: ", row->sentence);
+    conf_row_range(row, text);
+    (void)buf_append_format(text, "; changed by %s\n%s = ", conf_row_is_fixed(row) ? "a restart" : "waxwing reload",
+                            row->name);
+    if (row->kind == CONF_TEXT || row->kind == CONF_CHOICE)
+        (void)buf_append_text(text, *(char *const *)at);
+    else
+        write_number(text, row->kind, *(const uint64_t *)at);
+    (void)buf_append_byte(text, '\n');
 }
 
 /* Whether the key names the row: smtp.port, [smtp] port as smtp.port, or a whole section: smtp. */

@@ -30,6 +30,9 @@ extern const size_t conf_row_count;
 /* Whether it takes effect only when the server starts. */
 bool conf_row_is_fixed(const struct conf_row *row);
 
+/* Its default and what it may be, for people. */
+void conf_row_range(const struct conf_row *row, struct buf *text);
+
 char **conf_text_at(struct conf *conf, const struct conf_row *row);
 uint64_t *conf_number_at(struct conf *conf, const struct conf_row *row);
 

@@ -6,8 +6,15 @@
 
 #include "base/result.h"
 #include "conf/conf.h"
+#include "conf/manual.h"
 
 #define CONFIG_TEXT_MAX ((size_t)1024 * 1024)
+
+static int show(const struct buf *text)
+{
+    size_t len = buf_len(text);
+    return fwrite(buf_span(text).at, 1, len, stdout) == len && fflush(stdout) == 0 ? 0 : 1;
+}
 
 int tool_config(const char *conf_path, int count, char **words)
 {
@@ -15,6 +22,8 @@ int tool_config(const char *conf_path, int count, char **words)
     AUTO(conf) struct conf *conf = NULL;
     AUTO_BUF struct buf text;
     buf_init(&text, CONFIG_TEXT_MAX);
+    if (count > 0 && strcmp(words[0], "--man") == 0)
+        return manual_settings(&text) < 0 ? 1 : show(&text);
     if (conf_load(conf_path, &conf, &error) < 0) {
         (void)fprintf(stderr, "waxwing: %s\n", error.text);
         return 1;
@@ -28,8 +37,7 @@ int tool_config(const char *conf_path, int count, char **words)
         (void)fprintf(stderr, "waxwing: there is no setting %s; see: waxwing config\n", count > 0 ? words[0] : "");
         return 2;
     }
-    (void)fwrite(buf_span(&text).at, 1, buf_len(&text), stdout);
-    return 0;
+    return show(&text);
 }
 
 int tool_version(const char *conf_path, int count, char **words)
@@ -39,9 +47,20 @@ int tool_version(const char *conf_path, int count, char **words)
     return 0;
 }
 
+static int show_manual(void)
+{
+    AUTO_BUF struct buf text;
+    buf_init(&text, CONFIG_TEXT_MAX);
+    for (size_t i = 0; i < tool_command_count; i++)
+        manual_entry(&text, tool_commands[i].words, tool_commands[i].arguments, tool_commands[i].sentence);
+    return buf_fault(&text) < 0 ? 1 : show(&text);
+}
+
 int tool_help(const char *conf_path, int count, char **words)
 {
     (void)conf_path;
+    if (count > 0 && strcmp(words[0], "--man") == 0)
+        return show_manual();
     (void)printf("waxwing [-c FILE] COMMAND\n\n  serve [--foreground]\n      start the server; \"ready\" once every "
                  "listener accepts\n");
     for (size_t i = 0; i < tool_command_count; i++) {
