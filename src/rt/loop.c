@@ -93,19 +93,24 @@ void loop_stop(struct loop *loop)
 static void on_finish_late(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
+    loop->is_late = true;
     uv_stop(&loop->uv);
 }
 
+/* Between the end of the last task and the loop's, what has come in may still start others, which end at once. */
 int loop_finish(struct loop *loop, int64_t timeout_ms)
 {
     for (struct list_link *link = list_first(&loop->tasks); link != NULL; link = list_after(&loop->tasks, link))
         task_cancel(LIST_ITEM(link, struct task, in_loop));
     if (list_is_empty(&loop->tasks))
         return 0;
+    loop->is_late = false;
+    uv_update_time(&loop->uv);
     if (timeout_ms >= 0)
         (void)uv_timer_start(&loop->late, on_finish_late, (uint64_t)timeout_ms, 0);
     loop->is_finishing = true;
-    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+    while (!list_is_empty(&loop->tasks) && !loop->is_late)
+        (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     loop->is_finishing = false;
     (void)uv_timer_stop(&loop->late);
     return list_is_empty(&loop->tasks) ? 0 : -ETIMEDOUT;

@@ -22,8 +22,8 @@ void loop_free(struct loop *loop);
 MUST_USE int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
-/* Cancels all tasks, then runs until they have ended, at most for so many milliseconds: -ETIMEDOUT. loop_stop(), which
- * a task may well call at its end, does nothing meanwhile. */
+/* Cancels all tasks, and those that are started meanwhile, and runs until they have ended, at most for so many
+ * milliseconds: -ETIMEDOUT. loop_stop(), which a task may well call at its end, does nothing then. */
 MUST_USE int loop_finish(struct loop *loop, int64_t timeout_ms);
 
 int64_t loop_now(const struct loop *loop); /* monotonic milliseconds, as of this turn of the loop */

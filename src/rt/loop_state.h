@@ -44,6 +44,7 @@ struct loop {
     const void *stack_bottom;
     size_t stack_size;
     bool is_finishing;
+    bool is_late; /* its time has run out */
 };
 
 /* Runs what is ready now; what becomes ready meanwhile comes next time. */

@@ -200,6 +200,32 @@ static void a_stop_does_not_cut_the_finish_short(void **state)
     assert_int_equal(depth, 10);
 }
 
+static void sleeper(struct task *task, void *arg)
+{
+    struct trace *trace = arg;
+    trace->result = task_sleep(task, FOREVER);
+    note(trace, "s");
+}
+
+static void follower(struct task *task, void *arg)
+{
+    assert_int_equal(task_sleep(task, FOREVER), -ECANCELED);
+    assert_int_equal(task_spawn(task_loop(task), "sleeper", sleeper, arg, NULL), 0);
+}
+
+static void what_is_started_at_the_end_ends_too(void **state)
+{
+    (void)state;
+    struct loop *loop = NULL;
+    struct trace trace = {0};
+    assert_int_equal(loop_new(&loop), 0);
+    assert_int_equal(task_spawn(loop, "follower", follower, &trace, NULL), 0);
+    run_for(loop, 5);
+    run_all(loop);
+    assert_string_equal(trace.text, "s");
+    assert_int_equal(trace.result, -ECANCELED);
+}
+
 static void a_thousand_tasks_come_and_go(void **state)
 {
     (void)state;
@@ -224,6 +250,7 @@ int main(void)
         cmocka_unit_test(waiting_ends_with_its_timeout),
         cmocka_unit_test(a_cancelled_parent_takes_its_group_along),
         cmocka_unit_test(a_stop_does_not_cut_the_finish_short),
+        cmocka_unit_test(what_is_started_at_the_end_ends_too),
         cmocka_unit_test(a_thousand_tasks_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,8 @@ int task_spawn(struct loop *loop, const char *name, task_function *function, voi
     task->arg = arg;
     task->group = NULL;
     task->fake_stack = NULL;
-    task->is_waiting = task->is_cancelled = task->is_done = false;
+    task->is_waiting = task->is_done = false;
+    task->is_cancelled = loop->is_finishing;
     if (getcontext(&task->context) < 0)
         abort();
     task->context.uc_stack.ss_sp = task->stack + STACK_GUARD;
