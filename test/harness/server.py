@@ -193,8 +193,9 @@ class Server:
 
     # --- administration ---
 
-    def tool(self, *words, stdin="", check=True):
-        done = subprocess.run([PROGRAM, "-c", self.conf, *words], input=stdin, capture_output=True, text=True, timeout=60)
+    def tool(self, *words, stdin="", check=True, seconds=60):
+        done = subprocess.run([PROGRAM, "-c", self.conf, *words], input=stdin, capture_output=True, text=True,
+                              timeout=seconds)
         if check and done.returncode != 0:
             raise Failed(done.returncode, done.stderr + self.tail())
         return done

@@ -361,7 +361,7 @@ int service_check(struct task *task, struct service *service)
         result = check_rules(&check);
     if (result == 0)
         result = check_messages(&check);
-    if (result == 0)
+    if (result == 0 && !check.quick)
         result = check_pending(&check);
     if (result == 0)
         result = check_report_end(&check);

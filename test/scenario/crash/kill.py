@@ -252,7 +252,7 @@ class Movers:
 def sound(server, *options, users=(*USERS, MOVER, REAPER)):
     """`waxwing check`, which finds nothing."""
     for user in users:
-        done = server.tool("check", f"{user}@demo.test", *options, stdin=PASSWORD + "\n", check=False)
+        done = server.tool("check", f"{user}@demo.test", *options, stdin=PASSWORD + "\n", check=False, seconds=300)
         assert done.returncode == 0, f"{user}: {done.stdout}{done.stderr}"
 
 
