@@ -11,7 +11,7 @@
 #include "vault/index.h"
 
 #define QUIET_MS 2000     /* without anything new, before it begins: what comes together costs less than one by one */
-#define QUIETS_MAX 15     /* then it begins all the same */
+#define PATIENCE_MS 30000 /* then it begins all the same */
 #define BATCH_EMAILS 128U /* in one transaction, for which nobody else in the account can do anything */
 #define BATCH_TEXT ((size_t)1 << 20U)
 #define TERMS_BYTES (BATCH_TEXT + 4 * VAULT_WORDS_BYTES)
@@ -174,6 +174,18 @@ static int remove_some(struct task *task, struct batch *batch, bool *ret_more)
 
 /* --- the task */
 
+/* Where something is new; a stream of mail takes all the time there is, and is waited for, though not for ever. */
+static int wait_for_quiet(struct task *task, struct session *session)
+{
+    int64_t latest = loop_now(session->loop) + PATIENCE_MS;
+    int result = 0;
+    while (result == 0 && event_is_set(&session->unindexed) && loop_now(session->loop) < latest) {
+        event_clear(&session->unindexed);
+        result = event_wait(task, &session->unindexed, QUIET_MS);
+    }
+    return result == -ETIMEDOUT ? 0 : result;
+}
+
 typedef int (*some_fn)(struct task *task, struct batch *batch, bool *ret_more);
 
 static int all_of(struct task *task, struct batch *batch, some_fn some)
@@ -184,6 +196,8 @@ static int all_of(struct task *task, struct batch *batch, some_fn some)
         result = some(task, batch, &more);
         if (result == 0 && more)
             result = task_sleep(task, REST_MS);
+        if (result == 0 && more)
+            result = wait_for_quiet(task, batch->session);
     }
     return result;
 }
@@ -210,16 +224,6 @@ static int round_of(struct task *task, struct session *session)
     return result;
 }
 
-static int wait_for_quiet(struct task *task, struct session *session)
-{
-    int result = event_wait(task, &session->unindexed, FOREVER);
-    for (size_t i = 0; result == 0 && i < QUIETS_MAX; i++) {
-        event_clear(&session->unindexed);
-        result = event_wait(task, &session->unindexed, QUIET_MS);
-    }
-    return result == -ETIMEDOUT ? 0 : result;
-}
-
 /* A damaged index is made anew, once: where that does not help, the damage is elsewhere. */
 static int one_round(struct task *task, struct session *session, bool *was_reset)
 {
@@ -239,7 +243,9 @@ static void run(struct task *task, void *arg)
     bool was_reset = false;
     int result = 0;
     while (result != -ECANCELED) {
-        result = wait_for_quiet(task, session);
+        result = event_wait(task, &session->unindexed, FOREVER);
+        if (result == 0)
+            result = wait_for_quiet(task, session);
         if (result < 0)
             break;
         event_clear(&session->unindexed);
