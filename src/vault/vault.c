@@ -10,6 +10,7 @@
 #include "crypto/secret.h"
 #include "vault/engine.h"
 #include "vault/index.h"
+#include "vault/memory.h"
 #include "vault/vfs.h"
 
 #define FILE_NAME "/vault.db"
@@ -25,6 +26,7 @@ int vault_prepare(void)
     int result = vfs_prepare();
     if (result == 0)
         result = aead_new(key, &aead);
+    memory_mark();
     return result < 0 ? result : aead_seal(aead, nonce, SPAN_NONE, SPAN_NONE, NULL, tag);
 }
 
@@ -204,5 +206,6 @@ int vault_close(struct vault *vault)
     if (!is_long || result < 0) /* else SQLite removes the WAL now */
         (void)sqlite3_db_config(vault->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     vault_free(vault);
+    memory_trim();
     return result;
 }

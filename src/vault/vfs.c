@@ -9,6 +9,7 @@
 
 #include "base/scope.h"
 #include "base/span.h"
+#include "vault/memory.h"
 #include "vault/vfsfile.h"
 
 #define VFS_NAME "waxwing"
@@ -101,6 +102,7 @@ static int register_once(void)
 {
     if (sealing_vfs.zName != NULL)
         return SQLITE_OK;
+    memory_use();
     if (sqlite3_initialize() != SQLITE_OK)
         return SQLITE_NOMEM;
     sqlite3_vfs *unix_vfs = sqlite3_vfs_find("unix");
