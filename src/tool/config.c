@@ -61,14 +61,21 @@ int tool_help(const char *conf_path, int count, char **words)
     (void)conf_path;
     if (count > 0 && strcmp(words[0], "--man") == 0)
         return show_manual();
-    (void)printf("waxwing [-c FILE] COMMAND\n\n  serve [--foreground]\n      start the server; \"ready\" once every "
-                 "listener accepts\n");
+    int hits = 0;
+    if (count == 0)
+        (void)printf(
+            "waxwing [-c FILE] COMMAND\n\n  serve [--foreground]\n      start the server; \"ready\" once every "
+            "listener accepts\n");
     for (size_t i = 0; i < tool_command_count; i++) {
         const struct tool_command *command = &tool_commands[i];
         if (count > 0 && strncmp(command->words, words[0], strlen(words[0])) != 0)
             continue;
         (void)printf("  %s%s%s\n      %s\n", command->words, command->arguments[0] == '\0' ? "" : " ",
                      command->arguments, command->sentence);
+        hits++;
     }
-    return 0;
+    if (hits > 0)
+        return 0;
+    (void)fprintf(stderr, "waxwing: there is no command `%s`; see: waxwing help\n", words[0]);
+    return 2;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,19 +114,28 @@ static int run_on_server(const struct tool_command *command, const char *conf_pa
     return status;
 }
 
-static int say_usage(int count, char **words)
+static void say_command(const char *before, const char *words, const char *arguments)
 {
+    (void)fprintf(stderr, "%s%s%s%s", before, words, arguments[0] == '\0' ? "" : " ", arguments);
+}
+
+/* The usage of the command that was meant, or of all that start with its first word. */
+static int say_usage(const struct tool_command *meant, int count, char **words)
+{
+    const char *before = "waxwing: usage: waxwing ";
     int hits = 0;
     for (size_t i = 0; count > 0 && i < tool_command_count; i++) {
         const struct tool_command *command = &tool_commands[i];
         size_t length = strcspn(command->words, " ");
-        if (strlen(words[0]) != length || memcmp(command->words, words[0], length) != 0)
+        bool is_near = strlen(words[0]) == length && memcmp(command->words, words[0], length) == 0;
+        if (meant != NULL ? command != meant : !is_near)
             continue;
-        (void)fprintf(stderr, "%s%s %s", hits++ == 0 ? "waxwing: usage: waxwing " : " | ", command->words,
-                      command->arguments);
+        say_command(hits++ == 0 ? before : " | ", command->words, command->arguments);
     }
-    if (hits == 0)
-        (void)fprintf(stderr, "waxwing: no such command; see: waxwing help");
+    if (hits == 0 && strcmp(words[0], "serve") == 0)
+        say_command(before, "serve", "[--foreground]");
+    else if (hits == 0)
+        (void)fprintf(stderr, "waxwing: there is no command `%s`; see: waxwing help", words[0]);
     (void)fputc('\n', stderr);
     return EXIT_USAGE;
 }
@@ -147,7 +157,7 @@ int tool_run(int argc, char **argv)
         return tool_version(conf_path, 0, NULL);
     const struct tool_command *command = tool_command_find(count, words, &named);
     if (command == NULL || count - named < command->least || count - named > command->most)
-        return say_usage(count, words);
+        return say_usage(command, count, words);
     if (command->local != NULL)
         return command->local(conf_path, count - named, words + named);
     return run_on_server(command, conf_path, count, words);

@@ -34,7 +34,7 @@ static const struct {
     const char *usage;
 } commands[] = {
     {"domain", "add", 1, 1, 0, admin_domain_add, "domain add DOMAIN"},
-    {"domain", "list", 0, 0, OPTION_JSON, admin_domain_list, "domain list"},
+    {"domain", "list", 0, 0, OPTION_JSON, admin_domain_list, "domain list [--json]"},
     {"domain", "remove", 1, 1, 0, admin_domain_remove, "domain remove DOMAIN"},
     {"account", "add", 1, 1, OPTION_PASSWORD_STDIN | OPTION_QUOTA, admin_account_add,
      "account add ADDRESS [--password-stdin] [--quota SIZE]"},
@@ -49,7 +49,7 @@ static const struct {
     {"app-password", "list", 1, 1, OPTION_JSON, admin_app_list, "app-password list ADDRESS"},
     {"app-password", "remove", 2, 2, 0, admin_app_remove, "app-password remove ADDRESS ID"},
     {"address", "add", 2, ADMIN_WORDS_MAX, 0, admin_address_add, "address add ADDRESS TARGET..."},
-    {"address", "list", 0, 0, OPTION_JSON, admin_address_list, "address list"},
+    {"address", "list", 0, 0, OPTION_JSON, admin_address_list, "address list [--json]"},
     {"address", "remove", 1, 1, 0, admin_address_remove, "address remove ADDRESS"},
     {"check", "", 1, 1, OPTION_QUICK | OPTION_REPAIR | OPTION_JSON | OPTION_PASSWORD_STDIN, admin_owner_check,
      "check ADDRESS [--quick] [--repair] [--json] [--password-stdin]"},

@@ -68,11 +68,17 @@ static void do_stop(struct task *task, struct command *command)
 static void do_status(struct task *task, struct command *command)
 {
     span_t rest = command->words;
-    span_t word;
+    span_t word = SPAN_NONE;
     bool as_json = false;
     bool healthy = false;
-    while (span_cut(&rest, 0, &word))
-        as_json = as_json || span_equal(word, SPAN("--json"));
+    (void)span_cut(&rest, 0, &word);
+    if (span_cut(&rest, 0, &word) && word.len > 0) {
+        as_json = span_equal(word, SPAN("--json"));
+        if (!as_json || rest.len > 0) {
+            fail(command, 2, "usage: waxwing status [--json]");
+            return;
+        }
+    }
     supervisor_status_write(task, command->supervisor, as_json, &command->output, &healthy);
     command->status = healthy ? 0 : 1;
 }

@@ -25,10 +25,44 @@ def test_a_bad_file_is_named_with_its_line(tmp_path):
     assert run("-c", str(tmp_path / "bad.conf"), "serve").returncode != 0
 
 
-@pytest.mark.parametrize("words", [[], ["what"], ["account"], ["account", "add"], ["domain", "add"], ["-x"]])
-def test_bad_usage_exits_with_2(words):
+@pytest.mark.parametrize("words, told", [
+    ([], "usage: waxwing [-c FILE] COMMAND"),
+    (["-c"], "usage: waxwing [-c FILE] COMMAND"),
+    (["-x"], "usage: waxwing [-c FILE] COMMAND"),
+    (["what"], "there is no command `what`"),
+    (["help", "what"], "there is no command `what`"),
+    (["serve", "now"], "usage: waxwing serve [--foreground]"),
+    (["account"], "usage: waxwing account add ADDRESS"),
+    (["account", "addd", "a@demo.test"], "account list [--json] | account remove ADDRESS"),
+    (["account", "add"], "usage: waxwing account add ADDRESS [--password-stdin] [--quota SIZE]"),
+    (["domain", "add"], "usage: waxwing domain add DOMAIN"),
+    (["domain", "add", "a.test", "b.test"], "usage: waxwing domain add DOMAIN"),
+    (["app-password", "list"], "usage: waxwing app-password list ADDRESS [--json]"),
+    (["stop", "it"], "usage: waxwing stop"),
+    (["config", "smtp.prot"], "there is no setting smtp.prot"),
+])
+def test_bad_usage_exits_with_2(words, told):
     done = run(*words)
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2 and done.stdout == "" and told in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words, told, status", [
+    ("status now", "usage: waxwing status [--json]", 2),
+    ("account list --jsn", "unknown option --jsn", 2),
+    ("account add b@demo.test --quota", "--quota needs a value", 2),
+    ("account add b@demo.test --quota 5X", "5X is no size", 2),
+    ("account add @demo.test", "waxwing address add", 2),
+    ("account add b@nope.test", "first run `waxwing domain add nope.test`", 1),
+    ("account add b", "write it as name@domain", 1),
+    ("account lock b@demo.test", "there is no account b@demo.test", 1),
+    ("domain add @", "write it as example.org", 1),
+    ("domain remove nope.test", "there is no domain nope.test", 1),
+    ("address add x@demo.test b@demo.test", "there is no account b@demo.test", 1),
+    ("address remove x@demo.test", "there is no further address x@demo.test", 1),
+])
+def test_what_the_server_refuses_is_told_in_one_line(server, words, told, status):
+    done = server.tool(*words.split(), stdin="long enough\nlong enough too\n", check=False)
+    assert done.returncode == status and done.stdout == "" and told in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_version_and_help():

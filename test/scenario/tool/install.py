@@ -31,7 +31,7 @@ def test_everything_is_in_its_place(installed):
     assert found == {"usr/local/bin/waxwing", "lib/systemd/system/waxwing.service", "usr/lib/sysusers.d/waxwing.conf",
                      "usr/local/share/man/man1/waxwing.1", "usr/local/share/man/man5/waxwing.conf.5"}
     unit = (installed / "lib/systemd/system/waxwing.service").read_text()
-    assert f"ExecStart={PREFIX}/bin/waxwing serve" in unit and "@" not in unit
+    assert f"ExecStart={PREFIX}/bin/waxwing serve" in unit and "@PREFIX@" not in unit
 
 
 def test_the_manual_tells_every_command_and_setting(installed):
