@@ -2,6 +2,8 @@
 
 #include "proto/imap/envelope.h"
 
+#include <errno.h>
+
 static void assert_text(const struct buf *line, const char *expected)
 {
     if (!span_equal(buf_span(line), span_of_text(expected)))
@@ -53,11 +55,33 @@ static void envelopes_have_ten_fields(void **state)
     }
 }
 
+static void an_envelope_is_read_back(void **state)
+{
+    (void)state;
+    AUTO(arena) struct arena *arena = NULL;
+    AUTO_BUF struct buf line;
+    struct imap_envelope envelope = {0};
+    buf_init(&line, 10000);
+    assert_int_equal(arena_new(1 << 20, &arena), 0);
+    span_t header = SPAN("From: \xc3\xa9 \"x\" <a@b>\nTo: g: c@d;\nCc: <@r:e@f>, foo\nSubject: \"q\" \\\nDate: then\n");
+    assert_int_equal(imap_envelope_append(header, &line), 0);
+    assert_int_equal(imap_envelope_read(buf_span(&line), arena, &envelope), 0);
+    assert_true(span_equal(envelope.date, SPAN("then")));
+    assert_true(span_equal(envelope.subject, SPAN("\"q\" \\")));
+    assert_true(span_equal(envelope.from.mailbox, SPAN("a")));
+    assert_true(span_equal(envelope.from.host, SPAN("b")));
+    assert_true(span_equal(envelope.to.mailbox, SPAN("g")));
+    assert_true(span_equal(envelope.cc.mailbox, SPAN("e")));
+    assert_int_equal(imap_envelope_read(SPAN("(NIL NIL"), arena, &envelope), -EBADMSG);
+    assert_int_equal(imap_envelope_read(SPAN(""), arena, &envelope), -EBADMSG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_take_the_form_they_need),
         cmocka_unit_test(envelopes_have_ten_fields),
+        cmocka_unit_test(an_envelope_is_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,26 +27,31 @@ static const struct capability capabilities[] = {
     {"AUTH=LOGIN", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN, 0},                        /* for old clients */
     {"AUTH=SCRAM-SHA-256", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN, IMAP_HIDES_SCRAM}, /* RFC 7677 §3 */
     {"AUTH=SCRAM-SHA-256-PLUS", IMAP_BEFORE_LOGIN, IMAP_CAN_LOGIN | IMAP_CAN_PLUS, IMAP_HIDES_SCRAM},
-    {"IMAP4rev2", ALWAYS, 0, 0},             /* RFC 9051 §7.2.2 */
-    {"UIDPLUS", LOGGED_IN, 0, 0},            /* RFC 4315 §1 */
-    {"MOVE", LOGGED_IN, 0, 0},               /* RFC 6851 §3 */
-    {"NAMESPACE", LOGGED_IN, 0, 0},          /* RFC 2342 §5 */
-    {"CHILDREN", LOGGED_IN, 0, 0},           /* RFC 3348 §3 */
-    {"SPECIAL-USE", LOGGED_IN, 0, 0},        /* RFC 6154 §2 */
-    {"CREATE-SPECIAL-USE", LOGGED_IN, 0, 0}, /* RFC 6154 §3 */
-    {"UNSELECT", LOGGED_IN, 0, 0},           /* RFC 3691 §2 */
-    {"ESEARCH", LOGGED_IN, 0, 0},            /* RFC 4731 §3 */
-    {"CONDSTORE", LOGGED_IN, 0, 0},          /* RFC 7162 §3.1 */
-    {"QRESYNC", LOGGED_IN, 0, 0},            /* RFC 7162 §3.2 */
-    {"SEARCHRES", LOGGED_IN, 0, 0},          /* RFC 5182 §2 */
-    {"LIST-EXTENDED", LOGGED_IN, 0, 0},      /* RFC 5258 §3 */
-    {"LIST-STATUS", LOGGED_IN, 0, 0},        /* RFC 5819 §2 */
-    {"STATUS=SIZE", LOGGED_IN, 0, 0},        /* RFC 8438 §3 */
-    {"WITHIN", LOGGED_IN, 0, 0},             /* RFC 5032 §3 */
-    {"PARTIAL", LOGGED_IN, 0, 0},            /* RFC 9394 §3 */
-    {"OBJECTID", LOGGED_IN, 0, 0},           /* RFC 8474 §3 */
-    {"BINARY", LOGGED_IN, 0, 0},             /* RFC 3516 §4 */
-    {"UTF8=ACCEPT", LOGGED_IN, 0, 0},        /* RFC 6855 §3 */
+    {"IMAP4rev2", ALWAYS, 0, 0},                /* RFC 9051 §7.2.2 */
+    {"UIDPLUS", LOGGED_IN, 0, 0},               /* RFC 4315 §1 */
+    {"MOVE", LOGGED_IN, 0, 0},                  /* RFC 6851 §3 */
+    {"NAMESPACE", LOGGED_IN, 0, 0},             /* RFC 2342 §5 */
+    {"CHILDREN", LOGGED_IN, 0, 0},              /* RFC 3348 §3 */
+    {"SPECIAL-USE", LOGGED_IN, 0, 0},           /* RFC 6154 §2 */
+    {"CREATE-SPECIAL-USE", LOGGED_IN, 0, 0},    /* RFC 6154 §3 */
+    {"UNSELECT", LOGGED_IN, 0, 0},              /* RFC 3691 §2 */
+    {"ESEARCH", LOGGED_IN, 0, 0},               /* RFC 4731 §3 */
+    {"CONDSTORE", LOGGED_IN, 0, 0},             /* RFC 7162 §3.1 */
+    {"QRESYNC", LOGGED_IN, 0, 0},               /* RFC 7162 §3.2 */
+    {"SEARCHRES", LOGGED_IN, 0, 0},             /* RFC 5182 §2 */
+    {"SORT", LOGGED_IN, 0, 0},                  /* RFC 5256 §1 */
+    {"SORT=DISPLAY", LOGGED_IN, 0, 0},          /* RFC 5957 §3 */
+    {"ESORT", LOGGED_IN, 0, 0},                 /* RFC 5267 §3.1 */
+    {"THREAD=ORDEREDSUBJECT", LOGGED_IN, 0, 0}, /* RFC 5256 §1 */
+    {"THREAD=REFERENCES", LOGGED_IN, 0, 0},     /* RFC 5256 §1 */
+    {"LIST-EXTENDED", LOGGED_IN, 0, 0},         /* RFC 5258 §3 */
+    {"LIST-STATUS", LOGGED_IN, 0, 0},           /* RFC 5819 §2 */
+    {"STATUS=SIZE", LOGGED_IN, 0, 0},           /* RFC 8438 §3 */
+    {"WITHIN", LOGGED_IN, 0, 0},                /* RFC 5032 §3 */
+    {"PARTIAL", LOGGED_IN, 0, 0},               /* RFC 9394 §3 */
+    {"OBJECTID", LOGGED_IN, 0, 0},              /* RFC 8474 §3 */
+    {"BINARY", LOGGED_IN, 0, 0},                /* RFC 3516 §4 */
+    {"UTF8=ACCEPT", LOGGED_IN, 0, 0},           /* RFC 6855 §3 */
 };
 
 void imap_capabilities(struct buf *out, enum imap_state state, unsigned flags)
