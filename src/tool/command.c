@@ -28,6 +28,8 @@ const struct tool_command tool_commands[] = {
     {"check", "ADDRESS [--quick] [--repair] [--json] [--password-stdin]", 1, 5, INPUT_PASSWORD, NULL,
      "read all of an account's mail and say what is damaged, with a password of its or its recovery code; 1 when "
      "something is"},
+    {"index", "ADDRESS [--rebuild] [--password-stdin]", 1, 3, INPUT_PASSWORD, NULL,
+     "wait until all of an account's mail can be searched; with --rebuild, make its search index anew"},
     {"stop", "", 0, 0, INPUT_NONE, NULL, "finish what is under way and end the server"},
     {"reload", "", 0, 0, INPUT_NONE, NULL, "read certificates and settings again"},
     {"version", "", 0, 0, INPUT_NONE, tool_version, "what this is"},

@@ -90,6 +90,18 @@ int vault_index_pending(struct vault *vault, uint64_t *ret_ids, size_t room, siz
     return 0;
 }
 
+int vault_index_size(struct vault *vault, struct vault_index_size *ret_size)
+{
+    int64_t total = 0;
+    int64_t left = 0;
+    int result = engine_ask(vault, STATEMENT_INDEX_LEFT, NUMBERS(0), &total);
+    if (result == 0)
+        result = engine_ask(vault, STATEMENT_INDEX_LEFT, NUMBERS((int64_t)vault->index_mark), &left);
+    if (result == 0)
+        *ret_size = (struct vault_index_size){(uint64_t)total, (uint64_t)left};
+    return result;
+}
+
 /* --- the vocabulary */
 
 static int append_block(struct vault *vault, span_t words)

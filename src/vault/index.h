@@ -33,6 +33,12 @@ MUST_USE int vault_index_remove(struct vault *vault, const struct vault_email *e
 /* Empties the index, and lets the records of departed emails go. The mark is 0 then. */
 MUST_USE int vault_index_reset(struct vault *vault);
 
+struct vault_index_size {
+    uint64_t total; /* emails of the account */
+    uint64_t left;  /* of them, those beyond the mark */
+};
+MUST_USE int vault_index_size(struct vault *vault, struct vault_index_size *ret_size);
+
 /* Frees what makes adding quick. For when there is nothing to add for a while. */
 void vault_index_rest(struct vault *vault);
 

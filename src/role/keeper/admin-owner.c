@@ -65,3 +65,13 @@ int admin_owner_check(struct admin_command *command)
         buf_append(&words, SPAN("--json\0"));
     return hand_over(command, buf_span(&words));
 }
+
+int admin_owner_index(struct admin_command *command)
+{
+    AUTO_BUF struct buf words;
+    buf_init(&words, COMMAND_MAX);
+    buf_append(&words, SPAN("index\0"));
+    if (command->rebuild)
+        buf_append(&words, SPAN("--rebuild\0"));
+    return hand_over(command, buf_span(&words));
+}

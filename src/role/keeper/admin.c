@@ -22,6 +22,7 @@ enum option {
     OPTION_SCOPE = 32,
     OPTION_QUICK = 64,
     OPTION_REPAIR = 128,
+    OPTION_REBUILD = 256,
 };
 
 static const struct {
@@ -46,13 +47,15 @@ static const struct {
      "account passwd ADDRESS [--recovery CODE]"},
     {"app-password", "add", 1, 1, OPTION_LABEL | OPTION_SCOPE | OPTION_PASSWORD_STDIN, admin_app_add,
      "app-password add ADDRESS --label TEXT [--scope imap,smtp,pop3,jmap,dav,sieve]"},
-    {"app-password", "list", 1, 1, OPTION_JSON, admin_app_list, "app-password list ADDRESS"},
+    {"app-password", "list", 1, 1, OPTION_JSON, admin_app_list, "app-password list ADDRESS [--json]"},
     {"app-password", "remove", 2, 2, 0, admin_app_remove, "app-password remove ADDRESS ID"},
     {"address", "add", 2, ADMIN_WORDS_MAX, 0, admin_address_add, "address add ADDRESS TARGET..."},
     {"address", "list", 0, 0, OPTION_JSON, admin_address_list, "address list [--json]"},
     {"address", "remove", 1, 1, 0, admin_address_remove, "address remove ADDRESS"},
     {"check", "", 1, 1, OPTION_QUICK | OPTION_REPAIR | OPTION_JSON | OPTION_PASSWORD_STDIN, admin_owner_check,
      "check ADDRESS [--quick] [--repair] [--json] [--password-stdin]"},
+    {"index", "", 1, 1, OPTION_REBUILD | OPTION_PASSWORD_STDIN, admin_owner_index,
+     "index ADDRESS [--rebuild] [--password-stdin]"},
 };
 
 void admin_reply_init(struct admin_reply *reply)
@@ -241,10 +244,11 @@ static const struct {
     enum option option;
     bool has_value;
 } options[] = {
-    {"--json", OPTION_JSON, false},   {"--password-stdin", OPTION_PASSWORD_STDIN, false},
-    {"--quota", OPTION_QUOTA, true},  {"--recovery", OPTION_RECOVERY, true},
-    {"--label", OPTION_LABEL, true},  {"--scope", OPTION_SCOPE, true},
-    {"--quick", OPTION_QUICK, false}, {"--repair", OPTION_REPAIR, false},
+    {"--json", OPTION_JSON, false},       {"--password-stdin", OPTION_PASSWORD_STDIN, false},
+    {"--quota", OPTION_QUOTA, true},      {"--recovery", OPTION_RECOVERY, true},
+    {"--label", OPTION_LABEL, true},      {"--scope", OPTION_SCOPE, true},
+    {"--quick", OPTION_QUICK, false},     {"--repair", OPTION_REPAIR, false},
+    {"--rebuild", OPTION_REBUILD, false},
 };
 
 static void option_set(struct admin_command *command, enum option option, span_t value)
@@ -255,6 +259,8 @@ static void option_set(struct admin_command *command, enum option option, span_t
         command->quick = true;
     else if (option == OPTION_REPAIR)
         command->repair = true;
+    else if (option == OPTION_REBUILD)
+        command->rebuild = true;
     else if (option == OPTION_QUOTA)
         command->quota = value;
     else if (option == OPTION_LABEL)

@@ -179,7 +179,8 @@ static int wait_for_quiet(struct task *task, struct session *session)
 {
     int64_t latest = loop_now(session->loop) + PATIENCE_MS;
     int result = 0;
-    while (result == 0 && event_is_set(&session->unindexed) && loop_now(session->loop) < latest) {
+    while (result == 0 && session->index_waiters == 0 && event_is_set(&session->unindexed) &&
+           loop_now(session->loop) < latest) {
         event_clear(&session->unindexed);
         result = event_wait(task, &session->unindexed, QUIET_MS);
     }

@@ -19,6 +19,7 @@ static const struct {
     service_function *run;
 } services[] = {
     {{(const uint8_t *)"check", 5}, service_check},
+    {{(const uint8_t *)"index", 5}, service_index},
 };
 
 bool service_has_word(const struct service *service, span_t word)

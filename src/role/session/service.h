@@ -32,3 +32,4 @@ MUST_USE int service_progress(struct task *task, struct service *service, const 
 /* Commands: they answer the exit status, or a fault, which is told as the error. */
 typedef int service_function(struct task *task, struct service *service);
 service_function service_check; /* check.c */
+service_function service_index; /* reindex.c */

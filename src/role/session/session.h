@@ -21,6 +21,7 @@
  *   append.c    a message from a client, sealed and filed     imap/      the commands, a file for each group
  *   release.c   records nobody needs any more                 message.c  reading messages from the log
  *   index.c     what the vault keeps of a message             segments.c descriptors of the log's segments
+ *   indexer.c   words into the index (words.c: which)         reindex.c   the owner watches that, or has it begun anew
  *   flags.c     flags as text                             service.c  a command of the owner's at the command line
  *   pop3/       a POP3 connection, all of it             quiet.c    little memory while nobody does anything
  *   check.c     whether all of the account is sound       check-report.c, check-replace.c: its words, and its repairs
@@ -64,6 +65,7 @@ struct session {
     unsigned announced;     /* takein.c: times something arrived since the last batch */
     struct event freed;     /* release.c: the outbox has something */
     struct event unindexed; /* indexer.c: mail came or went */
+    unsigned index_waiters; /* reindex.c: somebody waits for it, so it does not wait for a quiet moment */
     uint64_t *taken;        /* records in the vault that store has not been told of */
     size_t taken_count;
     size_t taken_room;
