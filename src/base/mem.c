@@ -1,5 +1,7 @@
 #include "base/mem.h"
 
+#include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,4 +44,17 @@ char *mem_copy_text(const char *text)
     if (copy != NULL)
         memcpy(copy, text, size);
     return copy;
+}
+
+#define BLOCK_MAX (32 << 20) /* a larger block comes from the kernel each time: malloc takes no more here */
+
+void mem_keep(size_t size)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, BLOCK_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, size > INT_MAX ? INT_MAX : (int)size);
+}
+
+void mem_give_back(void)
+{
+    (void)malloc_trim(0);
 }

@@ -16,3 +16,8 @@ MUST_USE char *mem_copy_text(const char *text);
 
 /* Makes the nth allocation from now fail (1 is the next), and every one after it too; 0 switches that off. */
 void mem_fail_after(uint64_t nth);
+
+/* Freed blocks stay with the process, up to so much, for the next ones: having the kernel take them back and give them
+ * out again costs more than filling them. A process that rests gives them back. */
+void mem_keep(size_t size);
+void mem_give_back(void);

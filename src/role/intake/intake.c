@@ -8,6 +8,7 @@
 #include "priv/rights.h"
 #include "role/intake/intake-state.h"
 
+#define KEPT_MEMORY ((size_t)64 << 20)
 #define END_WAIT 5000 /* milliseconds for what is under way, once we have to end */
 
 static int on_begin(void *arg)
@@ -49,6 +50,8 @@ static void on_sender_end(void *arg)
 {
     struct intake *intake = arg;
     record_sender_free(TAKE(intake->sender));
+    if (intake->held == 0)
+        mem_give_back();
 }
 
 int intake_run(const struct role_start *start)
@@ -56,6 +59,7 @@ int intake_run(const struct role_start *start)
     struct intake *intake = mem_new(sizeof(*intake));
     if (intake == NULL)
         return EXIT_FAILURE;
+    mem_keep(KEPT_MEMORY);
     intake->start = start;
     task_group_init(&intake->tasks);
     int result = loop_new(&intake->loop);

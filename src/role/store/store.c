@@ -18,6 +18,7 @@
 #define TICK 5000              /* milliseconds between looks at what there is to do */
 #define TICKS_TO_CHECKPOINT 12 /* with little mail, a checkpoint a minute */
 #define WORK_PAUSE 10          /* milliseconds between pieces of background work */
+#define KEPT_MEMORY ((size_t)64 << 20)
 #define END_WAIT 5000
 
 static int header_key_read(int data, struct secret **ret_key)
@@ -51,12 +52,26 @@ static int files_open(struct store *store)
     return result != 0 ? result : store_open_journal(store, &store->journal);
 }
 
+/* Gives back the memory of what has been appended since it did so before. */
+static void rest(const struct store *store, uint64_t *rested_at)
+{
+    struct journal_stats stats;
+    journal_get_stats(store->journal, &stats);
+    if (store->held > 0 || stats.appended == *rested_at)
+        return;
+    *rested_at = stats.appended;
+    mem_give_back();
+}
+
 /* Checkpoints and background work, when nobody waits for anything. */
 static void keep_task(struct task *task, void *arg)
 {
     struct store *store = arg;
     bool more = true;
+    uint64_t rested_at = 0;
     for (unsigned ticks = 0; task_sleep(task, more ? WORK_PAUSE : TICK) == 0; ticks += more ? 0 : 1) {
+        if (!more)
+            rest(store, &rested_at);
         if (journal_fault(store->journal) != 0) {
             more = false;
             continue;
@@ -209,6 +224,7 @@ int store_run(const struct role_start *start)
     struct store *store = mem_new(sizeof(*store));
     if (store == NULL)
         return EXIT_FAILURE;
+    mem_keep(KEPT_MEMORY);
     int result = store_init(store, start);
     if (result == 0)
         result = loop_run(store->loop);
