@@ -1,5 +1,6 @@
 """Real faults for a running server: system calls that fail, descriptors that run out, processes that die."""
 import contextlib
+import itertools
 import os
 import pathlib
 import signal
@@ -58,7 +59,7 @@ def detail(server, role):
 
 @contextlib.contextmanager
 def few_descriptors(pid, spare):
-    """Leaves a process so many descriptors more than it has."""
+    """Leaves a process so many descriptors more than it has: what it holds above the limit stays."""
     facts = pathlib.Path(f"/proc/{pid}/status").read_text()
     user, group = (int(facts.split(f"\n{name}:")[1].split()[0]) for name in ("Uid", "Gid"))
     before = [line.split()[3:5] for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()
@@ -68,7 +69,9 @@ def few_descriptors(pid, spare):
         more = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 and user != 0 else {}
         subprocess.run(["prlimit", "--pid", str(pid), f"--nofile={count}:{before[1]}"], check=True, **more)
 
-    limit(max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1 + spare)
+    held = set(map(int, os.listdir(f"/proc/{pid}/fd")))
+    free = (number for number in itertools.count() if number not in held)
+    limit(next(itertools.islice(free, spare, None)))
     try:
         yield
     finally:

@@ -7,15 +7,16 @@ import time
 
 import pytest
 
-from faults import cpu, detail, few_descriptors, pid_of, pids
+from faults import cpu, few_descriptors, pid_of
 from server import Server, messages, wait_for, wait_until
 
+LARGE = (b"x" * 70 + b"\r\n") * 1000  # a small body travels without a descriptor
 ONE_GATE = "[server]\ngates = 1\nintakes = 1\n"
 
 
 @pytest.fixture
 def single():
-    server = Server(settings=ONE_GATE.replace("[server]\n", "[server]\n", 1))
+    server = Server(settings=ONE_GATE)
     try:
         server.start()
         server.domain()
@@ -63,7 +64,7 @@ def test_a_role_without_descriptors_refuses_for_now(single, role):
     with few_descriptors(pid, 0):
         for _ in range(3):
             try:
-                single.deliver("alice", b"Subject: during\r\n\r\n")
+                single.deliver("alice", b"Subject: during\r\n\r\n" + LARGE)
             except smtplib.SMTPRecipientsRefused as error:
                 refused += 1
                 assert all(code in (451, 452) for code, _ in error.recipients.values())

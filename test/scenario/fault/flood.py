@@ -196,10 +196,10 @@ def test_wrong_passwords_by_the_dozen_do_not_keep_others_out(small):
 
     with small.imap("alice"):
         pass  # from here she is known to come from this network
-    with concurrent.futures.ThreadPoolExecutor(24) as pool:
-        guessers = [pool.submit(guess, number) for number in range(24)]
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        guessers = [pool.submit(guess, number) for number in range(12)]
         try:
-            for _ in range(5):
+            for _ in range(3):
                 with small.imap("alice") as client:
                     assert client.noop()[0] == "OK"
                 most = max(most, len(children(keeper)))
@@ -210,11 +210,11 @@ def test_wrong_passwords_by_the_dozen_do_not_keep_others_out(small):
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
         answers = [answer for guesser in guessers for answer in guesser.result(60) if answer]
-    assert len(answers) >= 12 and all(answer.startswith(b"a NO [") for answer in answers), set(answers)
+    assert len(answers) >= 6 and all(answer.startswith(b"a NO [") for answer in answers), set(answers)
     assert most <= 4, most
     assert pid_of(small, "keeper") == keeper
     with small.imap("alice") as client:
-        assert len(wait_for(client, 5)) == 5
+        assert len(wait_for(client, 3)) == 3
 
 
 def begin_message(server, number, size):
