@@ -5,14 +5,31 @@
 
 #include "base/log.h"
 
-/* One call to the keeper. 0 with a reply, 1 where there is none to be had, -ECANCELED. */
+#define KEEPER_PATIENCE_MS 3000 /* for a keeper that restarts, with new settings or after a crash */
+
+/* As channel_call_within; -ENOTCONN where no keeper came in time. */
+static int call_once(struct task *task, struct gate *gate, struct ipc_message *request, struct ipc_message **ret_reply)
+{
+    struct channel *keeper = wiring_peer(gate->wiring, ROLE_KEEPER, 0);
+    int64_t deadline = loop_now(gate->loop) + KEEPER_PATIENCE_MS;
+    while (keeper == NULL) {
+        int64_t left = deadline - loop_now(gate->loop);
+        int result = left <= 0 ? -ETIMEDOUT : event_wait(task, &gate->wired, left);
+        if (result < 0)
+            return result == -ETIMEDOUT ? -ENOTCONN : result;
+        keeper = wiring_peer(gate->wiring, ROLE_KEEPER, 0);
+    }
+    return channel_call_within(task, keeper, request, GATE_CALL_MS, ret_reply);
+}
+
+/* One call to the keeper: put twice where it went away over it, which does no harm. 0 with a reply, 1 where there is
+ * none to be had, -ECANCELED. */
 static int call_keeper(struct task *task, struct gate *gate, struct ipc_message *request,
                        struct ipc_message **ret_reply)
 {
-    struct channel *keeper = wiring_peer(gate->wiring, ROLE_KEEPER, 0);
-    if (keeper == NULL)
-        return 1;
-    int result = channel_call_within(task, keeper, request, GATE_CALL_MS, ret_reply);
+    int result = call_once(task, gate, request, ret_reply);
+    if (result == -EPIPE)
+        result = call_once(task, gate, request, ret_reply);
     if (result == 0 || result == -ECANCELED)
         return result;
     log_warn("gate.keeper.silent", F_TEXT("request", ipc_type_name(request->type)), F_FAULT(result));

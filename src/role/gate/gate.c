@@ -112,8 +112,15 @@ static void on_status(void *arg, struct buf *json)
                       (unsigned long long)gate->messages);
 }
 
+static void on_peer(void *arg, struct channel *channel)
+{
+    struct gate *gate = arg;
+    (void)channel;
+    event_pulse(&gate->wired);
+}
+
 static const struct wiring_hooks hooks = {
-    .begin = on_begin, .message = on_message, .listener = on_listener, .status = on_status};
+    .begin = on_begin, .message = on_message, .peer = on_peer, .listener = on_listener, .status = on_status};
 
 /* --- life ------------------------------------------------------------------------------------------------------------
  */
@@ -133,6 +140,7 @@ static int gate_open(struct gate *gate, const struct role_start *start, struct l
     gate->loop = loop;
     list_init(&gate->splices);
     task_group_init(&gate->listeners);
+    event_init(&gate->wired);
     random_bytes(gate->hash_key, sizeof(gate->hash_key));
     int result = map_new(&gate->addresses);
     if (result == 0)

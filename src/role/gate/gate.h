@@ -7,6 +7,7 @@
 #include "ipc/wiring.h"
 #include "proto/sasl/plain.h"
 #include "role/start.h"
+#include "rt/event.h"
 #include "rt/stream.h"
 #include "rt/task.h"
 
@@ -29,6 +30,7 @@ struct gate {
     const struct conf *conf;
     struct loop *loop;
     struct wiring *wiring;
+    struct event wired; /* pulsed whenever a peer has come */
     struct tls_server *tls;
     struct task_group listeners;
     struct map *addresses; /* connections of each client address, by its hash */

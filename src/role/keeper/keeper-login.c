@@ -70,11 +70,13 @@ static void finish(struct task *task, struct keeper *keeper, struct keeper_reque
         int result = keeper_open_session(task, keeper, opened, handoff, &fd);
         if (result != 0) {
             log_error("keeper.session.unavailable", F_FAULT(result));
-            outcome = LOGIN_UNAVAILABLE;
+            outcome = result == -ECANCELED ? result : LOGIN_UNAVAILABLE;
         }
     }
     secret_free(opened->root);
     opened->root = NULL;
+    if (outcome == -ECANCELED)
+        return; /* we are ending: whoever asks puts it to the next keeper */
     if (outcome < 0) {
         log_error("keeper.login.failed", F_FAULT(outcome));
         outcome = LOGIN_UNAVAILABLE;

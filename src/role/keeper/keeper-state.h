@@ -2,6 +2,7 @@
 
 #include "ipc/wiring.h"
 #include "role/keeper/auth.h"
+#include "rt/event.h"
 #include "rt/task.h"
 #include "rt/timer.h"
 
@@ -15,6 +16,7 @@ struct keeper {
     struct throttle *throttle;
     struct timer *trust_timer;
     struct directory *directory;
+    struct event begun; /* set once the directory is open */
     struct auth auth;
     struct task_group tasks;
     uint64_t logins;

@@ -16,6 +16,7 @@
 #include "role/start.h"
 
 #define FINISH_TIMEOUT 5000
+#define BEGIN_PATIENCE 10000
 
 void keeper_reply(struct keeper_request *request, struct ipc_message *reply)
 {
@@ -78,10 +79,19 @@ static void request_free(struct keeper_request *request)
     scope_free(&request);
 }
 
+/* Peers may ask before we are let begin. */
 static void request_task(struct task *task, void *arg)
 {
     struct keeper_request *request = arg;
-    handler_of(request->message->type)(task, request->keeper, request);
+    struct keeper *keeper = request->keeper;
+    enum ipc_type type = request->message->type;
+    int result = event_wait(task, &keeper->begun, BEGIN_PATIENCE);
+    if (result == 0 && type == IPC_resolve)
+        resolve(keeper, request);
+    else if (result == 0 && type == IPC_may_send)
+        may_send(keeper, request);
+    else if (result == 0)
+        handler_of(type)(task, keeper, request);
     request_free(request);
 }
 
@@ -89,12 +99,13 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
 {
     struct keeper *keeper = arg;
     struct keeper_request at_once = {keeper, channel, message};
-    if (keeper->directory != NULL && message->type == IPC_resolve)
-        resolve(keeper, &at_once);
-    else if (keeper->directory != NULL && message->type == IPC_may_send)
-        may_send(keeper, &at_once);
+    bool is_quick = message->type == IPC_resolve || message->type == IPC_may_send;
     struct keeper_request *request = NULL;
-    if (keeper->directory != NULL && handler_of(message->type) != NULL)
+    if (message->type == IPC_resolve && keeper->directory != NULL)
+        resolve(keeper, &at_once);
+    else if (message->type == IPC_may_send && keeper->directory != NULL)
+        may_send(keeper, &at_once);
+    else if (is_quick || handler_of(message->type) != NULL)
         request = mem_new(sizeof(*request));
     if (request == NULL) {
         ipc_message_free(message);
@@ -134,6 +145,7 @@ static int on_begin(void *arg)
     keeper->auth.defaults.memory_kib = (uint32_t)(start->conf->auth_argon2_memory / 1024);
     keeper->auth.defaults.passes = (uint32_t)start->conf->auth_argon2_passes;
     random_bytes(keeper->auth.defaults.salt, sizeof(keeper->auth.defaults.salt));
+    event_set(&keeper->begun);
     return 0;
 }
 
@@ -203,6 +215,7 @@ int keeper_run(const struct role_start *start)
 {
     struct keeper keeper = {.start = start};
     task_group_init(&keeper.tasks);
+    event_init(&keeper.begun);
     int result = serve(&keeper);
     if (result != 0)
         log_error("keeper.failed", F_FAULT(result));

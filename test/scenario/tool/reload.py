@@ -1,8 +1,10 @@
 """New settings and certificates for new connections; those that are open stay."""
+import concurrent.futures
 import os
 import shutil
 import ssl
 import subprocess
+import threading
 
 import pytest
 
@@ -109,6 +111,29 @@ def test_a_gate_that_is_killed_while_old_ones_drain_comes_back(renewed):
     wait_until(lambda: sum(state == "ready" for state in gates(renewed).values()) == len(serving), 20, "they are back")
     assert client.noop()[0] == "OK"
     client.logout()
+
+
+def test_who_comes_amid_a_reload_is_served(renewed):
+    """The keeper restarts with it: logins and recipients wait for the new one."""
+    answers, over = [], threading.Event()
+
+    def come_and_go():
+        while not over.is_set():
+            with renewed.smtp() as client:
+                client.mail("b@example.org")
+                answers.append(client.rcpt(f"a@{DOMAIN}")[0])
+            renewed.imap("a").logout()
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        clients = [pool.submit(come_and_go) for _ in range(2)]
+        try:
+            for _ in range(4):
+                renewed.tool("reload")
+        finally:
+            over.set()
+        for client in clients:
+            client.result(60)
+    assert len(answers) >= 4 and set(answers) == {250}
 
 
 def test_new_settings_are_for_new_connections(own):
