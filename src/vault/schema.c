@@ -34,8 +34,8 @@ static const char *const versions[] = {
     "CREATE TABLE outbox(record INTEGER PRIMARY KEY);"
     "CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL);",
     /* What is in no mailbox any more, but still in the index, whose own tables index.c makes. */
-    "CREATE TABLE departed(email INTEGER PRIMARY KEY, record INT NOT NULL, segment INT NOT NULL, offset INT NOT NULL,"
-    " length INT NOT NULL, content_key BLOB NOT NULL);",
+    ("CREATE TABLE departed(email INTEGER PRIMARY KEY, record INT NOT NULL, segment INT NOT NULL, offset INT NOT NULL,"
+     " length INT NOT NULL, content_key BLOB NOT NULL);"),
     "CREATE INDEX departed_record ON departed(record);",
 };
 

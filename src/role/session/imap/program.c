@@ -134,7 +134,7 @@ static int decide_match(const struct search_node *node, const struct search_subj
 {
     enum search_answer known = search_ask_index(node, subject->member);
     if (known != SEARCH_NEEDS_WHOLE)
-        return known;
+        return (int)known;
     if (subject->whole != NULL)
         return imap_match_message(node->match, subject->whole);
     if (imap_match_needs_body(node->match))
