@@ -142,9 +142,9 @@ class Server:
         for pid in children(self.process.pid):
             try:
                 words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                comm = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            comm = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
             found[pid] = words[words.index(b"role") + 1].decode() if b"role" in words else comm
         return found
 

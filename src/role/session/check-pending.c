@@ -9,6 +9,46 @@
 
 #define ROWS 256U
 
+static int ask(struct check *check, uint64_t before, uint32_t limit, struct ipc_message **ret_reply)
+{
+    struct channel *store = session_store(check->session);
+    struct ipc_message request = {.type = IPC_pending, .pending = {.before = before, .limit = limit}};
+    if (store == NULL)
+        return -ENOTCONN;
+    int result = channel_call_within(check->task, store, &request, SESSION_CALL_MS, ret_reply);
+    if (result < 0)
+        return result == -EPIPE ? -ENOTCONN : result;
+    return -(int)(*ret_reply)->pending_done.outcome;
+}
+
+/* It may have been taken in, expunged and given up since it was listed. */
+static int is_still_pending(struct check *check, uint64_t record, bool *ret_is)
+{
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = ask(check, record + 1, 1, &reply);
+    if (result < 0)
+        return result;
+    span_t rows = reply->pending_done.rows;
+    *ret_is = rows.len >= PENDING_ROW_SIZE && bytes_get_u64(rows.at) == record;
+    return 0;
+}
+
+static int report(struct check *check, const struct pending_row *row)
+{
+    bool is_pending = false;
+    int result = is_still_pending(check, row->record, &is_pending);
+    if (result < 0 || !is_pending)
+        return result;
+    if (check->repair)
+        result = check_replace_pending(check, row->record, (int64_t)row->arrival, row->length);
+    if (result < 0)
+        return result;
+    struct finding finding = {.kind = "pending",
+                              .text = "a message that has arrived cannot be opened: its record is damaged on the disk",
+                              .is_repaired = check->repair};
+    return check_report(check, &finding);
+}
+
 /* What can be opened is about to be taken in, what is in the vault to be said taken; the rest is what we look for. */
 static int check_row(struct check *check, const uint8_t *at)
 {
@@ -22,27 +62,7 @@ static int check_row(struct check *check, const uint8_t *at)
         return 0;
     AUTO(message) struct message *message = NULL;
     int result = message_open_pending(check->task, check->session, &place, row.sealed_key, &message);
-    if (result != -EBADMSG && result != -ENOENT && result != -EIO)
-        return result;
-    if (check->repair) {
-        result = check_replace_pending(check, row.record, (int64_t)row.arrival, row.length);
-        if (result < 0)
-            return result;
-    }
-    struct finding finding = {.kind = "pending",
-                              .text = "a message that has arrived cannot be opened: its record is damaged on the disk",
-                              .is_repaired = check->repair};
-    return check_report(check, &finding);
-}
-
-static int ask(struct check *check, uint64_t before, struct ipc_message **ret_reply)
-{
-    struct channel *store = session_store(check->session);
-    struct ipc_message request = {.type = IPC_pending, .pending = {.before = before, .limit = ROWS}};
-    if (store == NULL)
-        return -ENOTCONN;
-    int result = channel_call_within(check->task, store, &request, SESSION_CALL_MS, ret_reply);
-    return result == -EPIPE ? -ENOTCONN : result;
+    return result == -EBADMSG || result == -ENOENT || result == -EIO ? report(check, &row) : result;
 }
 
 int check_pending(struct check *check)
@@ -52,7 +72,7 @@ int check_pending(struct check *check)
     int result = takein_wait(check->task, check->session);
     while (result == 0 && more) {
         AUTO(ipc_message) struct ipc_message *reply = NULL;
-        result = ask(check, before, &reply);
+        result = ask(check, before, ROWS, &reply);
         if (result < 0)
             return result;
         span_t rows = reply->pending_done.rows;

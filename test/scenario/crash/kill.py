@@ -27,6 +27,7 @@ MOVERS = 2
 MOVES_MAX = 400 + 20 * KILLS  # messages a mover starts
 USERS = ["a", "b", "c"]       # get mail from all senders, and keep it
 MOVER, REAPER = "d", "e"      # appends, flags, moves and expunges its own; expunges what arrives
+OTHERS = {"gate", "keeper", "intake", "store", "nursery"}
 FLAGS = "(\\Seen \\Answered kept)"
 SLICE = 2000                  # messages fetched at once
 
@@ -258,7 +259,8 @@ def sound(server, *options, users=(*USERS, MOVER, REAPER)):
 
 def kill_something(server, rng):
     roles = server.roles()
-    name = rng.choice(sorted(set(roles.values())) + ["supervisor", "all"])
+    sessions = {role for role in roles.values() if role not in OTHERS}  # they have the most to lose
+    name = rng.choice(sorted(set(roles.values())) + 3 * sorted(sessions) + ["supervisor", "all"])
     if name == "all":
         server.kill()
         server.start()
