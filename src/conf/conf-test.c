@@ -3,9 +3,13 @@
 #include "conf/conf.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "conf/manual.h"
+#include "conf/row.h"
 
 static int parse(const char *text, struct conf **ret_conf, struct conf_error *ret_error)
 {
@@ -152,6 +156,49 @@ static void options_stand_before_the_command(void **state)
     assert_int_equal(conf_options(2, words, &path, &first), -EINVAL);
 }
 
+static void what_waits_for_a_restart_is_told_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *name; /* NULL: a reload takes it over */
+    } rows[] = {
+        {"[smtp]\nmessage_max = 1M\n", NULL},
+        {"[server]\nhostname = other.test\n", NULL},
+        {"[imap]\ntls_port = 1993\n", "tls_port"},
+        {"[server]\nlisten = 127.0.0.1\n", "listen"},
+        {"[log]\nsync = 5\n", "sync"},
+    };
+    struct conf_error error;
+    AUTO(conf) struct conf *before = NULL;
+    assert_int_equal(conf_parse(SPAN(""), "x", &before, &error), 0);
+    for (size_t at = 0; at < COUNT_OF(rows); at++) {
+        const char *section = NULL;
+        const char *name = NULL;
+        AUTO(conf) struct conf *after = NULL;
+        assert_int_equal(conf_parse(span_of_text(rows[at].text), "x", &after, &error), 0);
+        assert_int_equal(conf_fixed_differs(before, after, &section, &name), rows[at].name != NULL);
+        if (rows[at].name != NULL)
+            assert_string_equal(name, rows[at].name);
+    }
+}
+
+static void the_manual_has_every_setting_and_escapes_its_words(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text;
+    buf_init(&text, 65536);
+    assert_int_equal(manual_settings(&text), 0);
+    for (size_t at = 0; at < conf_row_count; at++) {
+        char entry[128];
+        (void)snprintf(entry, sizeof(entry), ".TP\n\\fB%s\\fR\n", conf_rows[at].name);
+        assert_true(span_find(buf_span(&text), span_of_text(entry)) < buf_len(&text));
+    }
+    buf_clear(&text);
+    manual_entry(&text, ".a-b", "[-c]", "'tis a \\");
+    assert_true(span_equal(buf_span(&text), SPAN(".TP\n\\fB\\&.a\\-b\\fR [\\-c]\n\\&'tis a \\\\\n")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +211,8 @@ int main(void)
         cmocka_unit_test(one_setting_can_be_asked_for),
         cmocka_unit_test(words_of_a_list_come_one_by_one),
         cmocka_unit_test(options_stand_before_the_command),
+        cmocka_unit_test(what_waits_for_a_restart_is_told_by_name),
+        cmocka_unit_test(the_manual_has_every_setting_and_escapes_its_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,26 +165,26 @@ int admin_account_remove(struct admin_command *command)
     return result < 0 ? result : 0;
 }
 
-int admin_account_lock(struct admin_command *command)
+static int set_state(struct admin_command *command, enum account_state state)
 {
     struct account account;
     int result = admin_account_of(command, command->words[0], &account);
     if (result != 1)
         return result;
-    result = directory_account_set_state(directory_of(command), account.id, ACCOUNT_LOCKED);
-    if (result == 0)
+    result = directory_account_set_state(directory_of(command), account.id, state);
+    if (result == 0 && state == ACCOUNT_LOCKED)
         admin_end_session(command, account.id, ADMIN_ENDED);
     return result < 0 ? result : 0;
 }
 
+int admin_account_lock(struct admin_command *command)
+{
+    return set_state(command, ACCOUNT_LOCKED);
+}
+
 int admin_account_unlock(struct admin_command *command)
 {
-    struct account account;
-    int result = admin_account_of(command, command->words[0], &account);
-    if (result != 1)
-        return result;
-    result = directory_account_set_state(directory_of(command), account.id, ACCOUNT_ACTIVE);
-    return result < 0 ? result : 0;
+    return set_state(command, ACCOUNT_ACTIVE);
 }
 
 /* --- passwd --- */
