@@ -90,6 +90,7 @@ enum imap_fetch_item {
     IMAP_FETCH_MODSEQ = 128,
     IMAP_FETCH_EMAILID = 256,  /* RFC 8474 §5.3 */
     IMAP_FETCH_THREADID = 512, /* RFC 8474 §5.3 */
+    IMAP_FETCH_PREVIEW = 1024, /* RFC 8970 §3 */
 };
 
 #define IMAP_SECTIONS_MAX 256U

@@ -65,6 +65,17 @@ static bool add_binary(struct imap_scan *scan, struct imap_command *command, enu
     return true;
 }
 
+/* RFC 8970 §3.2: LAZY leaves it to us whether it is worth the work; it always is. */
+static bool scan_preview(struct imap_scan *scan, struct imap_command *command)
+{
+    command->fetch.items |= IMAP_FETCH_PREVIEW;
+    span_t after = scan->rest;
+    bool is_lazy = imap_scan_byte(scan, ' ') && imap_scan_byte(scan, '(') && imap_scan_word(scan, "LAZY");
+    if (!is_lazy)
+        scan->rest = after; /* the next item, or a modifier of FETCH */
+    return !is_lazy || imap_scan_byte(scan, ')') || imap_scan_fail(scan, "Unknown PREVIEW modifier");
+}
+
 /* RFC 3501 §9: fetch-att. */
 static bool scan_item(struct imap_scan *scan, struct imap_command *command)
 {
@@ -98,6 +109,8 @@ static bool scan_item(struct imap_scan *scan, struct imap_command *command)
         return imap_scan_peek(scan, '[') ? add_section(scan, command, true)
                                          : imap_scan_fail(scan, "BODY.PEEK needs a section");
     }
+    if (imap_scan_word(scan, "PREVIEW"))
+        return scan_preview(scan, command);
     if (imap_scan_word(scan, "BINARY.PEEK"))
         return add_binary(scan, command, IMAP_BODY_BINARY, true);
     if (imap_scan_word(scan, "BINARY.SIZE"))

@@ -121,6 +121,8 @@ static int write_content(struct task *task, struct fetch *fetch, const struct va
     int result = 0;
     if ((fetch->items & IMAP_FETCH_THREADID) != 0)
         result = fetch_thread(run, &source);
+    if (result == 0 && (fetch->items & IMAP_FETCH_PREVIEW) != 0)
+        result = fetch_preview(task, run, &source);
     if (result == 0 && (fetch->items & STRUCTURE) != 0)
         result = fetch_structure(task, run, &source, fetch->items);
     for (size_t i = 0; result == 0 && i < run->command->fetch.count; i++)
@@ -302,7 +304,7 @@ static int fetch_all(struct task *task, struct fetch *fetch)
     fetch->rows = arena_alloc_array(run->arena, CACHED_ROWS, sizeof(*fetch->rows));
     if (fetch->rows == NULL)
         return -ENOMEM;
-    bool content = run->command->fetch.count > 0 || (fetch->items & IMAP_FETCH_THREADID) != 0;
+    bool content = run->command->fetch.count > 0 || (fetch->items & (IMAP_FETCH_THREADID | IMAP_FETCH_PREVIEW)) != 0;
     fetch_way *way = content ? fetch_content : (fetch->items & STRUCTURE) != 0 ? fetch_cached : fetch_narrow;
     for (size_t i = 0; result == 0 && i < count; i++)
         result = way(task, fetch, ranges[i]);

@@ -42,6 +42,9 @@ MUST_USE int fetch_thread(struct run *run, struct source *source);
 /* body.c: a literal, sent on as it grows. */
 MUST_USE int fetch_write_literal(struct task *task, struct run *run, span_t bytes, bool *streamed);
 
+/* preview.c: appends PREVIEW (RFC 8970 §3). */
+MUST_USE int fetch_preview(struct task *task, struct run *run, struct source *source);
+
 /* binary.c: the same for BINARY and BINARY.SIZE. -EILSEQ: an encoding that nobody knows. */
 MUST_USE int fetch_binary(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
                           bool *streamed);
