@@ -158,6 +158,21 @@ static void a_member_without_a_message_is_expunged(void **state)
     assert_int_equal(status(place, VAULT_INBOX).total, 1);
 }
 
+static void an_index_that_does_not_fit_its_table_is_found_and_made_anew(void **state)
+{
+    struct place *place = *state;
+    furnish(place);
+    assert_int_equal(engine_execute(place->vault, "CREATE TABLE later(a INT); CREATE INDEX later_a ON later(a);"
+                                                  "INSERT INTO later(a) VALUES(1), (2); PRAGMA writable_schema = ON;"
+                                                  "UPDATE sqlite_schema SET sql = 'CREATE INDEX later_a ON later(a+1)'"
+                                                  " WHERE name = 'later_a'; PRAGMA writable_schema = OFF"),
+                     0);
+    reopen(place);
+    assert_string_equal(look(place->vault).name, "pages");
+    repair(place->vault);
+    assert_int_equal(look(place->vault).count, 0);
+}
+
 /* What was given out before the damage must not be given out again. */
 static void numbers_go_on_above_what_was_repaired(void **state)
 {
@@ -182,6 +197,7 @@ int main(void)
         cmocka_unit_test(every_broken_rule_is_found_and_repaired),
         IN_PLACE(what_is_filed_nowhere_goes_to_inbox),
         IN_PLACE(a_member_without_a_message_is_expunged),
+        IN_PLACE(an_index_that_does_not_fit_its_table_is_found_and_made_anew),
         IN_PLACE(numbers_go_on_above_what_was_repaired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,12 @@ static const struct {
     {"pages", PAGES("outbox"), NULL, NULL},
     {"pages", PAGES("departed"), NULL, NULL},
     {"pages", PAGES("setting"), "REINDEX setting", NULL},
+    {"pages",
+     "SELECT NULL, NULL, i.integrity_check FROM sqlite_schema s JOIN pragma_integrity_check(s.name) i"
+     " WHERE s.type = 'table' AND s.rootpage > 0 AND i.integrity_check <> 'ok' AND s.name NOT IN ('mailbox', 'gone',"
+     " 'subscription', 'email', 'cache', 'reference', 'recent_reference', 'member', 'expunged', 'keyword', 'outbox',"
+     " 'departed', 'setting', 'words_data', 'words_idx', 'words_config', 'vocabulary', 'known', 'partial')",
+     "REINDEX", NULL}, /* whatever has no rule of its own */
     {"search", PAGES("words_data"), NULL, vault_index_reset},
     {"search", PAGES("words_idx"), NULL, vault_index_reset},
     {"search", PAGES("words_config"), NULL, vault_index_reset},
