@@ -158,7 +158,7 @@ int engine_counters_put(struct vault *vault, uint64_t mailbox, const struct engi
 {
     return engine_run(vault, STATEMENT_MAILBOX_COUNTERS,
                       NUMBERS((int64_t)mailbox, counters->uids, counters->total, counters->unseen, counters->deleted,
-                              counters->bytes, (int64_t)modseq));
+                              counters->bytes, (int64_t)modseq, counters->expunges));
 }
 
 int engine_mailbox_brief(struct vault *vault, uint64_t mailbox, struct engine_brief *ret_brief)
@@ -172,5 +172,7 @@ int engine_mailbox_brief(struct vault *vault, uint64_t mailbox, struct engine_br
     ret_brief->uidnext = (uint32_t)sqlite3_column_int64(statement, 0);
     ret_brief->uidvalidity = (uint32_t)sqlite3_column_int64(statement, 1);
     ret_brief->modseq = (uint64_t)sqlite3_column_int64(statement, 2);
+    ret_brief->horizon = (uint64_t)sqlite3_column_int64(statement, 3);
+    ret_brief->expunges = (uint64_t)sqlite3_column_int64(statement, 4);
     return 0;
 }

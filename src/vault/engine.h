@@ -87,6 +87,7 @@ struct engine_counters {
     int64_t unseen;
     int64_t deleted;
     int64_t bytes;
+    int64_t expunges;
 };
 
 void engine_count(struct engine_counters *counters, int64_t sign, uint64_t flags, uint64_t size);
@@ -97,6 +98,8 @@ struct engine_brief {
     uint32_t uidnext;
     uint32_t uidvalidity;
     uint64_t modseq;
+    uint64_t horizon;  /* expunges up to this modseq may have been forgotten */
+    uint64_t expunges; /* that are remembered */
 };
 
 /* Of a mailbox that can be selected; VAULT_NOT_FOUND. */

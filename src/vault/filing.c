@@ -26,6 +26,7 @@ static int take_out(struct filing *filing, const struct vault_member *member)
     if (result == 0)
         result = engine_member_remove(vault, filing->mailbox, member);
     engine_count(&filing->source, -1, member->flags, member->size);
+    filing->source.expunges++;
     return result;
 }
 
@@ -59,6 +60,23 @@ static int expunge_one(void *arg, const struct vault_member *member)
     return result;
 }
 
+/* The oldest go, so many at a time that it is seldom done. Those who ask for older ones are told of all there is not.
+ */
+static int forget_history(struct vault *vault, uint64_t mailbox)
+{
+    struct engine_brief brief;
+    int64_t horizon = 0;
+    int result = engine_mailbox_brief(vault, mailbox, &brief);
+    if (result != 0 || brief.expunges < VAULT_EXPUNGES_MAX + VAULT_EXPUNGES_SLACK)
+        return result;
+    result = engine_ask(vault, STATEMENT_EXPUNGED_LIMIT, NUMBERS((int64_t)mailbox, VAULT_EXPUNGES_MAX), &horizon);
+    if (result == VAULT_NOT_FOUND)
+        return 0;
+    if (result == 0)
+        result = engine_run(vault, STATEMENT_EXPUNGED_FORGET, NUMBERS((int64_t)mailbox, horizon));
+    return result == 0 ? engine_run(vault, STATEMENT_MAILBOX_HORIZON, NUMBERS((int64_t)mailbox, horizon)) : result;
+}
+
 static int finish(struct filing *filing)
 {
     struct vault *vault = filing->vault;
@@ -70,6 +88,8 @@ static int finish(struct filing *filing)
         result = engine_counters_put(vault, filing->target, &filing->arrived, filing->modseq);
     if (result == 0 && filing->source.total != 0)
         result = engine_counters_put(vault, filing->mailbox, &filing->source, filing->modseq);
+    if (result == 0 && filing->source.expunges > 0)
+        result = forget_history(vault, filing->mailbox);
     return result;
 }
 

@@ -201,13 +201,55 @@ static void long_mailboxes_are_walked_whole(void **state)
     assert_int_equal(count, 8);
 }
 
+static int count_uid(void *arg, uint32_t uid, uint64_t modseq)
+{
+    (void)uid;
+    (void)modseq;
+    (*(size_t *)arg)++;
+    return 0;
+}
+
+static size_t expunged_since(struct place *place, uint64_t mailbox, uint64_t since)
+{
+    size_t count = 0;
+    assert_int_equal(vault_member_expunged(place->vault, mailbox, all, since, count_uid, &count), 0);
+    return count;
+}
+
+/* One message is filed over and over, and all of that expunged, until there is more history than is kept. */
+static void old_history_is_forgotten_and_asked_for_all_the_same(void **state)
+{
+    struct place *place = *state;
+    enum { BATCH = 5000, ROUNDS = (VAULT_EXPUNGES_MAX + 2 * VAULT_EXPUNGES_SLACK) / BATCH };
+    uint64_t box = make(place, "box");
+    uint64_t early = 0;
+    assert_int_equal(vault_begin(place->vault, VAULT_RELAXED), 0);
+    (void)add(place, VAULT_INBOX, 1, 0);
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < BATCH; i++)
+            assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, box, NULL, NULL), 0);
+        assert_int_equal(vault_member_expunge(place->vault, box, &all, 1, VAULT_EXPUNGE_ALL, NULL, NULL), 0);
+        early = early == 0 ? vault_modseq(place->vault) : early;
+    }
+    uint64_t late = vault_modseq(place->vault) - 1;
+    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, box, NULL, NULL), 0);
+    assert_int_equal(vault_commit(place->vault), 0);
+    assert_int_equal(expunged_since(place, box, early), ROUNDS * BATCH); /* older ones too: they are not there */
+    assert_int_equal(expunged_since(place, box, late), BATCH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_PLACE(flags_change_only_where_they_differ),     IN_PLACE(a_conditional_store_refuses_what_changed_since),
-        IN_PLACE(a_callback_that_stops_undoes_the_change), IN_PLACE(copies_share_the_email),
-        IN_PLACE(the_last_expunge_releases_the_record),    IN_PLACE(moving_keeps_the_email),
-        IN_PLACE(keywords_have_bits_until_none_is_left),   IN_PLACE(long_mailboxes_are_walked_whole),
+        IN_PLACE(flags_change_only_where_they_differ),
+        IN_PLACE(a_conditional_store_refuses_what_changed_since),
+        IN_PLACE(a_callback_that_stops_undoes_the_change),
+        IN_PLACE(copies_share_the_email),
+        IN_PLACE(the_last_expunge_releases_the_record),
+        IN_PLACE(moving_keeps_the_email),
+        IN_PLACE(keywords_have_bits_until_none_is_left),
+        IN_PLACE(long_mailboxes_are_walked_whole),
+        IN_PLACE(old_history_is_forgotten_and_asked_for_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

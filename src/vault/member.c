@@ -123,6 +123,39 @@ static int read_expunged(struct vault *vault, const int64_t *numbers, size_t cou
     return result;
 }
 
+struct gaps {
+    uint32_t next;
+    uint64_t modseq;
+    vault_uid_fn fn;
+    void *arg;
+};
+
+static int tell_gap(struct gaps *gaps, uint32_t end)
+{
+    int result = 0;
+    while (result == 0 && gaps->next < end)
+        result = gaps->fn(gaps->arg, gaps->next++, gaps->modseq);
+    return result;
+}
+
+static int on_present(void *arg, const struct vault_member *member)
+{
+    struct gaps *gaps = arg;
+    int result = tell_gap(gaps, member->uid);
+    gaps->next = member->uid + 1;
+    return result;
+}
+
+/* All that is not there, below UIDNEXT. */
+static int read_absent(struct vault *vault, uint64_t mailbox, struct vault_range range,
+                       const struct engine_brief *brief, vault_uid_fn fn, void *arg)
+{
+    struct gaps gaps = {.next = range.first, .modseq = brief->horizon, .fn = fn, .arg = arg};
+    uint32_t end = range.last < brief->uidnext ? range.last + 1 : brief->uidnext;
+    int result = vault_member_scan(vault, mailbox, range, on_present, &gaps);
+    return result == 0 ? tell_gap(&gaps, end) : result;
+}
+
 int vault_member_expunged(struct vault *vault, uint64_t mailbox, struct vault_range range, uint64_t since,
                           vault_uid_fn fn, void *arg)
 {
@@ -130,5 +163,7 @@ int vault_member_expunged(struct vault *vault, uint64_t mailbox, struct vault_ra
     int result = engine_mailbox_brief(vault, mailbox, &brief);
     if (result != 0 || brief.modseq <= since)
         return result;
+    if (since < brief.horizon)
+        return read_absent(vault, mailbox, range, &brief, fn, arg);
     return read_expunged(vault, NUMBERS((int64_t)mailbox, range.first, range.last, (int64_t)since), fn, arg);
 }

@@ -45,7 +45,13 @@ MUST_USE int vault_member_scan_email(struct vault *vault, uint64_t mailbox, uint
 /* Only those whose modseq is above `since` (RFC 7162 §3.1.4); costs nothing where the mailbox has not changed. */
 MUST_USE int vault_member_changes(struct vault *vault, uint64_t mailbox, struct vault_range range, uint64_t since,
                                   vault_member_fn fn, void *arg);
-/* The UIDs expunged after `since`, in order of UID (RFC 7162 §3.2.10). */
+/*
+ * The UIDs expunged after `since`, in order of UID (RFC 7162 §3.2.10). The vault remembers the last
+ * VAULT_EXPUNGES_MAX of a mailbox, and some more; where that does not reach back to `since`, fn is told of every UID in
+ * the range that the mailbox has not, as RFC 7162 §3.2.7 allows.
+ */
+#define VAULT_EXPUNGES_MAX 50000U
+#define VAULT_EXPUNGES_SLACK 10000U
 MUST_USE int vault_member_expunged(struct vault *vault, uint64_t mailbox, struct vault_range range, uint64_t since,
                                    vault_uid_fn fn, void *arg);
 

@@ -37,6 +37,11 @@ static const char *const versions[] = {
     ("CREATE TABLE departed(email INTEGER PRIMARY KEY, record INT NOT NULL, segment INT NOT NULL, offset INT NOT NULL,"
      " length INT NOT NULL, content_key BLOB NOT NULL);"),
     "CREATE INDEX departed_record ON departed(record);",
+    /* How many expunges are remembered, and up to which modification sequence they may have been forgotten. */
+    ("ALTER TABLE mailbox ADD COLUMN expunges INT NOT NULL DEFAULT 0;"
+     "ALTER TABLE mailbox ADD COLUMN horizon INT NOT NULL DEFAULT 0;"
+     "UPDATE mailbox SET expunges = (SELECT count(*) FROM expunged WHERE mailbox = id);"),
+    "CREATE TABLE origin(hash INTEGER PRIMARY KEY);",
 };
 
 static const struct {
