@@ -243,6 +243,7 @@ static void client_free(struct client *client)
     buf_deinit(&client->out);
     free(client->tag);
     free(client->saved);
+    free(client->memo);
     free(client);
     session_client_gone(session);
 }

@@ -34,9 +34,10 @@ struct client {
     unsigned enabled;         /* enum imap_enable, but for CONDSTORE */
     struct imap_range *saved; /* UIDs of the last result that was saved, rising (RFC 5182 §2.1) */
     size_t saved_count;
-    bool condstore; /* RFC 7162 §3.1: MODSEQ is told from now on */
-    bool idling;    /* "+ idling" has gone out: it is told at once (imap/idle.c) */
-    bool telling;   /* a task is at it */
+    struct fetch_memo *memo; /* imap/body.c: where the part is that was last fetched by pieces, or NULL */
+    bool condstore;          /* RFC 7162 §3.1: MODSEQ is told from now on */
+    bool idling;             /* "+ idling" has gone out: it is told at once (imap/idle.c) */
+    bool telling;            /* a task is at it */
     bool parked;
     bool is_late; /* silent for too long */
     bool logged_out;

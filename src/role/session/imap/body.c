@@ -1,11 +1,13 @@
 #include <errno.h>
 
+#include "base/mem.h"
 #include "proto/imap/bodystructure.h"
 #include "proto/imap/envelope.h"
 #include "role/session/imap/fetch.h"
 #include "role/session/index.h"
 
 #define PIECE 65536U
+#define FETCH_MEMO_DEPTH 8U
 
 static void separate(struct source *source, struct buf *out)
 {
@@ -100,26 +102,89 @@ int fetch_write_literal(struct task *task, struct run *run, span_t bytes, bool *
     return buf_fault(out);
 }
 
+/* --- parts --- */
+
+/*
+ * Where a part was found is remembered, as clients get large ones piece by piece: only the first piece needs all of
+ * the message to be read and parsed.
+ */
+struct fetch_memo {
+    uint64_t email;
+    uint64_t from;
+    uint64_t len;
+    uint32_t path[FETCH_MEMO_DEPTH];
+    size_t depth;
+};
+
+static bool is_path(const struct fetch_memo *memo, const struct imap_section *section)
+{
+    for (size_t i = 0; i < section->depth; i++)
+        if (memo->path[i] != section->path[i])
+            return false;
+    return memo->depth == section->depth;
+}
+
+static void remember(struct run *run, const struct source *source, const struct imap_section *section,
+                     const struct mime_part *root, span_t message)
+{
+    const struct mime_part *part = imap_section_part(root, section->path, section->depth);
+    if (part == NULL || part->body.len == 0 || section->depth > FETCH_MEMO_DEPTH)
+        return;
+    struct fetch_memo **memo = &run->client->memo;
+    if (*memo == NULL)
+        *memo = mem_new(sizeof(**memo));
+    if (*memo == NULL)
+        return; /* it is found anew the next time */
+    **memo = (struct fetch_memo){.email = source->email.id,
+                                 .from = (uint64_t)(part->body.at - message.at),
+                                 .len = part->body.len,
+                                 .depth = section->depth};
+    for (size_t i = 0; i < section->depth; i++)
+        (*memo)->path[i] = section->path[i];
+}
+
+static int write_remembered(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
+                            bool *streamed)
+{
+    const struct fetch_memo memo = *run->client->memo;
+    struct message *message = NULL;
+    int result = source_message(task, source, &message);
+    if (result < 0)
+        return result;
+    uint64_t start = body->section.partial_start < memo.len ? body->section.partial_start : memo.len;
+    uint64_t len = body->section.partial_len < memo.len - start ? body->section.partial_len : memo.len - start;
+    write_label(&run->client->out, body);
+    return stream_range(task, run, message, memo.from + start, memo.from + start + len, streamed);
+}
+
 static int write_part(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
                       bool *streamed)
 {
+    const struct imap_section *section = &body->section;
+    const struct fetch_memo *memo = run->client->memo;
     const struct mime_part *root = NULL;
-    bool header_only = body->section.depth == 0;
-    int result = header_only ? source_header(task, source, &root) : source_whole(task, source, &root);
+    span_t message = SPAN_NONE;
+    bool by_pieces = section->depth > 0 && section->kind == IMAP_SECTION_ALL && section->has_partial;
+    if (by_pieces && memo != NULL && memo->email == source->email.id && is_path(memo, section))
+        return write_remembered(task, run, source, body, streamed);
+    int result = section->depth == 0 ? source_header(task, source, &root)
+                                     : source_part(task, source, section->path, section->depth, &root, &message);
     if (result < 0)
         return result;
+    if (by_pieces)
+        remember(run, source, section, root, message);
+    if (section->depth == 0)
+        message = buf_span(root == source->root ? &source->whole : &source->header);
     struct buf scratch AUTO_BUF;
     buf_init(&scratch, SIZE_MAX / 2);
     span_t bytes = SPAN_NONE;
-    span_t message = buf_span(root == source->root ? &source->whole : &source->header);
-    result = imap_section_read(root, message, &body->section, &scratch, &bytes);
+    result = imap_section_read(root, message, section, &scratch, &bytes);
     if (result < 0)
         return result;
-    struct buf *out = &run->client->out;
-    write_label(out, body);
+    write_label(&run->client->out, body);
     if (result == IMAP_SECTION_ABSENT) {
-        buf_append_text(out, "NIL");
-        return buf_fault(out);
+        buf_append_text(&run->client->out, "NIL");
+        return buf_fault(&run->client->out);
     }
     return fetch_write_literal(task, run, bytes, streamed);
 }

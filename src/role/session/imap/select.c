@@ -75,6 +75,7 @@ static void leave(struct run *run)
     view_free(TAKE(client->view));
     free(TAKE(client->saved));
     client->saved_count = 0;
+    free(TAKE(client->memo));
     if (run_is_enabled(run, IMAP_ENABLE_QRESYNC) || run_is_enabled(run, IMAP_ENABLE_REV2))
         imap_write_status(&client->out, SPAN("*"), "OK", "[CLOSED] Previous mailbox is closed");
 }

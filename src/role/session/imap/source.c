@@ -2,11 +2,16 @@
 
 #include <errno.h>
 
+#include "proto/imap/section.h"
+
+#define FRONT_LEN 131072U /* most texts end in it, and most attachments begin behind it */
+
 void source_init(struct source *source, struct session *session, uint64_t email_id)
 {
     *source = (struct source){.session = session, .email = {.id = email_id}};
     buf_init(&source->header, SIZE_MAX / 2);
     buf_init(&source->whole, SIZE_MAX / 2);
+    buf_init(&source->front, FRONT_LEN);
 }
 
 void source_deinit(struct source *source)
@@ -14,6 +19,8 @@ void source_deinit(struct source *source)
     message_free(source->message);
     buf_deinit(&source->header);
     buf_deinit(&source->whole);
+    buf_deinit(&source->front);
+    arena_free(source->front_arena);
     arena_free(source->arena);
     arena_free(source->header_arena);
     secret_wipe(source->email.place.key, sizeof(source->email.place.key));
@@ -85,4 +92,44 @@ int source_whole(struct task *task, struct source *source, const struct mime_par
     }
     *ret_root = source->root;
     return 0;
+}
+
+/* Whether the part has ended where another one has begun: then nothing that follows could change it. */
+static bool has_ended(const struct mime_part *part)
+{
+    for (; part != NULL; part = part->parent)
+        if (part->next != NULL)
+            return true;
+    return false;
+}
+
+static int read_front(struct task *task, struct source *source)
+{
+    struct message *message = NULL;
+    int result = source_message(task, source, &message);
+    if (result < 0 || source->front_root != NULL || message_len(message) <= 2 * FRONT_LEN)
+        return result;
+    result = message_read(message, 0, FRONT_LEN, &source->front);
+    if (result == 0)
+        result = arena_new(MIME_ARENA_MAX, &source->front_arena);
+    if (result == 0)
+        result = mime_parse(buf_span(&source->front), source->front_arena, &source->front_root);
+    return result;
+}
+
+int source_part(struct task *task, struct source *source, const uint32_t *path, size_t depth,
+                const struct mime_part **ret_root, span_t *ret_bytes)
+{
+    int result = source->root == NULL ? read_front(task, source) : 0;
+    if (result < 0)
+        return result;
+    if (source->root == NULL && source->front_root != NULL &&
+        has_ended(imap_section_part(source->front_root, path, depth))) {
+        *ret_root = source->front_root;
+        *ret_bytes = buf_span(&source->front);
+        return 0;
+    }
+    result = source_whole(task, source, ret_root);
+    *ret_bytes = buf_span(&source->whole);
+    return result;
 }

@@ -18,6 +18,9 @@ struct source {
     struct mime_part *root;        /* of whole */
     struct mime_part *header_root; /* of header alone */
     struct arena *header_arena;
+    struct buf front; /* of a long message: its first bytes, parsed as if they were all */
+    struct arena *front_arena;
+    struct mime_part *front_root;
     bool begun; /* FETCH: an item stands in the response already */
 };
 
@@ -29,3 +32,9 @@ MUST_USE int source_message(struct task *task, struct source *source, struct mes
 /* The header, parsed as a message without a body. */
 MUST_USE int source_header(struct task *task, struct source *source, const struct mime_part **ret_root);
 MUST_USE int source_whole(struct task *task, struct source *source, const struct mime_part **ret_root);
+/*
+ * The message as far as it is needed for this part (RFC 3501 §6.4.5): all of it, or its front where the part ends in
+ * that. *ret_bytes: what was read, from the first byte of the message on.
+ */
+MUST_USE int source_part(struct task *task, struct source *source, const uint32_t *path, size_t depth,
+                         const struct mime_part **ret_root, span_t *ret_bytes);
