@@ -246,8 +246,9 @@ struct imap_command {
             struct imap_qresync qresync;
         } select;
         struct {
-            span_t use;
-        } create; /* "\Sent" (RFC 6154 §3), or absent */
+            span_t use;     /* "\Sent" (RFC 6154 §3), or absent */
+            bool many_uses; /* more than one was asked for */
+        } create;
         struct {
             span_t name;
         } rename; /* the new name, UTF-8 */

@@ -70,11 +70,11 @@ bool imap_parse_create(struct imap_scan *scan, struct imap_command *command)
         imap_scan_byte(scan, '(') && imap_scan_word(scan, "USE") && imap_scan_space(scan) && imap_scan_byte(scan, '(');
     if (!well)
         return imap_scan_fail(scan, "Unknown CREATE parameter");
-    if (imap_scan_byte(scan, '\\')) {
+    while (imap_scan_byte(scan, '\\')) {
+        command->create.many_uses = command->create.use.len > 0;
         if (!imap_scan_atom(scan, &command->create.use))
             return false;
-        if (imap_scan_peek(scan, ' '))
-            return imap_scan_fail(scan, "Only one special use is possible");
+        (void)imap_scan_byte(scan, ' ');
     }
     if (!imap_scan_byte(scan, ')') || !imap_scan_byte(scan, ')'))
         return imap_scan_fail(scan, "Bad CREATE parameter");

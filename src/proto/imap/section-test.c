@@ -106,7 +106,7 @@ static void what_is_no_section_is_refused(void **state)
                                        "[HEADER.FIELDS ({5}\r\nab)]",
                                        "[01x]",
                                        "[HEADER.FIELDS (\"a)]",
-                                       "[]<4294967296.1>"};
+                                       "[]<9223372036854775808.1>"};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO(arena) struct arena *arena = NULL;
         struct imap_section section;

@@ -25,6 +25,17 @@ static bool take_number(span_t *rest, uint32_t *ret_number)
     return true;
 }
 
+static bool take_number64(span_t *rest, uint64_t *ret_number)
+{
+    size_t len = 0;
+    while (len < rest->len && ascii_is_digit(rest->at[len]))
+        len++;
+    if (span_to_u64(span_upto(*rest, len), INT64_MAX, ret_number) < 0)
+        return false;
+    *rest = span_from(*rest, len);
+    return true;
+}
+
 static bool is_astring_char(uint8_t byte)
 {
     return ascii_is_print(byte) && span_find_byte(SPAN("(){%*\"\\"), byte) == 7;
@@ -151,8 +162,8 @@ int imap_section_parse(span_t *rest, struct arena *arena, struct imap_section *r
         return IMAP_SECTION_BAD;
     if (take(&at, SPAN("<"))) {
         section.has_partial = true;
-        if (!take_number(&at, &section.partial_start) || !take(&at, SPAN(".")) ||
-            !take_number(&at, &section.partial_len) || section.partial_len == 0 || !take(&at, SPAN(">")))
+        if (!take_number64(&at, &section.partial_start) || !take(&at, SPAN(".")) ||
+            !take_number64(&at, &section.partial_len) || section.partial_len == 0 || !take(&at, SPAN(">")))
             return IMAP_SECTION_BAD;
     }
     *rest = at;
@@ -205,7 +216,7 @@ int imap_section_append(const struct imap_section *section, struct buf *line)
     }
     buf_append(line, section->field_count > 0 ? SPAN(")]") : SPAN("]"));
     if (section->has_partial)
-        buf_append_format(line, "<%u>", section->partial_start);
+        buf_append_format(line, "<%llu>", (unsigned long long)section->partial_start);
     return buf_fault(line);
 }
 

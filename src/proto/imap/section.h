@@ -22,8 +22,8 @@ struct imap_section {
     span_t *fields;
     size_t field_count;
     bool has_partial;
-    uint32_t partial_start;
-    uint32_t partial_len;
+    uint64_t partial_start; /* RFC 9051 §9: number64 */
+    uint64_t partial_len;
 };
 
 enum imap_section_result {

@@ -4,7 +4,7 @@
  * Messages are expunged so many at a time, each time in a transaction of their own, and in between the account's other
  * connections are served: a hundred thousand take a second and more.
  */
-#define SLICE 4000U
+#define SLICE 1000U
 
 struct expunge {
     struct run *run;

@@ -27,7 +27,7 @@ int imap_do_create(struct task *task, struct run *run)
     span_t use = run->command->create.use;
     enum vault_role role = imap_use_find(use);
     bool can = role != VAULT_ROLE_NONE && role != VAULT_ROLE_ALL && role != VAULT_ROLE_FLAGGED;
-    if (use.len > 0 && !can)
+    if (use.len > 0 && (!can || run->command->create.many_uses))
         return run_no(run, "[USEATTR] This special use is not supported");
     span_t name = run->command->mailbox;
     if (name.len > 0 && name.at[name.len - 1] == IMAP_SEPARATOR)
