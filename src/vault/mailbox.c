@@ -1,5 +1,6 @@
 #include "vault/mailbox.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "vault/engine.h"
@@ -135,4 +136,17 @@ int vault_mailbox_claim_recent(struct vault *vault, uint64_t id, uint32_t *ret_f
     if (result == 0)
         *ret_from = mailbox.recent_from;
     return result;
+}
+
+int vault_mailbox_usage(struct vault *vault, uint64_t *ret_count, uint64_t *ret_bytes)
+{
+    AUTO_RESET sqlite3_stmt *statement = NULL;
+    int result = engine_prepare(vault, STATEMENT_MAILBOX_USAGE, NO_NUMBERS, &statement);
+    if (result == 0)
+        result = engine_next(vault, statement);
+    if (result != ENGINE_ROW)
+        return result == 0 ? -EBADMSG : result;
+    *ret_count = (uint64_t)sqlite3_column_int64(statement, 0);
+    *ret_bytes = (uint64_t)sqlite3_column_int64(statement, 1);
+    return 0;
 }

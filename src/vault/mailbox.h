@@ -39,6 +39,9 @@ struct vault_mailbox {
     uint64_t bytes;
 };
 
+/* All messages in all mailboxes, and their bytes: for quotas. */
+MUST_USE int vault_mailbox_usage(struct vault *vault, uint64_t *ret_count, uint64_t *ret_bytes);
+
 /* A result other than 0 ends the walk and is returned. It must not change the vault. */
 typedef int (*vault_mailbox_fn)(void *arg, const struct vault_mailbox *mailbox);
 

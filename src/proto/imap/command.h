@@ -33,6 +33,9 @@ enum imap_verb {
     IMAP_LSUB,
     IMAP_NAMESPACE,
     IMAP_STATUS,
+    IMAP_GETQUOTA,
+    IMAP_GETQUOTAROOT,
+    IMAP_SETQUOTA,
     IMAP_APPEND,
     IMAP_IDLE,
     IMAP_CHECK,
@@ -72,11 +75,12 @@ enum imap_status_item {
     IMAP_STATUS_UIDNEXT = 4,
     IMAP_STATUS_UIDVALIDITY = 8,
     IMAP_STATUS_UNSEEN = 16,
-    IMAP_STATUS_HIGHESTMODSEQ = 32, /* RFC 7162 §3.1.7 */
-    IMAP_STATUS_DELETED = 64,       /* RFC 9051 §6.3.11 */
-    IMAP_STATUS_SIZE = 128,         /* RFC 8438 §3 */
-    IMAP_STATUS_MAILBOXID = 256,    /* RFC 8474 §4.3 */
-    IMAP_STATUS_APPENDLIMIT = 512,  /* RFC 7889 §3 */
+    IMAP_STATUS_HIGHESTMODSEQ = 32,     /* RFC 7162 §3.1.7 */
+    IMAP_STATUS_DELETED = 64,           /* RFC 9051 §6.3.11 */
+    IMAP_STATUS_SIZE = 128,             /* RFC 8438 §3 */
+    IMAP_STATUS_MAILBOXID = 256,        /* RFC 8474 §4.3 */
+    IMAP_STATUS_APPENDLIMIT = 512,      /* RFC 7889 §3 */
+    IMAP_STATUS_DELETED_STORAGE = 1024, /* RFC 9208 §4.1.4 */
 };
 
 enum imap_fetch_item {
@@ -263,6 +267,9 @@ struct imap_command {
         struct {
             unsigned items;
         } status;
+        struct {
+            span_t root;
+        } quota;
         struct {
             struct imap_flags flags;
             int64_t seconds;

@@ -48,6 +48,8 @@ static const struct capability capabilities[] = {
     {"LIST-EXTENDED", LOGGED_IN, 0, 0},         /* RFC 5258 §3 */
     {"LIST-STATUS", LOGGED_IN, 0, 0},           /* RFC 5819 §2 */
     {"STATUS=SIZE", LOGGED_IN, 0, 0},           /* RFC 8438 §3 */
+    {"QUOTA", LOGGED_IN, 0, 0},                 /* RFC 9208 §3.1 */
+    {"QUOTA=RES-STORAGE", LOGGED_IN, 0, 0},     /* RFC 9208 §5.1 */
     {"WITHIN", LOGGED_IN, 0, 0},                /* RFC 5032 §3 */
     {"PARTIAL", LOGGED_IN, 0, 0},               /* RFC 9394 §3 */
     {"OBJECTID", LOGGED_IN, 0, 0},              /* RFC 8474 §3 */

@@ -21,11 +21,17 @@ bool imap_scan_options(struct imap_scan *scan, const struct imap_option *options
 bool imap_scan_status_items(struct imap_scan *scan, unsigned *ret_items)
 {
     static const struct imap_option items[] = {
-        {"MESSAGES", IMAP_STATUS_MESSAGES},   {"RECENT", IMAP_STATUS_RECENT},
-        {"UIDNEXT", IMAP_STATUS_UIDNEXT},     {"UIDVALIDITY", IMAP_STATUS_UIDVALIDITY},
-        {"UNSEEN", IMAP_STATUS_UNSEEN},       {"HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ},
-        {"DELETED", IMAP_STATUS_DELETED},     {"SIZE", IMAP_STATUS_SIZE},
-        {"MAILBOXID", IMAP_STATUS_MAILBOXID}, {"APPENDLIMIT", IMAP_STATUS_APPENDLIMIT},
+        {"MESSAGES", IMAP_STATUS_MESSAGES},
+        {"RECENT", IMAP_STATUS_RECENT},
+        {"UIDNEXT", IMAP_STATUS_UIDNEXT},
+        {"UIDVALIDITY", IMAP_STATUS_UIDVALIDITY},
+        {"UNSEEN", IMAP_STATUS_UNSEEN},
+        {"HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ},
+        {"DELETED", IMAP_STATUS_DELETED},
+        {"SIZE", IMAP_STATUS_SIZE},
+        {"MAILBOXID", IMAP_STATUS_MAILBOXID},
+        {"APPENDLIMIT", IMAP_STATUS_APPENDLIMIT},
+        {"DELETED-STORAGE", IMAP_STATUS_DELETED_STORAGE},
     };
     if (!imap_scan_byte(scan, '('))
         return imap_scan_fail(scan, "Expected a list of STATUS items");

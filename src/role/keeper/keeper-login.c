@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "role/keeper/keeper-state.h"
 
@@ -13,12 +14,15 @@ static bool has_sessions(enum ipc_service service)
            service == SERVICE_POP3_TLS;
 }
 
-/* One packet: the root secret and the account's address. */
+/* One packet: the root secret, the account's quota and its address. */
 static int key_send(int fd, const struct auth_opened *opened)
 {
-    uint8_t packet[WRAP_SECRET_SIZE + ACCOUNT_ADDRESS_MAX + 1];
+    uint8_t packet[WRAP_SECRET_SIZE + 8 + ACCOUNT_ADDRESS_MAX + 1];
+    uint8_t quota[8];
     struct buf view = {.bytes = packet, .room = sizeof(packet), .max = sizeof(packet)};
     buf_append(&view, secret_span(opened->root));
+    bytes_put_u64(quota, opened->account.quota);
+    buf_append(&view, span_of(quota, sizeof(quota)));
     buf_append_text(&view, opened->account.address);
     ssize_t sent = send(fd, packet, buf_len(&view), MSG_NOSIGNAL | MSG_DONTWAIT);
     int result = sent == (ssize_t)buf_len(&view) ? 0 : -EIO;

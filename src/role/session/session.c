@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "priv/rights.h"
@@ -21,7 +23,8 @@
 #include "role/session/takein.h"
 
 #define FINISH_MS 5000
-#define KEY_PACKET_MAX 2048 /* the root secret and the account's address */
+#define QUOTA_SIZE 8U
+#define KEY_PACKET_MAX 2048 /* the root secret, the account's quota and its address */
 
 int64_t session_now(void)
 {
@@ -55,13 +58,24 @@ void session_changed(struct session *session)
 
 /* The root secret comes as one packet that keeper wrote before it let go of the socket; it lives in ordinary memory
  * only as long as it takes to be moved. */
-static int read_root(int fd, struct secret **ret_root)
+static void read_account(struct session *session, span_t packet)
+{
+    span_t address = span_from(packet, KEY_SIZE + QUOTA_SIZE);
+    size_t len = address.len < SESSION_ADDRESS_MAX ? address.len : SESSION_ADDRESS_MAX;
+    session->quota = bytes_get_u64(packet.at + KEY_SIZE);
+    memcpy(session->address, address.at, len);
+    session->address[len] = 0;
+}
+
+static int read_root(struct session *session, int fd, struct secret **ret_root)
 {
     uint8_t packet[KEY_PACKET_MAX];
     ssize_t len = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
     if (len < 0)
         return -errno;
-    int result = (size_t)len < KEY_SIZE ? -EBADMSG : secret_copy(span_of(packet, KEY_SIZE), ret_root);
+    int result = (size_t)len <= KEY_SIZE + QUOTA_SIZE ? -EBADMSG : secret_copy(span_of(packet, KEY_SIZE), ret_root);
+    if (result == 0)
+        read_account(session, span_of(packet, (size_t)len));
     secret_wipe(packet, sizeof(packet));
     return result;
 }
@@ -103,7 +117,7 @@ static int attach(struct session *session, struct ipc_message *message)
     if (key_fd < 0 || client_fd < 0 || session->is_ending)
         return -EINVAL;
     AUTO(secret) struct secret *root = NULL;
-    int result = read_root(key_fd, &root);
+    int result = read_root(session, key_fd, &root);
     if (result < 0)
         return result;
     result = session->vault_key == NULL ? open_vault(session, root) : check_root(session, root);

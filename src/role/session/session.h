@@ -35,6 +35,7 @@ MUST_USE int session_prepare(void);
 
 /* --- inside the session --- */
 
+#define SESSION_ADDRESS_MAX 1024U
 #define SESSION_CALL_MS 60000 /* for store to answer */
 
 struct session {
@@ -46,6 +47,8 @@ struct session {
     struct secret *vault_key; /* NULL until the first client is attached */
     uint8_t public_key[KEY_SIZE];
     struct record_receiver *receiver;
+    uint64_t quota; /* bytes; 0: none */
+    char address[SESSION_ADDRESS_MAX + 1];
     struct map *segments; /* segments.c */
     struct list clients;
     size_t client_count; /* POP3 and services included */

@@ -104,18 +104,21 @@ class Player:
         assert not self.answer, f"{where}: not expected: {self.answer}"
 
     def directive(self, words):
-        connection = self.connection("0")
         if words[0] == "messages":
             for _ in range(int(words[1])):
                 self.at += 1
-                connection.append(numbered(self.at))
+                self.connection("0").append(numbered(self.at))
+        elif words[0] == "quota":
+            self.user = f"quota-{self.path.stem}@demo.test"
+            self.server.tool("account", "add", self.user, "--password-stdin", "--quota", words[1], stdin=PASSWORD + "\n")
+            self.connections.clear()
         elif words[0] == "mime":
-            connection.append(MIME)
+            self.connection("0").append(MIME)
         elif words[0] == "thread":
             self.at += 1
             more = [f"References: {' '.join(words[2:])}"] if len(words) > 2 else []
             text = numbered(self.at, *more).replace(b"Subject: Message %d" % self.at, b"Subject: " + words[1].replace("_", " ").encode())
-            connection.append(text)
+            self.connection("0").append(text)
         else:
             raise AssertionError(f"unknown directive {words}")
 

@@ -14,6 +14,10 @@ int imap_do_append(struct task *task, struct run *run)
         return result;
     if (command->append.message.len == 0)
         return run_no(run, "[CANNOT] An empty message"); /* RFC 3502 §6.3.11: it cancels the append */
+    bool has_room = false;
+    result = run_quota_has_room(run, command->append.message.len, &has_room);
+    if (result < 0 || !has_room)
+        return result < 0 ? result : run_quota_refuse(run);
     struct buf flags AUTO_BUF;
     buf_init(&flags, RECORD_FLAGS_MAX);
     flags_write_command(&command->append.flags, &flags);

@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "role/session/imap/imap.h"
+#include "vault/member.h"
 
 /* COPYUID (RFC 4315 §3): two sets of equal length, source and target in the same order. */
 struct copied {
@@ -46,6 +47,26 @@ static void write_code(struct copied *copied, uint32_t uidvalidity, struct buf *
     buf_append_text(out, "] ");
 }
 
+static int add_size(void *arg, const struct vault_member *member)
+{
+    uint64_t *bytes = arg;
+    *bytes += member->size;
+    return 0;
+}
+
+/* Whether the account may hold another copy of these (RFC 9208 §4.3.1); a move adds nothing. */
+static int has_room(struct run *run, const struct vault_range *ranges, size_t count, bool *ret_has)
+{
+    uint64_t bytes = 0;
+    int result = 0;
+    *ret_has = true;
+    if (run->session->quota == 0)
+        return 0;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = vault_member_scan(run->vault, run->client->view->mailbox, ranges[i], add_size, &bytes);
+    return result < 0 ? result : run_quota_has_room(run, bytes, ret_has);
+}
+
 static int transfer(struct run *run, const struct vault_mailbox *target, bool move, struct copied *copied)
 {
     struct vault_range *ranges = NULL;
@@ -53,6 +74,11 @@ static int transfer(struct run *run, const struct vault_mailbox *target, bool mo
     int result = 0;
     if (!run_ranges(run, &ranges, &count, &result))
         return result;
+    bool fits = true;
+    if (!move)
+        result = has_room(run, ranges, count, &fits);
+    if (result < 0 || !fits)
+        return result < 0 ? result : run_quota_refuse(run);
     result = run_begin(run);
     if (result < 0)
         return result;

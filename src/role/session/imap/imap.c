@@ -12,35 +12,38 @@ static const struct {
     imap_handler *handler;
     enum tells tells;
 } rules[IMAP_VERB_COUNT] = {
-    [IMAP_CAPABILITY] = {imap_do_capability, TELLS_ALL},   /* RFC 3501 §6.1.1 */
-    [IMAP_NOOP] = {imap_do_noop, TELLS_ALL},               /* RFC 3501 §6.1.2 */
-    [IMAP_LOGOUT] = {imap_do_logout, TELLS_NOTHING},       /* RFC 3501 §6.1.3 */
-    [IMAP_ID] = {imap_do_id, TELLS_ALL},                   /* RFC 2971 §3.1 */
-    [IMAP_ENABLE] = {imap_do_enable, TELLS_NOTHING},       /* RFC 5161 §3.1 */
-    [IMAP_SELECT] = {imap_do_select, TELLS_NOTHING},       /* RFC 3501 §6.3.1 */
-    [IMAP_EXAMINE] = {imap_do_select, TELLS_NOTHING},      /* RFC 3501 §6.3.2 */
-    [IMAP_CREATE] = {imap_do_create, TELLS_ALL},           /* RFC 3501 §6.3.3 */
-    [IMAP_DELETE] = {imap_do_delete, TELLS_ALL},           /* RFC 3501 §6.3.4 */
-    [IMAP_RENAME] = {imap_do_rename, TELLS_ALL},           /* RFC 3501 §6.3.5 */
-    [IMAP_SUBSCRIBE] = {imap_do_subscribe, TELLS_ALL},     /* RFC 3501 §6.3.6 */
-    [IMAP_UNSUBSCRIBE] = {imap_do_unsubscribe, TELLS_ALL}, /* RFC 3501 §6.3.7 */
-    [IMAP_LIST] = {imap_do_list, TELLS_ALL},               /* RFC 3501 §6.3.8 */
-    [IMAP_LSUB] = {imap_do_lsub, TELLS_ALL},               /* RFC 3501 §6.3.9 */
-    [IMAP_NAMESPACE] = {imap_do_namespace, TELLS_ALL},     /* RFC 2342 §5 */
-    [IMAP_STATUS] = {imap_do_status, TELLS_ALL},           /* RFC 3501 §6.3.10 */
-    [IMAP_APPEND] = {imap_do_append, TELLS_ALL},           /* RFC 3501 §6.3.11 */
-    [IMAP_IDLE] = {imap_do_idle, TELLS_ALL},               /* RFC 2177 §3 */
-    [IMAP_CHECK] = {imap_do_noop, TELLS_ALL},              /* RFC 3501 §6.4.1 */
-    [IMAP_CLOSE] = {imap_do_close, TELLS_NOTHING},         /* RFC 3501 §6.4.2 */
-    [IMAP_UNSELECT] = {imap_do_unselect, TELLS_NOTHING},   /* RFC 3691 §2 */
-    [IMAP_EXPUNGE] = {imap_do_expunge, TELLS_ALL},         /* RFC 3501 §6.4.3 */
-    [IMAP_SEARCH] = {imap_do_search, TELLS_NO_EXPUNGE},    /* RFC 3501 §6.4.4 */
-    [IMAP_SORT] = {imap_do_sort, TELLS_NO_EXPUNGE},        /* RFC 5256 §3 */
-    [IMAP_THREAD] = {imap_do_thread, TELLS_NO_EXPUNGE},    /* RFC 5256 §3 */
-    [IMAP_FETCH] = {imap_do_fetch, TELLS_NO_EXPUNGE},      /* RFC 3501 §6.4.5 */
-    [IMAP_STORE] = {imap_do_store, TELLS_NO_EXPUNGE},      /* RFC 3501 §6.4.6 */
-    [IMAP_COPY] = {imap_do_copy, TELLS_ALL},               /* RFC 3501 §6.4.7 */
-    [IMAP_MOVE] = {imap_do_move, TELLS_ALL},               /* RFC 6851 §3 */
+    [IMAP_CAPABILITY] = {imap_do_capability, TELLS_ALL},     /* RFC 3501 §6.1.1 */
+    [IMAP_NOOP] = {imap_do_noop, TELLS_ALL},                 /* RFC 3501 §6.1.2 */
+    [IMAP_LOGOUT] = {imap_do_logout, TELLS_NOTHING},         /* RFC 3501 §6.1.3 */
+    [IMAP_ID] = {imap_do_id, TELLS_ALL},                     /* RFC 2971 §3.1 */
+    [IMAP_ENABLE] = {imap_do_enable, TELLS_NOTHING},         /* RFC 5161 §3.1 */
+    [IMAP_SELECT] = {imap_do_select, TELLS_NOTHING},         /* RFC 3501 §6.3.1 */
+    [IMAP_EXAMINE] = {imap_do_select, TELLS_NOTHING},        /* RFC 3501 §6.3.2 */
+    [IMAP_CREATE] = {imap_do_create, TELLS_ALL},             /* RFC 3501 §6.3.3 */
+    [IMAP_DELETE] = {imap_do_delete, TELLS_ALL},             /* RFC 3501 §6.3.4 */
+    [IMAP_RENAME] = {imap_do_rename, TELLS_ALL},             /* RFC 3501 §6.3.5 */
+    [IMAP_SUBSCRIBE] = {imap_do_subscribe, TELLS_ALL},       /* RFC 3501 §6.3.6 */
+    [IMAP_UNSUBSCRIBE] = {imap_do_unsubscribe, TELLS_ALL},   /* RFC 3501 §6.3.7 */
+    [IMAP_LIST] = {imap_do_list, TELLS_ALL},                 /* RFC 3501 §6.3.8 */
+    [IMAP_LSUB] = {imap_do_lsub, TELLS_ALL},                 /* RFC 3501 §6.3.9 */
+    [IMAP_NAMESPACE] = {imap_do_namespace, TELLS_ALL},       /* RFC 2342 §5 */
+    [IMAP_STATUS] = {imap_do_status, TELLS_ALL},             /* RFC 3501 §6.3.10 */
+    [IMAP_GETQUOTA] = {imap_do_getquota, TELLS_ALL},         /* RFC 9208 §4.1.1 */
+    [IMAP_GETQUOTAROOT] = {imap_do_getquotaroot, TELLS_ALL}, /* RFC 9208 §4.1.2 */
+    [IMAP_SETQUOTA] = {imap_do_setquota, TELLS_ALL},         /* RFC 9208 §4.1.3 */
+    [IMAP_APPEND] = {imap_do_append, TELLS_ALL},             /* RFC 3501 §6.3.11 */
+    [IMAP_IDLE] = {imap_do_idle, TELLS_ALL},                 /* RFC 2177 §3 */
+    [IMAP_CHECK] = {imap_do_noop, TELLS_ALL},                /* RFC 3501 §6.4.1 */
+    [IMAP_CLOSE] = {imap_do_close, TELLS_NOTHING},           /* RFC 3501 §6.4.2 */
+    [IMAP_UNSELECT] = {imap_do_unselect, TELLS_NOTHING},     /* RFC 3691 §2 */
+    [IMAP_EXPUNGE] = {imap_do_expunge, TELLS_ALL},           /* RFC 3501 §6.4.3 */
+    [IMAP_SEARCH] = {imap_do_search, TELLS_NO_EXPUNGE},      /* RFC 3501 §6.4.4 */
+    [IMAP_SORT] = {imap_do_sort, TELLS_NO_EXPUNGE},          /* RFC 5256 §3 */
+    [IMAP_THREAD] = {imap_do_thread, TELLS_NO_EXPUNGE},      /* RFC 5256 §3 */
+    [IMAP_FETCH] = {imap_do_fetch, TELLS_NO_EXPUNGE},        /* RFC 3501 §6.4.5 */
+    [IMAP_STORE] = {imap_do_store, TELLS_NO_EXPUNGE},        /* RFC 3501 §6.4.6 */
+    [IMAP_COPY] = {imap_do_copy, TELLS_ALL},                 /* RFC 3501 §6.4.7 */
+    [IMAP_MOVE] = {imap_do_move, TELLS_ALL},                 /* RFC 6851 §3 */
 };
 
 #define REPLY_MAX (1U << 20) /* COPYUID of very many messages */

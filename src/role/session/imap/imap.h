@@ -57,6 +57,10 @@ void run_write_mailbox(const struct run *run, struct buf *out, span_t name);
 /* OK with HIGHESTMODSEQ, where the client resynchronizes by it (RFC 7162 §3.2.7, §3.2.8). */
 int run_ok_modseq(struct run *run, uint64_t mailbox, const char *text);
 
+/* quota.c: whether so many bytes more are within the account's quota; and what is said where not. */
+MUST_USE int run_quota_has_room(struct run *run, uint64_t bytes, bool *ret_has);
+int run_quota_refuse(struct run *run);
+
 /* Tells all that has changed but expunges, now and without suspending; for what changes flags itself right after. */
 MUST_USE int run_tell_now(struct run *run);
 
@@ -72,6 +76,7 @@ imap_handler imap_do_create, imap_do_delete, imap_do_rename;                    
 imap_handler imap_do_subscribe, imap_do_unsubscribe;                                       /* mailbox.c */
 imap_handler imap_do_list, imap_do_lsub;                                                   /* list.c */
 imap_handler imap_do_status;                                                               /* status.c */
+imap_handler imap_do_getquota, imap_do_getquotaroot, imap_do_setquota;                     /* quota.c */
 imap_handler imap_do_append;                                                               /* append.c */
 imap_handler imap_do_idle;                                                                 /* idle.c */
 imap_handler imap_do_expunge;                                                              /* expunge.c */

@@ -1,5 +1,8 @@
+#include <errno.h>
+
 #include "role/session/imap/imap.h"
 #include "role/session/takein.h"
+#include "vault/member.h"
 
 struct item {
     enum imap_status_item item;
@@ -18,6 +21,24 @@ static void write_item(struct buf *out, const struct item *item, bool *is_first)
         buf_append_byte(out, ')');
 }
 
+static int add_deleted(void *arg, const struct vault_member *member)
+{
+    uint64_t *bytes = arg;
+    *bytes += (member->flags & VAULT_DELETED) != 0 ? member->size : 0;
+    return 0;
+}
+
+/* What an EXPUNGE would free, in octets (RFC 9208 §4.1.4). */
+static uint64_t deleted_bytes(struct run *run, const struct vault_mailbox *mailbox, unsigned items)
+{
+    uint64_t bytes = 0;
+    if ((items & IMAP_STATUS_DELETED_STORAGE) == 0 || mailbox->deleted == 0)
+        return 0;
+    if (vault_member_scan(run->vault, mailbox->id, VAULT_RANGE_ALL, add_deleted, &bytes) < 0)
+        run->client->out.fault = -EIO;
+    return bytes;
+}
+
 void status_write(struct run *run, const struct vault_mailbox *mailbox, unsigned items)
 {
     uint32_t recent = 0;
@@ -30,6 +51,7 @@ void status_write(struct run *run, const struct vault_mailbox *mailbox, unsigned
         {IMAP_STATUS_UIDVALIDITY, "UIDVALIDITY ", mailbox->uidvalidity},
         {IMAP_STATUS_UNSEEN, "UNSEEN ", mailbox->unseen},
         {IMAP_STATUS_DELETED, "DELETED ", mailbox->deleted},
+        {IMAP_STATUS_DELETED_STORAGE, "DELETED-STORAGE ", deleted_bytes(run, mailbox, items)},
         {IMAP_STATUS_SIZE, "SIZE ", mailbox->bytes},
         {IMAP_STATUS_HIGHESTMODSEQ, "HIGHESTMODSEQ ", mailbox->highest_modseq},
         {IMAP_STATUS_MAILBOXID, "MAILBOXID (F", mailbox->id},
