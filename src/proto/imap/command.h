@@ -36,6 +36,11 @@ enum imap_verb {
     IMAP_GETQUOTA,
     IMAP_GETQUOTAROOT,
     IMAP_SETQUOTA,
+    IMAP_SETACL,
+    IMAP_DELETEACL,
+    IMAP_GETACL,
+    IMAP_LISTRIGHTS,
+    IMAP_MYRIGHTS,
     IMAP_APPEND,
     IMAP_IDLE,
     IMAP_CHECK,
@@ -221,6 +226,7 @@ enum imap_list_option { /* RFC 5258, RFC 6154, as far as they are about SPECIAL-
                         IMAP_LIST_RETURN_CHILDREN = 16,
                         IMAP_LIST_SELECT_REMOTE = 32,
                         IMAP_LIST_SELECT_RECURSIVE = 64,
+                        IMAP_LIST_RETURN_MYRIGHTS = 128, /* RFC 8440 §3 */
 };
 
 struct imap_command {
@@ -270,6 +276,9 @@ struct imap_command {
         struct {
             span_t root;
         } quota;
+        struct {
+            span_t identifier, rights;
+        } acl;
         struct {
             struct imap_flags flags;
             int64_t seconds;

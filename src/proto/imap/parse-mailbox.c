@@ -115,7 +115,8 @@ static bool scan_list_returns(struct imap_scan *scan, struct imap_command *comma
 {
     static const struct imap_option returns[] = {{"SUBSCRIBED", IMAP_LIST_RETURN_SUBSCRIBED},
                                                  {"SPECIAL-USE", IMAP_LIST_RETURN_SPECIAL_USE},
-                                                 {"CHILDREN", IMAP_LIST_RETURN_CHILDREN}};
+                                                 {"CHILDREN", IMAP_LIST_RETURN_CHILDREN},
+                                                 {"MYRIGHTS", IMAP_LIST_RETURN_MYRIGHTS}};
     while (!imap_scan_byte(scan, ')')) {
         if (imap_scan_word(scan, "STATUS")) {
             if (!imap_scan_space(scan) || !imap_scan_status_items(scan, &command->list.status))

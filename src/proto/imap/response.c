@@ -50,6 +50,9 @@ static const struct capability capabilities[] = {
     {"STATUS=SIZE", LOGGED_IN, 0, 0},           /* RFC 8438 §3 */
     {"QUOTA", LOGGED_IN, 0, 0},                 /* RFC 9208 §3.1 */
     {"QUOTA=RES-STORAGE", LOGGED_IN, 0, 0},     /* RFC 9208 §5.1 */
+    {"ACL", LOGGED_IN, 0, 0},                   /* RFC 4314 §3 */
+    {"RIGHTS=texk", LOGGED_IN, 0, 0},           /* RFC 4314 §2.2 */
+    {"LIST-MYRIGHTS", LOGGED_IN, 0, 0},         /* RFC 8440 §3 */
     {"WITHIN", LOGGED_IN, 0, 0},                /* RFC 5032 §3 */
     {"PARTIAL", LOGGED_IN, 0, 0},               /* RFC 9394 §3 */
     {"OBJECTID", LOGGED_IN, 0, 0},              /* RFC 8474 §3 */

@@ -60,4 +60,5 @@ imap_parser imap_parse_lsub, imap_parse_status, imap_parse_append;              
 imap_parser imap_parse_fetch, imap_parse_store, imap_parse_copy, imap_parse_expunge;     /* parse-message.c */
 imap_parser imap_parse_search;                                                           /* parse-search.c */
 imap_parser imap_parse_getquota, imap_parse_setquota;                                    /* parse-quota.c */
+imap_parser imap_parse_setacl, imap_parse_identifier;                                    /* parse-acl.c */
 imap_parser imap_parse_sort, imap_parse_thread;                                          /* parse-sort.c */

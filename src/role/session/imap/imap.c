@@ -31,6 +31,11 @@ static const struct {
     [IMAP_GETQUOTA] = {imap_do_getquota, TELLS_ALL},         /* RFC 9208 §4.1.1 */
     [IMAP_GETQUOTAROOT] = {imap_do_getquotaroot, TELLS_ALL}, /* RFC 9208 §4.1.2 */
     [IMAP_SETQUOTA] = {imap_do_setquota, TELLS_ALL},         /* RFC 9208 §4.1.3 */
+    [IMAP_SETACL] = {imap_do_setacl, TELLS_ALL},             /* RFC 4314 §3.1 */
+    [IMAP_DELETEACL] = {imap_do_setacl, TELLS_ALL},          /* RFC 4314 §3.2 */
+    [IMAP_GETACL] = {imap_do_getacl, TELLS_ALL},             /* RFC 4314 §3.3 */
+    [IMAP_LISTRIGHTS] = {imap_do_listrights, TELLS_ALL},     /* RFC 4314 §3.4 */
+    [IMAP_MYRIGHTS] = {imap_do_myrights, TELLS_ALL},         /* RFC 4314 §3.5 */
     [IMAP_APPEND] = {imap_do_append, TELLS_ALL},             /* RFC 3501 §6.3.11 */
     [IMAP_IDLE] = {imap_do_idle, TELLS_ALL},                 /* RFC 2177 §3 */
     [IMAP_CHECK] = {imap_do_noop, TELLS_ALL},                /* RFC 3501 §6.4.1 */

@@ -77,6 +77,7 @@ imap_handler imap_do_subscribe, imap_do_unsubscribe;                            
 imap_handler imap_do_list, imap_do_lsub;                                                   /* list.c */
 imap_handler imap_do_status;                                                               /* status.c */
 imap_handler imap_do_getquota, imap_do_getquotaroot, imap_do_setquota;                     /* quota.c */
+imap_handler imap_do_setacl, imap_do_getacl, imap_do_listrights, imap_do_myrights;         /* acl.c */
 imap_handler imap_do_append;                                                               /* append.c */
 imap_handler imap_do_idle;                                                                 /* idle.c */
 imap_handler imap_do_expunge;                                                              /* expunge.c */
@@ -96,6 +97,9 @@ void imap_write_capabilities(const struct session *session, struct buf *out);
 
 /* status.c: `(MESSAGES 3 …)` */
 void status_write(struct run *run, const struct vault_mailbox *mailbox, unsigned items);
+
+/* acl.c: `* MYRIGHTS` of a mailbox of that name */
+void acl_write_rights(struct run *run, span_t name);
 
 /* mailbox.c: "\Sent" and its like (RFC 6154 §2). NULL and VAULT_ROLE_NONE where there is none. */
 const char *imap_use_name(enum vault_role role);

@@ -183,6 +183,8 @@ static int list_selected(struct task *task, struct listing *listing)
         if ((options & IMAP_LIST_SELECT_SPECIAL_USE) != 0 && imap_use_name(name->role) == NULL)
             continue;
         write_name(run, name, "LIST", child);
+        if ((options & IMAP_LIST_RETURN_MYRIGHTS) != 0 && name->exists && name->selectable)
+            acl_write_rights(run, name->name); /* RFC 8440 §3 */
         int result = write_status(run, name);
         if (result == 0)
             result = client_drain(task, run->client);
