@@ -36,7 +36,8 @@ struct record_meta {
     uint64_t arrived;   /* microseconds since 1970 */
     uint64_t mailbox;   /* 0: INBOX */
     span_t flags;       /* as APPEND gave them, separated by spaces; at most RECORD_FLAGS_MAX */
-    span_t return_path; /* at most RECORD_PATH_MAX */
+    span_t return_path; /* at most RECORD_PATH_MAX; of RECORD_APPEND: where it was imported from (vault/origin.h), or
+                           empty */
 };
 
 /* The length of the whole body for a message of this length; known before sealing. */

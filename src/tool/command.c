@@ -30,6 +30,14 @@ const struct tool_command tool_commands[] = {
      "something is"},
     {"index", "ADDRESS [--rebuild] [--password-stdin]", 1, 3, INPUT_PASSWORD, NULL,
      "wait until all of an account's mail can be searched; with --rebuild, make its search index anew"},
+    {"import",
+     "ADDRESS mbox|maildir|eml|imap SOURCE [--folder NAME] [--dry-run] [--again] [--insecure] [--password-stdin]", 3, 9,
+     INPUT_NONE, tool_import,
+     "bring mail in from files or from another server (imaps://USER@HOST), with folders, flags and dates; what an "
+     "import has brought once it does not bring again. Asks for a password of the account or its recovery code, then "
+     "for the one at the other server"},
+    {"export", "ADDRESS mbox|maildir|eml TARGET [--folder NAME] [--password-stdin]", 3, 6, INPUT_NONE, tool_export,
+     "write all of an account's mail into a folder of files; run again, it adds what has come since"},
     {"stop", "", 0, 0, INPUT_NONE, NULL, "finish what is under way and end the server"},
     {"reload", "", 0, 0, INPUT_NONE, NULL, "read certificates and settings again"},
     {"version", "", 0, 0, INPUT_NONE, tool_version, "what this is"},

@@ -83,6 +83,14 @@ int tool_input_read(enum tool_input input, int recovery, struct buf *lines, cons
     case INPUT_PASSWORD:
         result = ask_into("password", &line, lines);
         break;
+    case INPUT_TWO_PASSWORDS:
+        result = ask_into("password", &line, lines);
+        if (result == 0)
+            result = ask_into("password at the other server", &line, lines);
+        if (result == -EINVAL)
+            *ret_why = "two passwords are needed on standard input, one per line: the account's here, then the one at "
+                       "the other server";
+        break;
     case INPUT_NEW_PASSWORD:
         result = ask_new(&line, &again, lines, ret_why);
         break;

@@ -18,12 +18,11 @@
 #define WORDS_MAX 8192
 #define INPUT_MAX 8192
 
-/* What failed on the way to the server, as a sentence that says what to do. */
-static int say_fault(const struct tool_command *command, const char *path, int fault)
+int tool_say_unreachable(const char *command, const char *path, int fault)
 {
     if (fault == -ENOENT || fault == -ECONNREFUSED) {
         (void)fprintf(stderr, "waxwing: not running: no server answers at %s; start it with: waxwing serve\n", path);
-        return strcmp(command->words, "status") == 0 ? EXIT_NOT_RUNNING : 1;
+        return strcmp(command, "status") == 0 ? EXIT_NOT_RUNNING : 1;
     }
     if (fault == -EACCES || fault == -EPERM)
         (void)fprintf(stderr, "waxwing: the server at %s listens to root and its owner only; run this as one of them\n",
@@ -67,7 +66,7 @@ static int ask_server(const struct tool_command *command, const char *path, span
         result = control_ask(path, buf_span(&packet), &answer);
     if (packet.bytes != NULL)
         explicit_bzero(packet.bytes, packet.room);
-    int status = result < 0 ? say_fault(command, path, result) : finish(&answer);
+    int status = result < 0 ? tool_say_unreachable(command->words, path, result) : finish(&answer);
     scope_close(&answer.session_fd);
     buf_deinit(&answer.output);
     buf_deinit(&answer.error);

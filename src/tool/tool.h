@@ -17,3 +17,6 @@ int tool_run(int argc, char **argv);
 #define TOOL_PACKET_MAX 131072
 #define TOOL_ANSWER_MAX (256U * 1024 * 1024) /* of all packets of an answer */
 #define TOOL_MORE 256U
+
+/* Says what failed on the way to the server at that socket, and what to do; the exit status of that command. */
+int tool_say_unreachable(const char *command, const char *path, int fault);

@@ -75,3 +75,18 @@ int admin_owner_index(struct admin_command *command)
         buf_append(&words, SPAN("--rebuild\0"));
     return hand_over(command, buf_span(&words));
 }
+
+int admin_owner_import(struct admin_command *command)
+{
+    AUTO_BUF struct buf words;
+    buf_init(&words, COMMAND_MAX);
+    buf_append(&words, SPAN("import\0"));
+    if (command->again)
+        buf_append(&words, SPAN("--again\0"));
+    return hand_over(command, buf_span(&words));
+}
+
+int admin_owner_export(struct admin_command *command)
+{
+    return hand_over(command, SPAN("export\0"));
+}

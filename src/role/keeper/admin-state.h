@@ -15,6 +15,7 @@ struct admin_command {
     bool quick;
     bool repair;
     bool rebuild;
+    bool again;
     bool by_recovery;
     span_t recovery; /* empty: on standard input */
     span_t quota;
@@ -31,6 +32,7 @@ admin_function admin_app_add, admin_app_list, admin_app_remove;
 admin_function admin_address_add, admin_address_list, admin_address_remove;
 admin_function admin_owner_check;
 admin_function admin_owner_index;
+admin_function admin_owner_import, admin_owner_export;
 
 /* Makes the open session of an account end, once what was changed is stored. */
 void admin_end_session(struct admin_command *command, uint64_t account, enum admin_gone how);

@@ -23,6 +23,7 @@ enum option {
     OPTION_QUICK = 64,
     OPTION_REPAIR = 128,
     OPTION_REBUILD = 256,
+    OPTION_AGAIN = 512,
 };
 
 static const struct {
@@ -56,6 +57,8 @@ static const struct {
      "check ADDRESS [--quick] [--repair] [--json] [--password-stdin]"},
     {"index", "", 1, 1, OPTION_REBUILD | OPTION_PASSWORD_STDIN, admin_owner_index,
      "index ADDRESS [--rebuild] [--password-stdin]"},
+    {"import", "", 1, 1, OPTION_AGAIN, admin_owner_import, "import ADDRESS mbox|maildir|eml|imap SOURCE"},
+    {"export", "", 1, 1, 0, admin_owner_export, "export ADDRESS mbox|maildir|eml TARGET"},
 };
 
 void admin_reply_init(struct admin_reply *reply)
@@ -248,7 +251,7 @@ static const struct {
     {"--quota", OPTION_QUOTA, true},      {"--recovery", OPTION_RECOVERY, true},
     {"--label", OPTION_LABEL, true},      {"--scope", OPTION_SCOPE, true},
     {"--quick", OPTION_QUICK, false},     {"--repair", OPTION_REPAIR, false},
-    {"--rebuild", OPTION_REBUILD, false},
+    {"--rebuild", OPTION_REBUILD, false}, {"--again", OPTION_AGAIN, false},
 };
 
 static void option_set(struct admin_command *command, enum option option, span_t value)
@@ -261,6 +264,8 @@ static void option_set(struct admin_command *command, enum option option, span_t
         command->repair = true;
     else if (option == OPTION_REBUILD)
         command->rebuild = true;
+    else if (option == OPTION_AGAIN)
+        command->again = true;
     else if (option == OPTION_QUOTA)
         command->quota = value;
     else if (option == OPTION_LABEL)

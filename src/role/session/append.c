@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/bytes.h"
 #include "crypto/recordkey.h"
 #include "ipc/body.h"
@@ -12,8 +11,6 @@
 #include "role/session/index.h"
 #include "role/session/takein.h"
 #include "vault/mailbox.h"
-
-#define KEEP_MAX (2U << 20)
 
 /* The sealed body on its way to store, in a task of its own, while ours waits for the answer. */
 struct sending {
@@ -146,31 +143,40 @@ static int file(struct session *session, const struct record_meta *meta, struct 
     return 0;
 }
 
-int append_message(struct task *task, struct session *session, const struct append *append,
-                   struct vault_filed *ret_filed)
+int append_store(struct task *task, struct session *session, const struct append *append, struct arena *keep,
+                 struct append_stored *ret_stored)
 {
-    struct record_meta meta = {.kind = RECORD_APPEND,
-                               .arrived = (uint64_t)append->received,
-                               .mailbox = append->mailbox,
-                               .flags = append->flags,
-                               .return_path = SPAN("")};
-    AUTO(arena) struct arena *keep = NULL;
+    struct append_stored stored = {.meta = {.kind = RECORD_APPEND,
+                                            .arrived = (uint64_t)append->received,
+                                            .mailbox = append->mailbox,
+                                            .flags = append->flags,
+                                            .return_path = append->origin}};
     AUTO(arena) struct arena *scratch = NULL;
-    int result = arena_new(KEEP_MAX, &keep);
+    int result = arena_new(MIME_ARENA_MAX, &scratch);
     if (result == 0)
-        result = arena_new(MIME_ARENA_MAX, &scratch);
-    struct vault_new_email email = {0};
-    if (result == 0)
-        result = index_message(append->message, scratch, keep, &email);
+        result = index_message(append->message, scratch, keep, &stored.email);
     if (result < 0)
         return result;
     arena_free(TAKE(scratch));
     AUTO(record_sealer) struct record_sealer *sealer = NULL;
-    result = record_sealer_new(&meta, append->message, &sealer);
+    result = record_sealer_new(&stored.meta, append->message, &sealer);
     if (result == 0)
-        result = store_record(task, session, sealer, record_sealed_len(&meta, append->message.len), &email.place);
+        result = store_record(task, session, sealer, record_sealed_len(&stored.meta, append->message.len),
+                              &stored.email.place);
     if (result != 0)
         return result;
-    email.received = append->received;
-    return file(session, &meta, &email, ret_filed);
+    stored.email.received = append->received;
+    *ret_stored = stored;
+    return 0;
+}
+
+int append_message(struct task *task, struct session *session, const struct append *append,
+                   struct vault_filed *ret_filed)
+{
+    AUTO(arena) struct arena *keep = NULL;
+    struct append_stored stored = {.meta = {.kind = RECORD_APPEND}};
+    int result = arena_new(APPEND_KEEP_MAX, &keep);
+    if (result == 0)
+        result = append_store(task, session, append, keep, &stored);
+    return result != 0 ? result : file(session, &stored.meta, &stored.email, ret_filed);
 }

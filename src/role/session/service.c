@@ -11,6 +11,8 @@
 #define OUT_MAX (4U * FRAME_MAX)
 #define WORDS_MAX 1024U
 #define WRITE_MS 300000 /* for the tool to take what there is */
+#define HEAR_MAX (4U * (FRAME_HEAD + FRAME_MAX))
+#define HEAR_MS 900000 /* for the tool to say something: it may wait for another server */
 #define PROGRESS_MS 200
 #define EXIT_FAILED 1
 
@@ -20,6 +22,8 @@ static const struct {
 } services[] = {
     {{(const uint8_t *)"check", 5}, service_check},
     {{(const uint8_t *)"index", 5}, service_index},
+    {{(const uint8_t *)"import", 6}, service_import},
+    {{(const uint8_t *)"export", 6}, service_export},
 };
 
 bool service_has_word(const struct service *service, span_t word)
@@ -64,6 +68,41 @@ int service_progress(struct task *task, struct service *service, const struct fr
     return result < 0 ? result : send_all(task, service);
 }
 
+int service_say(struct task *task, struct service *service, const struct transfer *transfer)
+{
+    int result = transfer_write(&service->out, FRAME_OUTPUT, transfer);
+    return result == 0 && buf_len(&service->out) >= FRAME_MAX ? send_all(task, service) : result;
+}
+
+int service_flush(struct task *task, struct service *service)
+{
+    return send_all(task, service);
+}
+
+int service_hear(struct task *task, struct service *service, struct transfer *ret_transfer)
+{
+    struct frame frame;
+    stream_consume(service->stream, service->read);
+    service->read = 0;
+    for (;;) {
+        int result = frame_read(stream_input(service->stream), &frame, &service->read);
+        if (result < 0)
+            return result;
+        if (result == FRAME_READ)
+            return frame.kind == FRAME_INPUT ? transfer_read(&frame, ret_transfer) : -EBADMSG;
+        service->read = 0;
+        result = stream_fill(task, service->stream, HEAR_MAX, HEAR_MS);
+        if (result != STREAM_OK)
+            return result < 0 ? result : -EPIPE;
+    }
+}
+
+int service_refuse(struct service *service, const char *why)
+{
+    service->refused = why;
+    return EXIT_FAILED;
+}
+
 static service_function *find(const struct service *service)
 {
     span_t rest = buf_span(&service->words);
@@ -94,7 +133,7 @@ static int serve(struct task *task, struct service *service)
     if (function != NULL) {
         result = function(task, service);
         end.status = result < 0 ? EXIT_FAILED : (uint32_t)result;
-        end.error = result < 0 ? fault_text(result) : SPAN_NONE;
+        end.error = result < 0 ? fault_text(result) : span_of_text(service->refused);
     }
     if (result == -ECANCELED || result == -EPIPE || result == -ECONNRESET)
         return result;

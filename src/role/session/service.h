@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ipc/frame.h"
+#include "ipc/transfer.h"
 #include "role/session/session.h"
 #include "rt/stream.h"
 
@@ -16,7 +16,9 @@ struct service {
     struct stream *stream;
     struct buf words; /* each ended by NUL; the first is the command */
     struct buf out;
-    int64_t progressed; /* when progress was last told */
+    const char *refused; /* why it cannot be done, for the error of the end; or NULL */
+    size_t read;         /* bytes of the frame that was lent out last */
+    int64_t progressed;  /* when progress was last told */
 };
 
 /* Takes the descriptor, always. */
@@ -29,7 +31,19 @@ MUST_USE int service_output(struct task *task, struct service *service, span_t b
 /* Tells how far it is, a few times a second, and sends what there is. */
 MUST_USE int service_progress(struct task *task, struct service *service, const struct frame_progress *progress);
 
+/* The other way, for commands that talk with the tool (ipc/transfer.h). service_say sends when it is much. */
+MUST_USE int service_say(struct task *task, struct service *service, const struct transfer *transfer);
+MUST_USE int service_flush(struct task *task, struct service *service);
+/* The next thing the tool says, valid until the next call; waits for it. -EPIPE: it has gone. -EBADMSG. */
+MUST_USE int service_hear(struct task *task, struct service *service, struct transfer *ret_transfer);
+
+/* What to answer where the command cannot be done, for a reason that lasts: text must live on. Returns the exit status.
+ */
+MUST_USE int service_refuse(struct service *service, const char *why);
+
 /* Commands: they answer the exit status, or a fault, which is told as the error. */
 typedef int service_function(struct task *task, struct service *service);
 service_function service_check; /* check.c */
 service_function service_index; /* reindex.c */
+service_function service_import;
+service_function service_export;

@@ -245,6 +245,7 @@ static void dismantle(struct session *session)
     quiet_end(session);
     record_receiver_free(session->receiver);
     segments_free(session);
+    map_free(session->importing);
     free(session->taken);
     timer_free(session->linger);
     wiring_free(session->wiring);

@@ -24,6 +24,7 @@
  *   indexer.c   words into the index (words.c: which)         reindex.c   the owner watches that, or has it begun anew
  *   flags.c     flags as text                             service.c  a command of the owner's at the command line
  *   pop3/       a POP3 connection, all of it             quiet.c    little memory while nobody does anything
+ *   import.c    mail brought in at the command line            export.c    and taken out
  *   check.c     whether all of the account is sound       check-report.c, check-replace.c: its words, and its repairs
  *
  * Returns the exit status of the process.
@@ -69,6 +70,7 @@ struct session {
     struct event freed;     /* release.c: the outbox has something */
     struct event unindexed; /* indexer.c: mail came or went */
     unsigned index_waiters; /* reindex.c: somebody waits for it, so it does not wait for a quiet moment */
+    struct map *importing;  /* import.c: records that are stored, and about to be filed; or NULL */
     uint64_t *taken;        /* records in the vault that store has not been told of */
     size_t taken_count;
     size_t taken_room;

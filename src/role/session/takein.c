@@ -7,13 +7,16 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "crypto/record.h"
 #include "ipc/row.h"
 #include "role/session/flags.h"
+#include "role/session/import.h"
 #include "role/session/index.h"
 #include "role/session/message.h"
 #include "role/session/quiet.h"
 #include "role/session/release.h"
 #include "vault/mailbox.h"
+#include "vault/origin.h"
 #include "vault/outbox.h"
 
 #define BATCH_ROWS 256U
@@ -84,8 +87,27 @@ static int tell_taken(struct task *task, struct session *session)
 
 /* --- filing --- */
 
-int takein_file(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
-                struct vault_filed *ret_filed)
+/* Where a message was imported from (crypto/record.h), or an empty span. */
+static span_t origin_of(const struct record_meta *meta)
+{
+    return meta->kind == RECORD_APPEND ? meta->return_path : SPAN_NONE;
+}
+
+/* Of an import that broke off, the same message may have been made durable twice: the second is given up. */
+static int drop_repeated(struct vault *vault, span_t origin, uint64_t record)
+{
+    uint64_t id = 0;
+    int result = vault_origin_find(vault, origin);
+    if (result != 0)
+        return result == VAULT_NOT_FOUND ? 0 : result;
+    result = vault_email_find_record(vault, record, &id);
+    if (result == VAULT_NOT_FOUND)
+        result = vault_outbox_add(vault, record);
+    return result < 0 ? result : VAULT_EXISTS;
+}
+
+static int file_one(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
+                    struct vault_filed *ret_filed)
 {
     struct vault_filing filing = {.mailbox = meta->mailbox == 0 ? VAULT_INBOX : meta->mailbox};
     int result = flags_use_text(session->vault, meta->flags, &filing.flags);
@@ -102,6 +124,18 @@ int takein_file(struct session *session, const struct record_meta *meta, struct 
     email->filings = NULL;
     email->filing_count = 0;
     return result;
+}
+
+int takein_file(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
+                struct vault_filed *ret_filed)
+{
+    span_t origin = origin_of(meta);
+    if (origin.len == 0)
+        return file_one(session, meta, email, ret_filed);
+    int result = drop_repeated(session->vault, origin, email->place.record);
+    if (result == 0)
+        result = file_one(session, meta, email, ret_filed);
+    return result == 0 ? vault_origin_add(session->vault, origin) : result;
 }
 
 /* A message that APPEND has filed while the batch was read may have been expunged again, and its record given up: the
@@ -179,7 +213,8 @@ static int read_row(struct task *task, struct batch *batch, const uint8_t *row, 
     entry->meta = *meta;
     entry->email.place = place;
     entry->email.received = (int64_t)meta->arrived;
-    return arena_copy(batch->keep, meta->flags, &entry->meta.flags);
+    result = arena_copy(batch->keep, meta->flags, &entry->meta.flags);
+    return result < 0 ? result : arena_copy(batch->keep, meta->return_path, &entry->meta.return_path);
 }
 
 /* Rows are read in their order, up to a number of bytes. *ret_read says how many were dealt with. */
@@ -192,7 +227,7 @@ static int read_rows(struct task *task, struct batch *batch, span_t rows, size_t
         const uint8_t *row = rows.at + read * PENDING_ROW_SIZE;
         struct vault_place place = row_place(row);
         uint64_t id = 0;
-        if (map_get(batch->unreadable, place.record) != NULL)
+        if (map_get(batch->unreadable, place.record) != NULL || import_holds(batch->session, place.record))
             continue;
         if (vault_email_find_record(batch->session->vault, place.record, &id) == 0 ||
             vault_outbox_find(batch->session->vault, place.record) == 0) {

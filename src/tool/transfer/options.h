@@ -1,0 +1,30 @@
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "base/span.h"
+
+/* What was asked for on the command line, and what the parts of a transfer share. */
+struct transfer_options {
+    const char *address;
+    const char *format;
+    const char *place;  /* SOURCE or TARGET */
+    const char *folder; /* --folder, or NULL */
+    bool again;
+    bool dry_run;
+    bool insecure;
+    span_t password; /* at the other server */
+};
+
+#define TRANSFER_PATH_MAX 16384U
+
+/* Set by Ctrl-C: finish what is under way. */
+extern volatile sig_atomic_t transfer_stopped;
+void transfer_catch_signals(void);
+
+/* Says what went wrong, in one line, on standard error; the progress line is wiped first. Returns 1, the status. */
+int transfer_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* How far it is, on a terminal and a few times a second. total 0: nobody knows. */
+void transfer_progress(unsigned long long done, unsigned long long total, const char *what);
+void transfer_progress_end(void);
