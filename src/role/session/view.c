@@ -11,28 +11,35 @@ void view_free(struct view *view)
 {
     if (view == NULL)
         return;
-    free(view->uids);
+    uids_deinit(&view->uids);
     free(view->recent);
     free(view);
 }
 
+size_t view_count(const struct view *view)
+{
+    return view->uids.count;
+}
+
+uint32_t view_uid(const struct view *view, size_t place)
+{
+    return uids_at(&view->uids, place);
+}
+
 uint32_t view_last_uid(const struct view *view)
 {
-    return view->count > 0 ? view->uids[view->count - 1] : 0;
+    return view_count(view) > 0 ? view_uid(view, view_count(view) - 1) : 0;
 }
 
 size_t view_find(const struct view *view, uint32_t uid)
 {
-    size_t low = 0;
-    size_t high = view->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (view->uids[middle] < uid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return uids_find(&view->uids, uid);
+}
+
+size_t view_number(const struct view *view, uint32_t uid)
+{
+    size_t place = view_find(view, uid);
+    return place < view_count(view) && view_uid(view, place) == uid ? place + 1 : 0;
 }
 
 bool view_is_recent(const struct view *view, uint32_t uid)
@@ -50,7 +57,7 @@ size_t view_count_recent(const struct view *view)
     size_t count = 0;
     for (size_t i = 0; i < view->recent_count; i++) {
         uint32_t last = view->recent[i].last;
-        size_t end = last == UINT32_MAX ? view->count : view_find(view, last + 1);
+        size_t end = last == UINT32_MAX ? view_count(view) : view_find(view, last + 1);
         count += end - view_find(view, view->recent[i].first);
     }
     return count;
@@ -59,16 +66,7 @@ size_t view_count_recent(const struct view *view)
 static int add_uid(void *arg, const struct vault_member *member)
 {
     struct view *view = arg;
-    if (view->count == view->room) {
-        size_t room = view->room == 0 ? 64 : view->room + view->room / 2;
-        uint32_t *more = mem_resize(view->uids, room * sizeof(*more));
-        if (more == NULL)
-            return -ENOMEM;
-        view->uids = more;
-        view->room = room;
-    }
-    view->uids[view->count++] = member->uid;
-    return 0;
+    return uids_append(&view->uids, member->uid);
 }
 
 static int add_recent(struct view *view, uint32_t first, uint32_t last)
@@ -150,9 +148,9 @@ int view_new(struct session *session, uint64_t mailbox, bool read_only, struct v
 int view_ranges(const struct view *view, struct imap_set *set, bool by_uid, struct arena *arena,
                 struct vault_range **ret_ranges, size_t *ret_count, bool *ret_beyond)
 {
-    uint32_t largest = by_uid ? view_last_uid(view) : (uint32_t)view->count;
+    uint32_t largest = by_uid ? view_last_uid(view) : (uint32_t)view_count(view);
     imap_set_fix(set, largest);
-    *ret_beyond = !by_uid && (imap_set_beyond(set, largest) || view->count == 0);
+    *ret_beyond = !by_uid && (imap_set_beyond(set, largest) || view_count(view) == 0);
     struct vault_range *ranges = arena_alloc_array(arena, set->count + 1, sizeof(*ranges));
     if (ranges == NULL)
         return -ENOMEM;
@@ -160,9 +158,11 @@ int view_ranges(const struct view *view, struct imap_set *set, bool by_uid, stru
     for (size_t i = 0; i < set->count && !*ret_beyond; i++) {
         struct imap_range range = set->ranges[i];
         size_t first = by_uid ? view_find(view, range.first) : range.first - 1;
-        size_t end = !by_uid ? range.last : range.last == UINT32_MAX ? view->count : view_find(view, range.last + 1);
+        size_t end = !by_uid                    ? range.last
+                     : range.last == UINT32_MAX ? view_count(view)
+                                                : view_find(view, range.last + 1);
         if (first < end)
-            ranges[count++] = (struct vault_range){view->uids[first], view->uids[end - 1]};
+            ranges[count++] = (struct vault_range){view_uid(view, first), view_uid(view, end - 1)};
     }
     *ret_ranges = ranges;
     *ret_count = count;
@@ -187,8 +187,7 @@ static int note_gone(void *arg, uint32_t uid, uint64_t modseq)
 {
     (void)modseq;
     struct telling *telling = arg;
-    size_t at = view_find(telling->view, uid);
-    if (at == telling->view->count || telling->view->uids[at] != uid)
+    if (view_number(telling->view, uid) == 0)
         return 0;
     if (telling->left == 0)
         return STEP_FULL;
@@ -197,34 +196,27 @@ static int note_gone(void *arg, uint32_t uid, uint64_t modseq)
     return 0;
 }
 
-/* One pass over the numbers: each expunge lowers those behind it (RFC 3501 §7.4.1). */
-static void drop_gone(struct telling *telling)
+/* Each expunge lowers the numbers behind it (RFC 3501 §7.4.1). */
+static int drop_gone(struct telling *telling)
 {
     struct view *view = telling->view;
-    size_t kept = 0;
-    size_t next = 0;
     struct imap_set_writer vanished;
     imap_set_writer_start(&vanished, telling->out);
     if (view->resyncs)
         buf_append_text(telling->out, "* VANISHED ");
-    for (size_t i = 0; i < view->count; i++) {
-        if (next == telling->gone_count || view->uids[i] != telling->gone[next]) {
-            view->uids[kept++] = view->uids[i];
-            continue;
-        }
-        next++;
+    for (size_t i = 0; i < telling->gone_count; i++) {
         if (view->resyncs) {
-            imap_set_writer_add(&vanished, view->uids[i]);
+            imap_set_writer_add(&vanished, telling->gone[i]);
         } else {
             buf_append_text(telling->out, "* ");
-            buf_append_u64(telling->out, kept + 1);
+            buf_append_u64(telling->out, view_number(view, telling->gone[i]) - i);
             buf_append_text(telling->out, " EXPUNGE\r\n");
         }
     }
     imap_set_writer_end(&vanished);
     if (view->resyncs)
         buf_append_text(telling->out, "\r\n");
-    view->count = kept;
+    return uids_remove(&view->uids, telling->gone, telling->gone_count);
 }
 
 static int tell_expunged(struct telling *telling, uint64_t now)
@@ -245,9 +237,10 @@ static int tell_expunged(struct telling *telling, uint64_t now)
         vault_member_expunged(view->session->vault, view->mailbox, range, view->expunged_seen, note_gone, telling);
     if (result >= 0 && telling->gone_count > 0)
         view->expunged_next = gone[telling->gone_count - 1] + 1;
-    if (result >= 0 && telling->gone_count > 0)
-        drop_gone(telling);
+    int dropped = result >= 0 && telling->gone_count > 0 ? drop_gone(telling) : 0;
     telling->gone = NULL;
+    if (dropped < 0)
+        return dropped;
     if (result < 0)
         return result;
     /* What was expunged meanwhile, behind this walk, is newer than its aim, and met by the next one. */
@@ -260,7 +253,7 @@ static int tell_expunged(struct telling *telling, uint64_t now)
 
 void view_write_counts(const struct view *view, struct buf *out)
 {
-    buf_append_format(out, "* %zu EXISTS\r\n", view->count);
+    buf_append_format(out, "* %zu EXISTS\r\n", view_count(view));
     if (!view->rev2)
         buf_append_format(out, "* %zu RECENT\r\n", view_count_recent(view));
 }
@@ -268,13 +261,13 @@ void view_write_counts(const struct view *view, struct buf *out)
 static int tell_new(struct telling *telling, const struct vault_mailbox *mailbox)
 {
     struct view *view = telling->view;
-    size_t before = view->count;
+    size_t before = view_count(view);
     int result = read_new(view);
-    if (result == 0 && view->count > before)
+    if (result == 0 && view_count(view) > before)
         result = claim_recent(view, mailbox);
     if (result < 0)
         return result;
-    if (view->count == before)
+    if (view_count(view) == before)
         return 0;
     view_write_counts(view, telling->out);
     return 0;
@@ -284,15 +277,15 @@ static int tell_flags(void *arg, const struct vault_member *member)
 {
     struct telling *telling = arg;
     struct view *view = telling->view;
-    size_t at = view_find(view, member->uid);
-    if (at == view->count || view->uids[at] != member->uid)
+    size_t number = view_number(view, member->uid);
+    if (number == 0)
         return 0;
     if (telling->left == 0)
         return STEP_FULL;
     telling->left--;
     telling->told = member->uid;
     struct buf *out = telling->out;
-    buf_append_format(out, "* %zu FETCH (", at + 1);
+    buf_append_format(out, "* %zu FETCH (", number);
     if (telling->format.uid || view->resyncs || view->rev2)
         buf_append_format(out, "UID %u ", member->uid);
     if (telling->format.modseq)

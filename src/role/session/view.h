@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "proto/imap/set.h"
 #include "role/session/session.h"
+#include "role/session/uids.h"
 #include "vault/mailbox.h"
 #include "vault/member.h"
 
@@ -14,9 +15,7 @@ struct view {
     struct session *session;
     uint64_t mailbox;
     uint32_t uidvalidity;
-    uint32_t *uids; /* rising; sequence number = index + 1 */
-    size_t count;
-    size_t room;
+    struct uids uids;          /* sequence number = place + 1 */
     struct imap_range *recent; /* UIDs that are \Recent here */
     size_t recent_count;
     size_t recent_room;
@@ -39,8 +38,13 @@ void view_free(struct view *view);
 SCOPE_OF(view)
 
 uint32_t view_last_uid(const struct view *view); /* 0 when empty */
-/* Index of the first UID not below this one; count where there is none. */
+/* Of the messages in it; the client's, so it may lag behind. */
+size_t view_count(const struct view *view);
+uint32_t view_uid(const struct view *view, size_t place);
+/* Place of the first UID not below this one; the count where there is none. */
 size_t view_find(const struct view *view, uint32_t uid);
+/* The sequence number of a UID, or 0. */
+size_t view_number(const struct view *view, uint32_t uid);
 bool view_is_recent(const struct view *view, uint32_t uid);
 size_t view_count_recent(const struct view *view);
 

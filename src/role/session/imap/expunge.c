@@ -14,7 +14,7 @@ struct expunge {
 
 static size_t messages_in(const struct view *view, struct vault_range range)
 {
-    size_t end = range.last == UINT32_MAX ? view->count : view_find(view, range.last + 1);
+    size_t end = range.last == UINT32_MAX ? view_count(view) : view_find(view, range.last + 1);
     size_t first = view_find(view, range.first);
     return end > first ? end - first : 0;
 }
@@ -40,7 +40,7 @@ static int expunge_slice(struct expunge *expunge)
     struct vault_range rest = {0};
     bool is_cut = whole < expunge->count && left > 0;
     if (is_cut) {
-        uint32_t next = view->uids[view_find(view, ranges[whole].first) + left];
+        uint32_t next = view_uid(view, view_find(view, ranges[whole].first) + left);
         rest = (struct vault_range){next, ranges[whole].last};
         ranges[whole].last = next - 1;
     }

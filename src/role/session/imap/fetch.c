@@ -20,7 +20,7 @@ static int on_narrow(void *arg, const struct vault_member *member)
         fetch->next = member->uid;
         return STEP_FULL;
     }
-    size_t number = fetch_number(fetch, member->uid);
+    size_t number = view_number(fetch->run->client->view, member->uid);
     if (number == 0)
         return 0;
     bool begun = fetch_write_row(fetch, number, member);
@@ -60,7 +60,6 @@ static int fetch_narrow(struct task *task, struct fetch *fetch, struct vault_ran
 {
     int result = STEP_FULL;
     fetch->next = range.first;
-    fetch->index = view_find(fetch->run->client->view, range.first);
     while (result == STEP_FULL) {
         result = walk(fetch, range.last, on_narrow);
         if (result < 0)
@@ -135,7 +134,7 @@ static int write_content(struct task *task, struct fetch *fetch, const struct va
  * has to end, as its framing would be broken. */
 static int fetch_message(struct task *task, struct fetch *fetch, const struct vault_member *member, bool seen)
 {
-    size_t number = fetch_number(fetch, member->uid);
+    size_t number = view_number(fetch->run->client->view, member->uid);
     if (number == 0)
         return 0;
     size_t mark = buf_len(fetch->out);
@@ -165,12 +164,12 @@ static int read_rows(struct fetch *fetch, uint32_t last, size_t most, bool *ret_
 {
     const struct view *view = fetch->run->client->view;
     size_t first = view_find(view, fetch->next);
-    size_t left = view->count - first;
+    size_t left = view_count(view) - first;
     fetch->count = 0;
     *ret_any = left > 0 && fetch->next <= last;
     if (!*ret_any)
         return 0;
-    uint32_t end = view->uids[first + (left < most ? left : most) - 1];
+    uint32_t end = view_uid(view, first + (left < most ? left : most) - 1);
     int result = walk(fetch, end < last ? end : last, on_row);
     *ret_any = end < last;
     fetch->next = end < last ? end + 1 : last;
@@ -182,7 +181,6 @@ static int fetch_content(struct task *task, struct fetch *fetch, struct vault_ra
     bool seen = sets_seen(fetch->run);
     bool more = true;
     fetch->next = range.first;
-    fetch->index = view_find(fetch->run->client->view, range.first);
     while (more) {
         int result = read_rows(fetch, range.last, CHUNK_ROWS, &more);
         if (result == 0 && seen)
@@ -209,7 +207,7 @@ static int on_cache(void *arg, size_t index, span_t envelope, span_t structure)
     if (!fetch_is_cached(envelope, structure, fetch->items))
         return NEEDS_MESSAGE;
     fetch->done++;
-    size_t number = fetch_number(fetch, member->uid);
+    size_t number = view_number(fetch->run->client->view, member->uid);
     if (number == 0)
         return 0;
     bool begun = fetch_write_row(fetch, number, member);
@@ -248,7 +246,6 @@ static int fetch_cached(struct task *task, struct fetch *fetch, struct vault_ran
 {
     bool more = true;
     fetch->next = range.first;
-    fetch->index = view_find(fetch->run->client->view, range.first);
     while (more) {
         int result = read_rows(fetch, range.last, CACHED_ROWS, &more);
         if (result == 0)
@@ -286,7 +283,8 @@ static void take_part(const struct view *view, const struct imap_partial *partia
         int64_t to = last - at < len - 1 ? last - at : len - 1;
         at += len;
         if (from <= to)
-            ranges[kept++] = (struct vault_range){view->uids[begin + (size_t)from], view->uids[begin + (size_t)to]};
+            ranges[kept++] =
+                (struct vault_range){view_uid(view, begin + (size_t)from), view_uid(view, begin + (size_t)to)};
     }
     *count = kept;
 }

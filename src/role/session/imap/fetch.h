@@ -7,7 +7,6 @@
 struct fetch {
     struct run *run;
     unsigned items;
-    size_t index;  /* of the view: at or before the next UID */
     uint32_t next; /* UID to go on from */
     struct buf *out;
     /* Flags as text: most messages have the same as the one before. */
@@ -21,9 +20,7 @@ struct fetch {
     int fault;   /* of the last message that could not be read */
 };
 
-/* row.c: the sequence number of a UID that is not below the last one asked for, or 0. */
-size_t fetch_number(struct fetch *fetch, uint32_t uid);
-/* `* n FETCH (` and what the narrow row holds but flags; false: none of its items was asked for. */
+/* row.c: `* n FETCH (` and what the narrow row holds but flags; false: none of its items was asked for. */
 bool fetch_write_row(struct fetch *fetch, size_t number, const struct vault_member *member);
 void fetch_write_flags(struct fetch *fetch, const struct vault_member *member, bool begun);
 

@@ -71,7 +71,7 @@ static int make_node(struct run *run, struct imap_search_key *key, struct search
         int result = run_saved_set(run, &key->set);
         if (result < 0)
             return result;
-        imap_set_fix(&key->set, node->kind == IMAP_KEY_UID ? view_last_uid(view) : (uint32_t)view->count);
+        imap_set_fix(&key->set, node->kind == IMAP_KEY_UID ? view_last_uid(view) : (uint32_t)view_count(view));
     }
     if (key->kind == IMAP_KEY_KEYWORD && vault_keyword_find(run->vault, key->text, &node->mask) != 0)
         node->mask = 0; /* nobody has it */

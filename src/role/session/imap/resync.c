@@ -84,10 +84,10 @@ static int write_changed(void *arg, const struct vault_member *member)
         changed->next = member->uid;
         return STEP_FULL;
     }
-    size_t at = view_find(view, member->uid);
-    if (at == view->count || view->uids[at] != member->uid || !imap_set_has(changed->known, member->uid))
+    size_t number = view_number(view, member->uid);
+    if (number == 0 || !imap_set_has(changed->known, member->uid))
         return 0;
-    buf_append_format(out, "* %zu FETCH (UID %u FLAGS (", at + 1, member->uid);
+    buf_append_format(out, "* %zu FETCH (UID %u FLAGS (", number, member->uid);
     flags_write(changed->run->vault, member->flags, view_is_recent(view, member->uid), out);
     buf_append_format(out, ") MODSEQ (%llu))\r\n", (unsigned long long)member->modseq);
     return buf_fault(out);

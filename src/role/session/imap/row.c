@@ -3,14 +3,6 @@
 #include "role/session/flags.h"
 #include "role/session/imap/fetch.h"
 
-size_t fetch_number(struct fetch *fetch, uint32_t uid)
-{
-    const struct view *view = fetch->run->client->view;
-    while (fetch->index < view->count && view->uids[fetch->index] < uid)
-        fetch->index++;
-    return fetch->index < view->count && view->uids[fetch->index] == uid ? fetch->index + 1 : 0;
-}
-
 void fetch_write_flags(struct fetch *fetch, const struct vault_member *member, bool begun)
 {
     bool recent = view_is_recent(fetch->run->client->view, member->uid);

@@ -42,11 +42,11 @@ static bool make_subject(const struct search *search, const struct vault_member 
                          struct search_subject *ret_subject)
 {
     const struct view *view = search->run->client->view;
-    size_t at = view_find(view, member->uid);
-    if (at == view->count || view->uids[at] != member->uid)
+    size_t number = view_number(view, member->uid);
+    if (number == 0)
         return false;
     *ret_subject = (struct search_subject){
-        .member = member, .number = (uint32_t)at + 1, .recent = view_is_recent(view, member->uid)};
+        .member = member, .number = (uint32_t)number, .recent = view_is_recent(view, member->uid)};
     return true;
 }
 

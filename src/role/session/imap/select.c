@@ -23,7 +23,7 @@ static int write_unseen(struct run *run, const struct vault_mailbox *mailbox)
     if (result < 0)
         return result;
     size_t at = view_find(view, uid);
-    if (uid != 0 && at < view->count)
+    if (uid != 0 && at < view_count(view))
         buf_append_format(&run->client->out, "* OK [UNSEEN %zu] First unseen\r\n", at + 1);
     return 0;
 }

@@ -16,14 +16,14 @@ static int on_done(void *arg, const struct vault_member *member)
     struct run *run = store->run;
     struct view *view = run->client->view;
     bool modseq = run->client->condstore;
-    size_t at = view_find(view, member->uid);
-    if (at == view->count || view->uids[at] != member->uid)
+    size_t number = view_number(view, member->uid);
+    if (number == 0)
         return 0;
     /* RFC 3501 §6.4.6: .SILENT leaves the flags out; RFC 7162 §3.1.3 has the new MODSEQ said all the same. */
     if (run->command->store.silent && !modseq)
         return 0;
     struct buf *out = &run->client->out;
-    buf_append_format(out, "* %zu FETCH (", at + 1);
+    buf_append_format(out, "* %zu FETCH (", number);
     if (run->command->uid || view->resyncs || view->rev2)
         buf_append_format(out, "UID %u ", member->uid);
     if (modseq)
