@@ -81,6 +81,7 @@ def use_it_all(server):
         assert client.search(None, "BODY", MARKERS["body"])[1] == [b"1"]
         client.search(None, "TEXT", MARKERS["search"])
         assert client.copy("1", MARKERS["folder"])[0] == "OK"
+    assert "indexed" in server.tool("index", "a@demo.test", "--password-stdin", stdin=MARKERS["password"] + "\n").stdout
     client = server.pop3("a", MARKERS["password"])
     assert MARKERS["body"].encode() in b"".join(client.retr(1)[1])
     client.quit()
