@@ -181,6 +181,8 @@ static int delete_mailbox(struct vault *vault, uint64_t id)
     result = engine_mailbox_empty(vault, id);
     if (result == 0)
         result = engine_run(vault, STATEMENT_EXPUNGED_CLEAR, NUMBERS((int64_t)id));
+    if (result == 0)
+        result = engine_run(vault, STATEMENT_ANNOTATION_FORGET, NUMBERS((int64_t)id));
     if (result != 0)
         return result;
     vault->modseq++;

@@ -42,6 +42,8 @@ static const char *const versions[] = {
      "ALTER TABLE mailbox ADD COLUMN horizon INT NOT NULL DEFAULT 0;"
      "UPDATE mailbox SET expunges = (SELECT count(*) FROM expunged WHERE mailbox = id);"),
     "CREATE TABLE origin(hash INTEGER PRIMARY KEY);",
+    ("CREATE TABLE annotation(mailbox INT NOT NULL, entry TEXT NOT NULL, value BLOB NOT NULL,"
+     " PRIMARY KEY(mailbox, entry)) WITHOUT ROWID;"),
 };
 
 static const struct {

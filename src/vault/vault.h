@@ -10,7 +10,7 @@
 /*
  * Everything one account has: mailboxes, emails, flags, changes, in one encrypted database (vault/vfs.h).
  * mailbox.h: folders. email.h: messages and their caches. member.h: an email in a mailbox: UIDs, flags, expunge.
- * keyword.h: names of flags. outbox.h: records that may be freed.
+ * keyword.h: names of flags. annotation.h: named values. outbox.h: records that may be freed.
  *
  * Nothing here suspends, logs or looks at a clock. Times are microseconds since 1970 (UTC) unless a name says seconds.
  * Every call that changes something is one transaction of its own, or part of the one that is open.

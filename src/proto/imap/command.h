@@ -41,6 +41,8 @@ enum imap_verb {
     IMAP_GETACL,
     IMAP_LISTRIGHTS,
     IMAP_MYRIGHTS,
+    IMAP_GETMETADATA,
+    IMAP_SETMETADATA,
     IMAP_APPEND,
     IMAP_IDLE,
     IMAP_CHECK,
@@ -229,6 +231,24 @@ enum imap_list_option { /* RFC 5258, RFC 6154, as far as they are about SPECIAL-
                         IMAP_LIST_RETURN_MYRIGHTS = 128, /* RFC 8440 §3 */
 };
 
+#define IMAP_ENTRY_MAX 1000U
+#define IMAP_ENTRIES_MAX 100U /* in one command */
+
+enum imap_depth { IMAP_DEPTH_NONE, IMAP_DEPTH_ONE, IMAP_DEPTH_ALL }; /* RFC 5464 §4.2.2 */
+
+struct imap_entry {
+    span_t name;  /* in small letters */
+    span_t value; /* SETMETADATA; at NULL: NIL */
+};
+
+struct imap_metadata {
+    struct imap_entry *entries;
+    size_t count;
+    bool sized;
+    uint64_t max_size; /* RFC 5464 §4.2.1 */
+    enum imap_depth depth;
+};
+
 struct imap_command {
     span_t tag;
     enum imap_verb verb;
@@ -267,7 +287,8 @@ struct imap_command {
             span_t *patterns;
             size_t count;
             unsigned options;
-            unsigned status; /* RETURN (STATUS (…)): enum imap_status_item (RFC 5819 §2) */
+            unsigned status;               /* RETURN (STATUS (…)): enum imap_status_item (RFC 5819 §2) */
+            struct imap_metadata metadata; /* RETURN (METADATA (…)) (RFC 9590 §3) */
             bool extended;
         } list;
         struct {
@@ -279,6 +300,7 @@ struct imap_command {
         struct {
             span_t identifier, rights;
         } acl;
+        struct imap_metadata metadata;
         struct {
             struct imap_flags flags;
             int64_t seconds;

@@ -124,6 +124,12 @@ static bool scan_list_returns(struct imap_scan *scan, struct imap_command *comma
             (void)imap_scan_byte(scan, ' ');
             continue;
         }
+        if (imap_scan_word(scan, "METADATA")) { /* RFC 9590 §3 */
+            if (!imap_scan_space(scan) || !imap_scan_entries(scan, &command->list.metadata))
+                return false;
+            (void)imap_scan_byte(scan, ' ');
+            continue;
+        }
         size_t found = 0;
         while (found < COUNT_OF(returns) && !imap_scan_word(scan, returns[found].name))
             found++;

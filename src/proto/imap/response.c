@@ -53,6 +53,8 @@ static const struct capability capabilities[] = {
     {"ACL", LOGGED_IN, 0, 0},                   /* RFC 4314 §3 */
     {"RIGHTS=texk", LOGGED_IN, 0, 0},           /* RFC 4314 §2.2 */
     {"LIST-MYRIGHTS", LOGGED_IN, 0, 0},         /* RFC 8440 §3 */
+    {"METADATA", LOGGED_IN, 0, 0},              /* RFC 5464 §1 */
+    {"LIST-METADATA", LOGGED_IN, 0, 0},         /* RFC 9590 §3 */
     {"WITHIN", LOGGED_IN, 0, 0},                /* RFC 5032 §3 */
     {"PARTIAL", LOGGED_IN, 0, 0},               /* RFC 9394 §3 */
     {"OBJECTID", LOGGED_IN, 0, 0},              /* RFC 8474 §3 */

@@ -47,6 +47,8 @@ bool imap_scan_options(struct imap_scan *scan, const struct imap_option *options
 bool imap_scan_status_items(struct imap_scan *scan, unsigned *ret_items);         /* in parentheses, at least one */
 bool imap_scan_partial(struct imap_scan *scan, struct imap_partial *ret_partial); /* RFC 9394 §5 */
 
+bool imap_scan_entries(struct imap_scan *scan, struct imap_metadata *metadata); /* RFC 5464 §5 */
+
 /* RETURN (…) with the space after it, where it stands there; search-keys up to the end of the command. */
 bool imap_scan_returns(struct imap_scan *scan, struct imap_command *command);
 bool imap_scan_search_keys(struct imap_scan *scan, struct imap_command *command);
@@ -61,4 +63,5 @@ imap_parser imap_parse_fetch, imap_parse_store, imap_parse_copy, imap_parse_expu
 imap_parser imap_parse_search;                                                           /* parse-search.c */
 imap_parser imap_parse_getquota, imap_parse_setquota;                                    /* parse-quota.c */
 imap_parser imap_parse_setacl, imap_parse_identifier;                                    /* parse-acl.c */
+imap_parser imap_parse_getmetadata, imap_parse_setmetadata;                              /* parse-metadata.c */
 imap_parser imap_parse_sort, imap_parse_thread;                                          /* parse-sort.c */

@@ -36,6 +36,8 @@ static const struct {
     [IMAP_GETACL] = {imap_do_getacl, TELLS_ALL},             /* RFC 4314 §3.3 */
     [IMAP_LISTRIGHTS] = {imap_do_listrights, TELLS_ALL},     /* RFC 4314 §3.4 */
     [IMAP_MYRIGHTS] = {imap_do_myrights, TELLS_ALL},         /* RFC 4314 §3.5 */
+    [IMAP_GETMETADATA] = {imap_do_getmetadata, TELLS_ALL},   /* RFC 5464 §4.2 */
+    [IMAP_SETMETADATA] = {imap_do_setmetadata, TELLS_ALL},   /* RFC 5464 §4.3 */
     [IMAP_APPEND] = {imap_do_append, TELLS_ALL},             /* RFC 3501 §6.3.11 */
     [IMAP_IDLE] = {imap_do_idle, TELLS_ALL},                 /* RFC 2177 §3 */
     [IMAP_CHECK] = {imap_do_noop, TELLS_ALL},                /* RFC 3501 §6.4.1 */

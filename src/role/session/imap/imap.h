@@ -78,6 +78,7 @@ imap_handler imap_do_list, imap_do_lsub;                                        
 imap_handler imap_do_status;                                                               /* status.c */
 imap_handler imap_do_getquota, imap_do_getquotaroot, imap_do_setquota;                     /* quota.c */
 imap_handler imap_do_setacl, imap_do_getacl, imap_do_listrights, imap_do_myrights;         /* acl.c */
+imap_handler imap_do_getmetadata, imap_do_setmetadata;                                     /* metadata.c */
 imap_handler imap_do_append;                                                               /* append.c */
 imap_handler imap_do_idle;                                                                 /* idle.c */
 imap_handler imap_do_expunge;                                                              /* expunge.c */
@@ -97,6 +98,9 @@ void imap_write_capabilities(const struct session *session, struct buf *out);
 
 /* status.c: `(MESSAGES 3 …)` */
 void status_write(struct run *run, const struct vault_mailbox *mailbox, unsigned items);
+
+/* metadata.c: `* METADATA` of a mailbox of that name, where there is something to say */
+MUST_USE int metadata_write(struct run *run, span_t name, struct imap_metadata *metadata);
 
 /* acl.c: `* MYRIGHTS` of a mailbox of that name */
 void acl_write_rights(struct run *run, span_t name);

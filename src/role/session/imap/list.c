@@ -186,6 +186,8 @@ static int list_selected(struct task *task, struct listing *listing)
         if ((options & IMAP_LIST_RETURN_MYRIGHTS) != 0 && name->exists && name->selectable)
             acl_write_rights(run, name->name); /* RFC 8440 §3 */
         int result = write_status(run, name);
+        if (result == 0 && run->command->list.metadata.count > 0 && name->exists && name->selectable)
+            result = metadata_write(run, name->name, &run->command->list.metadata); /* RFC 9590 §3 */
         if (result == 0)
             result = client_drain(task, run->client);
         if (result < 0)
