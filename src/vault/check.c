@@ -211,24 +211,10 @@ static int execute(struct vault *vault, const char *sql, uint64_t modseq)
     return result;
 }
 
-static int read_modseq(struct vault *vault, uint64_t *ret_modseq)
-{
-    sqlite3_stmt *statement = NULL;
-    int result = engine_fault(vault, sqlite3_prepare_v2(vault->database, "SELECT " HIGHEST, -1, &statement, NULL));
-    if (result == 0)
-        result = engine_next(vault, statement);
-    if (result == ENGINE_ROW) {
-        *ret_modseq = (uint64_t)sqlite3_column_int64(statement, 0);
-        result = 0;
-    }
-    (void)sqlite3_finalize(statement);
-    return result;
-}
-
 /* What is kept in memory beside the database is read again, as any of it may have been among the wrong. */
 int vault_rule_repair(struct vault *vault, size_t rule)
 {
-    uint64_t modseq = 0;
+    int64_t modseq = 0;
     if (rules[rule].repair == NULL && rules[rule].mend == NULL)
         return VAULT_NOT_FOUND;
     int result = vault_begin(vault, VAULT_DURABLE);
@@ -236,7 +222,7 @@ int vault_rule_repair(struct vault *vault, size_t rule)
         return result;
     result = rules[rule].mend != NULL ? rules[rule].mend(vault) : execute(vault, rules[rule].repair, vault->modseq + 1);
     if (result == 0)
-        result = read_modseq(vault, &modseq);
+        result = engine_ask_once(vault, "SELECT " HIGHEST, &modseq);
     if (result == 0)
         result = vault_commit(vault);
     if (result != 0) {
@@ -244,8 +230,8 @@ int vault_rule_repair(struct vault *vault, size_t rule)
         return result;
     }
     engine_references_forget(vault);
-    if (modseq > vault->modseq)
-        vault->modseq = modseq;
+    if ((uint64_t)modseq > vault->modseq)
+        vault->modseq = (uint64_t)modseq;
     return 0;
 }
 

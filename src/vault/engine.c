@@ -87,6 +87,20 @@ int engine_ask_text(struct vault *vault, enum vault_statement id, span_t text, i
     return result == 0 ? ask(vault, statement, ret_number) : result;
 }
 
+int engine_ask_once(struct vault *vault, const char *sql, int64_t *ret_number)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = engine_fault(vault, sqlite3_prepare_v2(vault->database, sql, -1, &statement, NULL));
+    if (result == 0)
+        result = engine_next(vault, statement);
+    if (result == ENGINE_ROW) {
+        *ret_number = sqlite3_column_int64(statement, 0);
+        result = 0;
+    }
+    (void)sqlite3_finalize(statement);
+    return result;
+}
+
 int engine_execute(struct vault *vault, const char *sql)
 {
     return engine_fault(vault, sqlite3_exec(vault->database, sql, NULL, NULL, NULL));

@@ -56,6 +56,8 @@ MUST_USE int engine_ask(struct vault *vault, enum vault_statement id, const int6
                         int64_t *ret_number);
 /* The same, for statements whose one parameter is a text. */
 MUST_USE int engine_ask_text(struct vault *vault, enum vault_statement id, span_t text, int64_t *ret_number);
+/* The first number of the only row of a statement that is seldom run. */
+MUST_USE int engine_ask_once(struct vault *vault, const char *sql, int64_t *ret_number);
 MUST_USE int engine_execute(struct vault *vault, const char *sql);
 /* A fault of SQLite's as ours; remembers it where it ended the open transaction. */
 MUST_USE int engine_fault(struct vault *vault, int sqlite_result);

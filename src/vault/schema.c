@@ -54,20 +54,6 @@ static const struct {
     {"Junk", VAULT_ROLE_JUNK},   {"Trash", VAULT_ROLE_TRASH},   {"Archive", VAULT_ROLE_ARCHIVE},
 };
 
-static int number_of(struct vault *vault, const char *sql, int64_t *ret_number)
-{
-    sqlite3_stmt *statement = NULL;
-    int result = engine_fault(vault, sqlite3_prepare_v2(vault->database, sql, -1, &statement, NULL));
-    if (result == 0)
-        result = engine_next(vault, statement);
-    if (result == ENGINE_ROW) {
-        *ret_number = sqlite3_column_int64(statement, 0);
-        result = 0;
-    }
-    (void)sqlite3_finalize(statement);
-    return result;
-}
-
 /* INBOX comes first, as the modseq that becomes its id is then VAULT_INBOX. */
 static int fill(struct vault *vault, uint32_t now_seconds)
 {
@@ -116,10 +102,10 @@ static int upgrade(struct vault *vault, size_t from, uint32_t now_seconds)
 static int load(struct vault *vault)
 {
     int64_t modseq = 0;
-    int result = number_of(vault,
-                           "SELECT max((SELECT coalesce(max(modseq), 0) FROM mailbox),"
-                           " (SELECT coalesce(max(modseq), 0) FROM gone))",
-                           &modseq);
+    int result = engine_ask_once(vault,
+                                 "SELECT max((SELECT coalesce(max(modseq), 0) FROM mailbox),"
+                                 " (SELECT coalesce(max(modseq), 0) FROM gone))",
+                                 &modseq);
     if (result != 0)
         return result;
     vault->modseq = (uint64_t)modseq;
@@ -139,7 +125,7 @@ static int load(struct vault *vault)
 int engine_schema(struct vault *vault, uint32_t now_seconds)
 {
     int64_t version = 0;
-    int result = number_of(vault, "PRAGMA user_version", &version);
+    int result = engine_ask_once(vault, "PRAGMA user_version", &version);
     if (result != 0)
         return result;
     if (version < 0 || (size_t)version > COUNT_OF(versions))

@@ -134,45 +134,41 @@ static int match(struct vault_search *search, const struct buf *expression)
     return result == 0 ? read_ids(search->vault, statement, &search->found) : result;
 }
 
+typedef int (*encode_fn)(span_t text, enum vault_field field, struct buf *term);
+
 /* No term has a quotation mark in it, so the string needs no care. */
-static int match_word(struct vault_search *search, span_t word)
+static int match_in_fields(struct vault_search *search, span_t text, encode_fn encode, const char *end)
 {
     struct buf expression AUTO_BUF;
     buf_init(&expression, EXPRESSION_MAX);
-    if (search->fields == VAULT_FIELDS_ALL) {
-        (void)buf_append_byte(&expression, '"');
-        (void)buf_append(&expression, word);
-        (void)buf_append_text(&expression, VAULT_WORDS_MARK "\"*");
-        return match(search, &expression);
-    }
     int result = 0;
     for (unsigned field = 0; result == 0 && field < VAULT_FIELD_COUNT; field++) {
         if ((search->fields & 1U << field) == 0)
             continue;
         buf_clear(&expression);
         (void)buf_append_byte(&expression, '"');
-        (void)vault_words_encode_word(word, field, &expression);
-        (void)buf_append_byte(&expression, '"');
+        (void)encode(text, field, &expression);
+        (void)buf_append_text(&expression, end);
         result = match(search, &expression);
     }
     return result;
 }
 
-static int match_identifier(struct vault_search *search, span_t beginning)
+static int match_word(struct vault_search *search, span_t word)
 {
+    if (search->fields != VAULT_FIELDS_ALL)
+        return match_in_fields(search, word, vault_words_encode_word, "\"");
     struct buf expression AUTO_BUF;
     buf_init(&expression, EXPRESSION_MAX);
-    int result = 0;
-    for (unsigned field = 0; result == 0 && field < VAULT_FIELD_COUNT; field++) {
-        if ((search->fields & 1U << field) == 0)
-            continue;
-        buf_clear(&expression);
-        (void)buf_append_byte(&expression, '"');
-        (void)vault_words_encode_identifier(beginning, field, &expression);
-        (void)buf_append_text(&expression, "\"*");
-        result = match(search, &expression);
-    }
-    return result;
+    (void)buf_append_byte(&expression, '"');
+    (void)buf_append(&expression, word);
+    (void)buf_append_text(&expression, VAULT_WORDS_MARK "\"*");
+    return match(search, &expression);
+}
+
+static int match_identifier(struct vault_search *search, span_t beginning)
+{
+    return match_in_fields(search, beginning, vault_words_encode_identifier, "\"*");
 }
 
 /* --- words that hold a term */
