@@ -15,6 +15,7 @@
 #define BATCH_EMAILS 128U /* in one transaction, for which nobody else in the account can do anything */
 #define BATCH_TEXT ((size_t)1 << 20U)
 #define TERMS_BYTES (BATCH_TEXT + 4 * VAULT_WORDS_BYTES)
+#define POLITE_MS 10
 #define REST_MS 5 /* between two batches, for the others */
 #define RETRY_MS 30000
 
@@ -122,6 +123,13 @@ static void batch_clear(struct batch *batch)
     buf_clear(&batch->terms);
 }
 
+/* Where somebody is at work in the account, most of the time is his. */
+static int give_turn(struct task *task, const struct session *session)
+{
+    bool is_alone = session->parked == session->client_count || session->index_waiters > 0;
+    return is_alone ? task_yield(task) : task_sleep(task, POLITE_MS);
+}
+
 /* --- what is new */
 
 static int add_some(struct task *task, struct batch *batch, bool *ret_more)
@@ -140,7 +148,7 @@ static int add_some(struct task *task, struct batch *batch, bool *ret_more)
         if (result == 0)
             result = read_entry(task, batch, &email);
         if (result == 0 && i % 8 == 7)
-            result = task_yield(task);
+            result = give_turn(task, batch->session);
     }
     *ret_more = count > 0;
     return result == 0 ? write_batch(batch, add_one) : result;
@@ -161,7 +169,7 @@ static int remove_some(struct task *task, struct batch *batch, bool *ret_more)
         if (result == 0)
             first = email.id + 1;
         if (result == 0 && batch->count % 8 == 0)
-            result = task_yield(task);
+            result = give_turn(task, batch->session);
     }
     if (result < 0)
         return result;
