@@ -22,6 +22,7 @@ enum imap_verb {
     IMAP_AUTHENTICATE,
     IMAP_LOGIN,
     IMAP_ENABLE,
+    IMAP_COMPRESS,
     IMAP_SELECT,
     IMAP_EXAMINE,
     IMAP_CREATE,
@@ -267,6 +268,9 @@ struct imap_command {
             struct imap_parameter *pairs;
             size_t count;
         } id;
+        struct {
+            span_t algorithm;
+        } compress;
         struct {
             unsigned known;
         } enable; /* enum imap_enable */

@@ -65,3 +65,9 @@ bool imap_parse_enable(struct imap_scan *scan, struct imap_command *command)
     } while (!imap_scan_at_end(scan));
     return true;
 }
+
+/* RFC 4978 §3. */
+bool imap_parse_compress(struct imap_scan *scan, struct imap_command *command)
+{
+    return imap_scan_space(scan) && imap_scan_atom(scan, &command->compress.algorithm) && imap_scan_end(scan);
+}

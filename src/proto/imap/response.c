@@ -55,6 +55,7 @@ static const struct capability capabilities[] = {
     {"LIST-MYRIGHTS", LOGGED_IN, 0, 0},         /* RFC 8440 §3 */
     {"METADATA", LOGGED_IN, 0, 0},              /* RFC 5464 §1 */
     {"LIST-METADATA", LOGGED_IN, 0, 0},         /* RFC 9590 §3 */
+    {"COMPRESS=DEFLATE", LOGGED_IN, 0, 0},      /* RFC 4978 §2 */
     {"WITHIN", LOGGED_IN, 0, 0},                /* RFC 5032 §3 */
     {"PARTIAL", LOGGED_IN, 0, 0},               /* RFC 9394 §3 */
     {"OBJECTID", LOGGED_IN, 0, 0},              /* RFC 8474 §3 */

@@ -57,6 +57,7 @@ bool imap_scan_search_keys(struct imap_scan *scan, struct imap_command *command)
 typedef bool imap_parser(struct imap_scan *scan, struct imap_command *command);
 imap_parser imap_parse_nothing, imap_parse_mailbox;                                      /* command.c */
 imap_parser imap_parse_login, imap_parse_authenticate, imap_parse_id, imap_parse_enable; /* parse-login.c */
+imap_parser imap_parse_compress;                                                         /* parse-login.c */
 imap_parser imap_parse_select, imap_parse_create, imap_parse_rename, imap_parse_list;    /* parse-mailbox.c */
 imap_parser imap_parse_lsub, imap_parse_status, imap_parse_append;                       /* parse-mailbox.c */
 imap_parser imap_parse_fetch, imap_parse_store, imap_parse_copy, imap_parse_expunge;     /* parse-message.c */

@@ -8,20 +8,22 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "proto/imap/deflate.h"
 #include "role/session/imap/imap.h"
 #include "role/session/quiet.h"
+#include "role/session/wire.h"
 #include "rt/watch.h"
 
-#define READ_CHUNK 65536U
+#define READ_AHEAD 65536U
 #define RETRY_MS 1000
 
 int client_flush(struct task *task, struct client *client)
 {
     int result = buf_fault(&client->out);
     if (result == 0)
-        result = stream_write(task, client->stream, buf_span(&client->out), CLIENT_WRITE_MS);
+        result = wire_write(task, client, buf_span(&client->out));
     buf_clear(&client->out);
-    return result < 0 ? result : stream_flush(task, client->stream, CLIENT_WRITE_MS);
+    return result < 0 ? result : wire_flush(task, client);
 }
 
 int client_drain(struct task *task, struct client *client)
@@ -30,7 +32,7 @@ int client_drain(struct task *task, struct client *client)
         return 0;
     int result = buf_fault(&client->out);
     if (result == 0)
-        result = stream_write(task, client->stream, buf_span(&client->out), CLIENT_WRITE_MS);
+        result = wire_write(task, client, buf_span(&client->out));
     buf_clear(&client->out);
     return result;
 }
@@ -70,6 +72,8 @@ static void tell(struct task *task, void *arg)
         quiet_let_go(client->session);
     }
     buf_release(&client->out);
+    if (client->parked)
+        wire_rest(client);
     client->telling = false;
     if (result < 0 || client->logged_out)
         shutdown(stream_fd(client->stream), SHUT_RDWR); /* its own task sees the end */
@@ -85,20 +89,7 @@ void client_notify(struct client *client)
         client->telling = false;
 }
 
-/* --- reading --- */
-
-int client_read(struct task *task, struct client *client)
-{
-    if (stream_input(client->stream).len == 0) {
-        int result = stream_fill(task, client->stream, READ_CHUNK, CLIENT_PARK_MS);
-        if (result != STREAM_OK)
-            return result;
-    }
-    span_t input = stream_input(client->stream);
-    int result = buf_append(&client->input, input);
-    stream_consume(client->stream, input.len);
-    return result;
-}
+/* --- commands --- */
 
 static int parse_and_run(struct task *task, struct client *client, size_t len)
 {
@@ -117,6 +108,7 @@ static int parse_and_run(struct task *task, struct client *client, size_t len)
     result = imap_command_parse(bytes, (enum imap_state)state, arena, command, &why);
     if (result == IMAP_PARSE_OK) {
         client->bad = 0;
+        client->followed = buf_len(&client->input) > len;
         return imap_run(task, client, command, arena);
     }
     client->bad++;
@@ -153,12 +145,22 @@ static int catch_up(struct task *task, struct client *client)
     return 0;
 }
 
+/* RFC 4978 §3: the answer goes out as it is, and what follows is compressed. */
+static int start_deflate(struct task *task, struct client *client)
+{
+    int result = client_flush(task, client);
+    client->deflate = TAKE(client->deflate_next);
+    return result;
+}
+
 static int serve_command(struct task *task, struct client *client, enum imap_read read, uint64_t len)
 {
     int result = 0;
     if (read == IMAP_READ_COMMAND) {
         result = parse_and_run(task, client, (size_t)len);
         buf_consume(&client->input, (size_t)len);
+        if (result == 0 && client->deflate_next != NULL)
+            result = start_deflate(task, client);
     } else if (read == IMAP_READ_CONTINUE) {
         buf_append_text(&client->out, "+ OK\r\n");
     } else {
@@ -215,7 +217,7 @@ static int serve(struct task *task, struct client *client)
     while (result == 0 && !client->logged_out) {
         result = serve_input(task, client);
         if (result == 0 && !client->logged_out)
-            result = client_read(task, client);
+            result = wire_read(task, client);
     }
     return result < 0 ? result : client_flush(task, client);
 }
@@ -239,6 +241,8 @@ static void client_free(struct client *client)
     timer_free(client->patience);
     view_free(client->view);
     stream_free(client->stream);
+    imap_deflate_free(client->deflate);
+    imap_deflate_free(client->deflate_next);
     buf_deinit(&client->input);
     buf_deinit(&client->out);
     free(client->tag);
@@ -317,6 +321,7 @@ static int park(struct client *client)
     int64_t left = (int64_t)session->conf->imap_idle_timeout * 1000 - CLIENT_PARK_MS;
     client->deadline = loop_now(session->loop) + left;
     timer_start(client->patience, left);
+    wire_rest(client);
     client->parked = true;
     session->parked++;
     quiet_consider(session);
@@ -341,7 +346,7 @@ int client_start(struct session *session, int fd, span_t prelude)
     uint64_t message_max = session->conf->smtp_message_max;
     client->session = session;
     imap_reader_init(&client->reader, IMAP_LINE_MAX, IMAP_LITERAL_MAX, message_max);
-    buf_init(&client->input, (size_t)message_max + IMAP_LINE_MAX + (size_t)16 * IMAP_LITERAL_MAX + READ_CHUNK);
+    buf_init(&client->input, (size_t)message_max + IMAP_LINE_MAX + (size_t)16 * IMAP_LITERAL_MAX + READ_AHEAD);
     buf_init(&client->out, CLIENT_OUT_MAX);
     task_group_init(&client->tellers);
     list_push(&session->clients, &client->link);

@@ -22,6 +22,8 @@ struct client {
     struct list_link link;
     struct session *session;
     struct stream *stream;
+    struct imap_deflate *deflate;      /* of a compressed connection (wire.h), or NULL */
+    struct imap_deflate *deflate_next; /* once the answer that begins it has gone out */
     struct buf input;
     struct buf out;
     struct imap_reader reader;
@@ -31,6 +33,7 @@ struct client {
     int64_t deadline;
     uint64_t heard; /* session->changes when it was last told of them */
     bool greeted;
+    bool followed;            /* more has come behind the command at hand */
     unsigned enabled;         /* enum imap_enable, but for CONDSTORE */
     struct imap_range *saved; /* UIDs of the last result that was saved, rising (RFC 5182 §2.1) */
     size_t saved_count;
@@ -57,9 +60,6 @@ MUST_USE int client_flush(struct task *task, struct client *client);
 
 /* Tells what has changed in the view; drains. VIEW_GONE: the mailbox was deleted, BYE has been written. */
 MUST_USE int client_tell(struct task *task, struct client *client, struct view_format format);
-
-/* Some more input, at least a byte. STREAM_OK, STREAM_END, or a fault. */
-MUST_USE int client_read(struct task *task, struct client *client);
 
 /* At the end of the session: frees those that are parked. The others are ended by their tasks. */
 void client_end_parked(struct session *session);

@@ -17,6 +17,7 @@
  * account's root secret, and ends a while after the last one has gone ([session] linger), the keys wiped.
  *
  *   session.c   this: wiring, attaching clients, the end      client.c   a connection and its loop
+ *   wire.c      its bytes, compressed or not
  *   takein.c    what has arrived, into the vault              view.c     a selected mailbox as one connection sees it
  *   append.c    a message from a client, sealed and filed     imap/      the commands, a file for each group
  *   release.c   records nobody needs any more                 message.c  reading messages from the log

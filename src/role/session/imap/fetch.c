@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "role/session/imap/resync.h"
+#include "role/session/wire.h"
 
 #define CHUNK_ROWS 64U      /* messages whose content is asked for are dealt with in such chunks */
 #define CACHED_ROWS 512U    /* and those of which the caches are enough, in such */
@@ -51,7 +52,7 @@ static int send_full(struct task *task, struct fetch *fetch)
 {
     if (buf_len(fetch->out) < ANSWER_BYTES)
         return buf_fault(fetch->out);
-    int result = stream_write(task, fetch->run->client->stream, buf_span(fetch->out), CLIENT_WRITE_MS);
+    int result = wire_write(task, fetch->run->client, buf_span(fetch->out));
     buf_clear(fetch->out);
     return result;
 }

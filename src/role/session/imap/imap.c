@@ -17,6 +17,7 @@ static const struct {
     [IMAP_LOGOUT] = {imap_do_logout, TELLS_NOTHING},         /* RFC 3501 §6.1.3 */
     [IMAP_ID] = {imap_do_id, TELLS_ALL},                     /* RFC 2971 §3.1 */
     [IMAP_ENABLE] = {imap_do_enable, TELLS_NOTHING},         /* RFC 5161 §3.1 */
+    [IMAP_COMPRESS] = {imap_do_compress, TELLS_NOTHING},     /* RFC 4978 §3 */
     [IMAP_SELECT] = {imap_do_select, TELLS_NOTHING},         /* RFC 3501 §6.3.1 */
     [IMAP_EXAMINE] = {imap_do_select, TELLS_NOTHING},        /* RFC 3501 §6.3.2 */
     [IMAP_CREATE] = {imap_do_create, TELLS_ALL},             /* RFC 3501 §6.3.3 */

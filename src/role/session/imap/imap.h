@@ -70,6 +70,7 @@ MUST_USE int imap_idle_input(struct task *task, struct client *client);
 
 typedef int imap_handler(struct task *task, struct run *run);
 imap_handler imap_do_capability, imap_do_noop, imap_do_logout, imap_do_id, imap_do_enable; /* basic.c */
+imap_handler imap_do_compress;                                                             /* compress.c */
 imap_handler imap_do_namespace;                                                            /* basic.c */
 imap_handler imap_do_select, imap_do_close, imap_do_unselect;                              /* select.c */
 imap_handler imap_do_create, imap_do_delete, imap_do_rename;                               /* mailbox.c */
