@@ -371,3 +371,15 @@ void view_skip_flags(struct view *view)
     if (vault_mailbox_get(view->session->vault, view->mailbox, &now) == 0)
         view->flags_seen = now.highest_modseq;
 }
+
+static int note_held(void *arg, uint32_t uid, uint64_t modseq)
+{
+    (void)modseq;
+    return view_number(arg, uid) != 0 ? VIEW_HOLDS_BACK : 0;
+}
+
+int view_holds_back(struct view *view)
+{
+    return vault_member_expunged(view->session->vault, view->mailbox, VAULT_RANGE_ALL, view->expunged_seen, note_held,
+                                 view);
+}

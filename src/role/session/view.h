@@ -30,7 +30,7 @@ struct view {
     bool is_gone; /* the mailbox was deleted */
 };
 
-enum view_outcome { VIEW_GONE = 1 };
+enum view_outcome { VIEW_GONE = 1, VIEW_HOLDS_BACK };
 
 /* VIEW_GONE: no such mailbox. With read_only nothing loses \Recent. */
 MUST_USE int view_new(struct session *session, uint64_t mailbox, bool read_only, struct view **ret_view);
@@ -71,6 +71,10 @@ MUST_USE int view_tell(struct view *view, struct view_format format, struct buf 
 
 /* Everything up to now that is a change of flags is known to this client: it was told while it was done. */
 void view_skip_flags(struct view *view);
+
+/* VIEW_HOLDS_BACK: there are expunges that the client was not told of yet; the mailbox's modseq before the first of
+ * them is not below view->expunged_seen. */
+MUST_USE int view_holds_back(struct view *view);
 
 /* `* n EXISTS`, and where there is such a thing `* n RECENT` (RFC 3501 §7.3). */
 void view_write_counts(const struct view *view, struct buf *out);

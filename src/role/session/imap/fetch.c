@@ -76,6 +76,18 @@ static int fetch_narrow(struct task *task, struct fetch *fetch, struct vault_ran
 
 /* --- what needs the message --- */
 
+/* Flags that have changed are told with the MODSEQ they have now (RFC 7162 §3.2). */
+static int on_marked(void *arg, const struct vault_member *member)
+{
+    struct fetch *fetch = arg;
+    if (fetch->run->client->condstore)
+        fetch->items |= IMAP_FETCH_MODSEQ;
+    for (size_t i = 0; i < fetch->count; i++)
+        if (fetch->rows[i].uid == member->uid)
+            fetch->rows[i].modseq = member->modseq;
+    return 0;
+}
+
 /* RFC 3501 §6.4.5: reading a body sets \Seen, and the new flags are part of the answer. */
 static int mark_seen(struct fetch *fetch)
 {
@@ -92,7 +104,11 @@ static int mark_seen(struct fetch *fetch)
         result = run_begin_relaxed(run);
     if (result < 0)
         return result;
-    struct vault_flag_change change = {.mode = VAULT_FLAGS_ADD, .flags = VAULT_SEEN, .unchanged_since = UINT64_MAX};
+    struct vault_flag_change change = {.mode = VAULT_FLAGS_ADD,
+                                       .flags = VAULT_SEEN,
+                                       .unchanged_since = UINT64_MAX,
+                                       .on_done = on_marked,
+                                       .arg = fetch};
     result = vault_member_store(run->vault, run->client->view->mailbox, ranges, count, &change);
     result = run_end(run, result);
     if (result != 0)

@@ -229,6 +229,20 @@ static void say_fault(struct run *run, int result)
         run_no(run, "[SERVERBUG] Failed");
 }
 
+/*
+ * Who was told a MODSEQ takes everything up to it for told, and asks for what came later when it is back. Where a lower
+ * one is that of an expunge that must wait, it is told from where to ask instead (RFC 7162 §3.2).
+ */
+static int tell_held_back(struct run *run)
+{
+    struct view *view = run->client->view;
+    int result = run_is_enabled(run, IMAP_ENABLE_QRESYNC) ? view_holds_back(view) : 0;
+    if (result != VIEW_HOLDS_BACK)
+        return result;
+    return buf_append_format(&run->client->out, "* OK [HIGHESTMODSEQ %llu] Expunges are to be told\r\n",
+                             (unsigned long long)view->expunged_seen);
+}
+
 static int tell_changes(struct task *task, struct run *run)
 {
     enum tells tells = rules[run->command->verb].tells;
@@ -237,7 +251,8 @@ static int tell_changes(struct task *task, struct run *run)
     struct view_format format = {.modseq = run->client->condstore, .uid = run->command->uid};
     if (tells == TELLS_ALL || run->command->uid)
         format.expunge = VIEW_TELL_EXPUNGED;
-    return client_tell(task, run->client, format);
+    int result = client_tell(task, run->client, format);
+    return result == 0 && format.expunge == VIEW_KEEP_EXPUNGED ? tell_held_back(run) : result;
 }
 
 static int answer(struct task *task, struct run *run)

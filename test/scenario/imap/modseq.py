@@ -1,0 +1,56 @@
+"""What two connections are told of MODSEQs while they change the same mailbox (RFC 7162)."""
+import pytest
+
+from imapgrammar import members
+from imapview import View, World
+from server import PASSWORD
+
+
+@pytest.fixture
+def pair(server, user):
+    for number in range(3):
+        server.deliver(user, f"From: a@example.org\r\nSubject: {number}\r\n\r\nbody {number}\r\n")
+    world = World()
+    views = [View(server, user, world, name, PASSWORD) for name in ("one-", "other-")]
+    for view in views:
+        view.run(b"ENABLE QRESYNC")
+        view.run(b'SELECT "INBOX"')
+        while len(view.uids) < 3:
+            view.run(b"NOOP")
+        view.run(b"UID FETCH 1:* (FLAGS)")
+    yield views
+    for view in views:
+        view.close()
+
+
+def test_what_reading_marks_as_seen_has_the_modseq_of_that_change(pair):
+    one, other = pair
+    told = one.run(b"FETCH 2 (BODY[TEXT])").fetched
+    assert [b"\\Seen" in flags for flags in told[one.uids[1]]] == [True]
+    modseq = one.state[one.uids[1]]["modseq"]
+    other.run(b"UID FETCH %d (FLAGS MODSEQ)" % one.uids[1])
+    assert other.state[one.uids[1]]["modseq"] == modseq > 0
+
+
+def test_a_held_back_expunge_is_not_lost_with_the_connection(pair):
+    one, other = pair
+    first, last = one.uids[0], one.uids[2]
+    other.world.doomed.add((other.key, first))
+    other.send(b"UID STORE %d +FLAGS.SILENT (\\Deleted)" % first, wanted=[first], change=lambda have: have | {b"\\Deleted"})
+    other.wait(lambda: not other.pending)
+    one.run(b"NOOP")
+    before = one.modseq
+    other.run(b"EXPUNGE")
+    other.send(b"UID STORE %d +FLAGS (\\Flagged)" % last, wanted=[last], change=lambda have: have | {b"\\Flagged"})
+    other.wait(lambda: not other.pending)
+    command = one.run(b"FETCH 2 (UID)")  # by number: it must not tell of the expunge, but tells the new flags
+    assert one.state[last]["flags"] == {b"\\Flagged"} and len(one.uids) == 3
+    assert (b"HIGHESTMODSEQ", before) in command.codes
+    cache = one.checkpoint()
+    one.close()
+    one.connect()
+    one.run(b"ENABLE QRESYNC")
+    back = one.send(b'SELECT "INBOX" (QRESYNC (%d %d))' % (cache["key"][1], cache["modseq"]), cache=cache)
+    one.wait(lambda: not one.pending)
+    assert [members(answer.data[1]) for answer in back.answers if answer.kind == "VANISHED"] == [[first]]
+    assert one.uids == cache["uids"][1:]
