@@ -18,7 +18,7 @@ static void show(const struct mime_part *root)
     assert(imap_envelope_append(root->header, &line) == 0);
     assert(imap_body_append(root, &line) == 0);
     assert(imap_bodystructure_append(root, &line) == 0);
-    if (arena_new(root->header.len * 4 + 65536, &arena) == 0)
+    if (arena_new(IMAP_SUMMARY_ARENA, &arena) == 0)
         assert(imap_summary_read(root->header, arena, &summary) == 0);
     if (imap_match_new(IMAP_MATCH_TEXT, SPAN_NONE, SPAN("needle"), &match) == 0)
         assert(imap_match_message(match, root) >= 0);

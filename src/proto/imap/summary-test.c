@@ -51,10 +51,6 @@ static void a_header_is_summed_up(void **state)
                          "Subject: Re: =?utf-8?q?gr=C3=BCn?=\nReferences: <1@x>junk<2@x>\n <3@x>\n"
                          "In-Reply-To: your mail <3@x>\nDate: 2 Jan 2006 15:04:05 +0000\n\n");
     assert_int_equal(imap_summary_read(header, arena, &summary), 0);
-    assert_true(span_equal(summary.from_name, SPAN("J\xc3\xb6rg")));
-    assert_true(span_equal(summary.from, SPAN("j@x.y")));
-    assert_true(span_equal(summary.to, SPAN("t@x")));
-    assert_int_equal(summary.cc.len, 0);
     assert_true(span_equal(summary.message_id, SPAN("m@x")));
     assert_int_equal(summary.reference_count, 3);
     assert_true(span_equal(summary.references[2], SPAN("3@x")));

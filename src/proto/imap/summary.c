@@ -4,7 +4,6 @@
 
 #include "mime/word.h"
 
-#define ADDRESS_FIELD_MAX ((size_t)4 * 1024) /* the first address is all that counts */
 #define SUBJECT_RAW_MAX ((size_t)64 * 1024)
 #define BASE_SUBJECT_MAX 1000U /* what threads are told apart by; leaders are taken off one by one */
 #define REFERENCES_LEN_MAX ((size_t)64 * 1024)
@@ -62,43 +61,6 @@ static int read_references(span_t header, struct arena *arena, struct imap_summa
     return 0;
 }
 
-static int join_address(struct arena *arena, const struct mime_address *address, span_t *ret_address)
-{
-    uint8_t *text = arena_alloc(arena, address->local.len + address->domain.len + 1);
-    if (text == NULL)
-        return -ENOMEM;
-    size_t len = 0;
-    for (size_t i = 0; i < address->local.len; i++)
-        text[len++] = address->local.at[i];
-    if (address->domain.at != NULL)
-        text[len++] = '@';
-    for (size_t i = 0; i < address->domain.len; i++)
-        text[len++] = address->domain.at[i];
-    *ret_address = span_of(text, len);
-    return 0;
-}
-
-/* The first mailbox of an address field; of a group without members its name. */
-static int read_address(span_t header, span_t name, struct arena *arena, span_t *ret_name, span_t *ret_address)
-{
-    span_t value = span_upto(mime_field_value(header, name), ADDRESS_FIELD_MAX);
-    struct mime_address *address = NULL;
-    int result = mime_address_parse(value, arena, &address);
-    if (result < 0 || address == NULL)
-        return result;
-    struct mime_address *first = address;
-    while (address != NULL && address->kind != MIME_ADDRESS_MAILBOX)
-        address = address->next;
-    if (address == NULL)
-        address = first;
-    if (address->name.at != NULL) {
-        result = mime_word_decode_into(arena, address->name, ret_name);
-        if (result < 0)
-            return result;
-    }
-    return address->kind == MIME_ADDRESS_MAILBOX ? join_address(arena, address, ret_address) : 0;
-}
-
 int imap_summary_read(span_t header, struct arena *arena, struct imap_summary *ret_summary)
 {
     struct imap_summary summary = {.has_date = false};
@@ -113,13 +75,6 @@ int imap_summary_read(span_t header, struct arena *arena, struct imap_summary *r
         result = mime_word_decode_into(arena, subject, &summary.subject);
     if (result == 0)
         result = imap_base_subject(summary.subject, arena, &summary.base_subject, &summary.is_reply);
-    if (result == 0)
-        result = read_address(header, SPAN("From"), arena, &summary.from_name, &summary.from);
-    if (result == 0)
-        result = read_address(header, SPAN("To"), arena, &summary.to_name, &summary.to);
-    span_t unused = SPAN_NONE;
-    if (result == 0)
-        result = read_address(header, SPAN("Cc"), arena, &unused, &summary.cc);
     if (result == 0)
         *ret_summary = summary;
     return result;

@@ -15,14 +15,10 @@ struct imap_summary {
     span_t subject;      /* decoded */
     span_t base_subject; /* RFC 5256 §2.1 */
     bool is_reply;       /* a reply or forward by its subject */
-    span_t from_name;    /* decoded display name of the first address, or at == NULL */
-    span_t from;         /* local@domain of the first From */
-    span_t to_name;
-    span_t to;
-    span_t cc;
 };
 
-/* 0 or -ENOMEM. An arena of four times the header's length and 64 KiB is enough. */
+/* 0 or -ENOMEM. An arena of IMAP_SUMMARY_ARENA is enough for any header. */
+#define IMAP_SUMMARY_ARENA ((size_t)1024 * 1024)
 MUST_USE int imap_summary_read(span_t header, struct arena *arena, struct imap_summary *ret_summary);
 
 /* The base subject of a decoded subject. *ret_is_reply: it had re:, fw(d): or a (fwd) trailer. -ENOMEM. */

@@ -35,10 +35,10 @@ bool index_structure_split(span_t structure, span_t *ret_body, span_t *ret_bodys
     return true;
 }
 
-static int read_summary(span_t header, struct arena *keep, struct vault_new_email *email)
+static int read_summary(span_t header, struct arena *scratch, struct arena *keep, struct vault_new_email *email)
 {
     struct imap_summary summary = {0};
-    int result = imap_summary_read(header, keep, &summary);
+    int result = imap_summary_read(header, scratch, &summary);
     if (result < 0)
         return result;
     email->sent = summary.has_date ? summary.date.unix_time * 1000000 : 0;
@@ -70,13 +70,15 @@ static int keep_cache(int result, const struct buf *text, struct arena *keep, sp
 
 int index_message(span_t message, struct arena *scratch, struct arena *keep, struct vault_new_email *ret_email)
 {
+    span_t header = span_upto(message, mime_header_len(message));
+    struct vault_new_email email = {.size = message.len, .header_size = (uint32_t)header.len};
     arena_reset(scratch);
-    struct mime_part *root = NULL;
-    int result = mime_parse(message, scratch, &root);
+    int result = read_summary(header, scratch, keep, &email);
     if (result < 0)
         return result;
-    struct vault_new_email email = {.size = message.len, .header_size = (uint32_t)root->header.len};
-    result = read_summary(root->header, keep, &email);
+    arena_reset(scratch); /* parsing may need all of it */
+    struct mime_part *root = NULL;
+    result = mime_parse(message, scratch, &root);
     if (result < 0)
         return result;
     struct buf text AUTO_BUF;
