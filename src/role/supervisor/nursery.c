@@ -88,13 +88,14 @@ static bool receive(struct request *ret_request, int *ret_fd)
 static void plug_holes(void)
 {
     struct mallinfo2 info = mallinfo2();
-    if (info.uordblks == 0)
-        return; /* another allocator than glibc's, say a sanitizer's, has its blocks elsewhere */
     const uint8_t *end = (const uint8_t *)sbrk(0) - info.keepcost;
+    size_t left = info.fordblks; /* another allocator than glibc's, say a sanitizer's, would never come to an end */
     for (size_t size = HOLE_MAX; size >= HOLE_MIN; size -= size > 1024 ? size / 8 / 16 * 16 : 16) {
         const uint8_t *block = malloc(size);
-        while (block != NULL && block < end)
+        while (block != NULL && block < end && left >= size) {
+            left -= size;
             block = malloc(size);
+        }
     }
 }
 
