@@ -31,7 +31,14 @@ enum ipc_service {
     SERVICE_TOOL = SERVICE_COUNT,
 };
 
-enum resolve_outcome { RESOLVE_LOCAL, RESOLVE_UNKNOWN, RESOLVE_REMOTE, RESOLVE_LOCKED, RESOLVE_UNAVAILABLE };
+enum resolve_outcome {
+    RESOLVE_LOCAL,
+    RESOLVE_UNKNOWN,
+    RESOLVE_REMOTE,
+    RESOLVE_LOCKED,
+    RESOLVE_FULL, /* every account behind it holds as much as its quota allows */
+    RESOLVE_UNAVAILABLE
+};
 enum login_outcome {
     LOGIN_OK,
     LOGIN_DENIED,

@@ -202,6 +202,8 @@ enum smtp_step smtp_engine_recipient(struct smtp_engine *engine, enum smtp_answe
         return refuse(engine, reply, 550, "5.2.1", "That mailbox is switched off");
     case SMTP_CROWDED:
         return refuse(engine, reply, 452, "4.5.3", "Too many recipients for one message");
+    case SMTP_FULL: /* RFC 3463 §3.3 */
+        return answer(reply, 452, "4.2.2", "That mailbox is full");
     case SMTP_LATER:
         return answer(reply, 451, "4.3.0", "Cannot look that up just now, please try again");
     }
@@ -404,6 +406,7 @@ enum smtp_step smtp_engine_login(struct smtp_engine *engine, enum smtp_answer ve
     case SMTP_NO:
     case SMTP_ELSEWHERE:
     case SMTP_CROWDED:
+    case SMTP_FULL:
         break;
     }
     return refuse(engine, reply, 535, "5.7.8", "Wrong name or password" SASL_SCRAM_HINT);

@@ -54,6 +54,7 @@ enum smtp_answer {
     SMTP_SCOPE,     /* the app password does not cover sending */
     SMTP_LATER,     /* nobody there to decide */
     SMTP_CROWDED,   /* recipient: the list is full */
+    SMTP_FULL,      /* recipient: no room left for it */
 };
 
 enum smtp_body_end {

@@ -111,6 +111,8 @@ static enum smtp_answer answer_of_resolve(int outcome)
         return SMTP_ELSEWHERE;
     case RESOLVE_LOCKED:
         return SMTP_LOCKED;
+    case RESOLVE_FULL:
+        return SMTP_FULL;
     case RESOLVE_CROWDED:
         return SMTP_CROWDED;
     default:

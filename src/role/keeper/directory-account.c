@@ -144,6 +144,13 @@ int directory_account_set_state(struct directory *directory, uint64_t id, enum a
                       DIRECTORY_NONE);
 }
 
+int directory_account_set_full(struct directory *directory, uint64_t id, uint32_t is_full)
+{
+    return outcome_of(
+        directory_change(directory, STATEMENT_ACCOUNT_FULL, VALUES(AS_NUMBER(id), AS_NUMBER(is_full != 0))),
+        DIRECTORY_NONE);
+}
+
 int directory_account_remove(struct directory *directory, uint64_t id)
 {
     return outcome_of(directory_change(directory, STATEMENT_ACCOUNT_REMOVE, VALUES(AS_NUMBER(id))), DIRECTORY_NONE);

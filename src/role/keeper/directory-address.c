@@ -58,7 +58,14 @@ int directory_address_each(struct directory *directory, const struct directory_a
 
 /* --- resolving --- */
 
-typedef int target_row(void *arg, uint64_t account, const uint8_t public_key[32], bool locked);
+struct target {
+    uint64_t account;
+    uint8_t public_key[32];
+    bool is_locked;
+    bool is_full;
+};
+
+typedef int target_row(void *arg, const struct target *target);
 
 /* Calls row for each target of an address; the number of targets, or a fault. */
 static int targets_each(struct directory *directory, enum statement which, uint64_t domain, const char *local,
@@ -71,11 +78,12 @@ static int targets_each(struct directory *directory, enum statement which, uint6
         values.count = 1;
     int result = directory_query(directory, which, values, &statement);
     while (result == 0 && (result = directory_step(statement)) == 1) {
-        uint8_t public_key[32];
-        result = directory_read_blob(statement, 1, public_key, sizeof(public_key)) ? 0 : -EBADMSG;
-        bool locked = directory_read_number(statement, 2) == ACCOUNT_LOCKED;
+        struct target target = {.account = directory_read_number(statement, 0),
+                                .is_locked = directory_read_number(statement, 2) == ACCOUNT_LOCKED,
+                                .is_full = directory_read_number(statement, 3) != 0};
+        result = directory_read_blob(statement, 1, target.public_key, sizeof(target.public_key)) ? 0 : -EBADMSG;
         if (result == 0)
-            result = row(arg, directory_read_number(statement, 0), public_key, locked);
+            result = row(arg, &target);
         count++;
     }
     sqlite3_reset(statement);
@@ -118,17 +126,19 @@ static int parse_recipient(struct directory *directory, span_t address, struct n
 struct resolving {
     struct buf *rows;
     unsigned found;
+    unsigned full;
 };
 
-static int resolve_row(void *arg, uint64_t account, const uint8_t public_key[32], bool locked)
+static int resolve_row(void *arg, const struct target *target)
 {
     struct resolving *resolving = arg;
-    if (locked)
+    if (target->is_locked)
         return 0;
-    struct recipient_row row = {.account = account, .public_key = public_key};
+    struct recipient_row row = {.account = target->account, .public_key = target->public_key};
     uint8_t bytes[RECIPIENT_ROW_SIZE];
     recipient_row_put(bytes, &row);
     resolving->found++;
+    resolving->full += target->is_full;
     return buf_append(resolving->rows, span_of(bytes, sizeof(bytes)));
 }
 
@@ -148,7 +158,9 @@ int directory_resolve(struct directory *directory, span_t address, struct buf *r
         return count;
     if (count == 0)
         return RESOLVE_UNKNOWN;
-    return resolving.found > 0 ? RESOLVE_LOCAL : RESOLVE_LOCKED;
+    if (resolving.found == 0)
+        return RESOLVE_LOCKED;
+    return resolving.full == resolving.found ? RESOLVE_FULL : RESOLVE_LOCAL;
 }
 
 struct sending {
@@ -156,11 +168,10 @@ struct sending {
     bool allowed;
 };
 
-static int sending_row(void *arg, uint64_t account, const uint8_t public_key[32], bool locked)
+static int sending_row(void *arg, const struct target *target)
 {
     struct sending *sending = arg;
-    (void)public_key;
-    if (account == sending->account && !locked)
+    if (target->account == sending->account && !target->is_locked)
         sending->allowed = true;
     return 0;
 }

@@ -18,10 +18,11 @@
     X(ACCOUNT_EACH, "SELECT id, address, public_key, state, quota, scram_salt, created FROM account"                   \
                     " WHERE address > ?1 ORDER BY address")                                                            \
     X(ACCOUNT_STATE, "UPDATE account SET state = ?2 WHERE id = ?1")                                                    \
+    X(ACCOUNT_FULL, "UPDATE account SET is_full = ?2 WHERE id = ?1 AND is_full <> ?2")                                 \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                             \
     X(ADDRESS_ADD, "INSERT INTO address(domain, local, account, own) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")   \
     X(ADDRESS_REMOVE, "DELETE FROM address WHERE domain = ?1 AND local = ?2 AND own = 0")                              \
-    X(ADDRESS_TARGETS, "SELECT account.id, account.public_key, account.state FROM address"                             \
+    X(ADDRESS_TARGETS, "SELECT account.id, account.public_key, account.state, account.is_full FROM address"            \
                        " JOIN account ON account.id = address.account"                                                 \
                        " WHERE address.domain = ?1 AND address.local = ?2 ORDER BY account.id")                        \
     X(ADDRESS_OWN, "SELECT own FROM address WHERE domain = ?1 AND local = ?2 ORDER BY own DESC LIMIT 1")               \
@@ -30,7 +31,7 @@
                     " WHERE address.own = 0"                                                                           \
                     " AND (domain.name, address.local, account.address) > (?1, ?2, ?3)"                                \
                     " ORDER BY domain.name, address.local, account.address")                                           \
-    X(ADDRESS_OLDEST, "SELECT account.id, account.public_key, account.state FROM address"                              \
+    X(ADDRESS_OLDEST, "SELECT account.id, account.public_key, account.state, account.is_full FROM address"             \
                       " JOIN account ON account.id = address.account"                                                  \
                       " WHERE address.domain = ?1 ORDER BY account.id LIMIT 1")                                        \
     X(CREDENTIAL_ADD, "INSERT INTO credential(account, kind, label, scope, salt, memory, passes, verifier, wrapped,"   \

@@ -7,7 +7,7 @@
 #include "role/keeper/directory-state.h"
 #include "vault/vfs.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* One element per version of the schema: what leads to it from the one before. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -51,6 +51,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "CREATE TABLE trust(" /* where an account's owner logged in lately: a keyed hash of the two, and when */
     "  pair INTEGER PRIMARY KEY,"
     "  at INTEGER NOT NULL);",
+    "ALTER TABLE account ADD COLUMN is_full INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const char *const texts[STATEMENT_COUNT] = {

@@ -62,6 +62,8 @@ MUST_USE int directory_account_get(struct directory *directory, uint64_t id, str
 /* By any exact address of its own: no catch-all, no "+tag". Several accounts behind one address: none. */
 MUST_USE int directory_account_find(struct directory *directory, const struct name *name, struct account *ret_account);
 MUST_USE int directory_account_set_state(struct directory *directory, uint64_t id, enum account_state state);
+/* Whether it holds as much as its quota allows. DIRECTORY_NONE: that was known, or there is no such account. */
+MUST_USE int directory_account_set_full(struct directory *directory, uint64_t id, uint32_t is_full);
 MUST_USE int directory_account_remove(struct directory *directory, uint64_t id);
 MUST_USE int directory_account_each(struct directory *directory, const char *after, directory_account_row *row,
                                     void *arg);

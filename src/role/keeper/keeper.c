@@ -53,6 +53,13 @@ static void may_send(struct keeper *keeper, struct keeper_request *request)
     keeper_reply(request, &reply);
 }
 
+static void note_full(struct keeper *keeper, const struct ipc_account_full *said)
+{
+    int result = directory_account_set_full(keeper->directory, said->account, said->is_full);
+    if (result < 0)
+        log_error("keeper.full.failed", F_FAULT(result));
+}
+
 /* --- requests that may wait --- */
 
 static keeper_handler *handler_of(enum ipc_type type)
@@ -103,6 +110,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     struct keeper_request *request = NULL;
     if (message->type == IPC_resolve && keeper->directory != NULL)
         resolve(keeper, &at_once);
+    else if (message->type == IPC_account_full && keeper->directory != NULL)
+        note_full(keeper, &message->account_full);
     else if (message->type == IPC_may_send && keeper->directory != NULL)
         may_send(keeper, &at_once);
     else if (is_quick || handler_of(message->type) != NULL)

@@ -52,6 +52,7 @@ void session_changed(struct session *session)
         client_notify(LIST_ITEM(link, struct client, link));
     event_set(&session->freed);
     event_set(&session->unindexed);
+    quota_report(session);
 }
 
 /* --- keys and vault --- */
@@ -126,6 +127,7 @@ static int attach(struct session *session, struct ipc_message *message)
     if (result < 0)
         return result;
     timer_stop(session->linger);
+    quota_report(session);
     if (message->attach.service == SERVICE_TOOL)
         return service_start(session, TAKE_FD(client_fd), message->attach.prelude);
     if (message->attach.service == SERVICE_POP3 || message->attach.service == SERVICE_POP3_TLS)
@@ -218,7 +220,7 @@ static const struct wiring_hooks hooks = {
 
 static int prepare(struct session *session, const struct role_start *start)
 {
-    *session = (struct session){.start = start, .conf = start->conf};
+    *session = (struct session){.start = start, .conf = start->conf, .said_full = -1};
     list_init(&session->clients);
     event_init(&session->arrived);
     event_init(&session->current);

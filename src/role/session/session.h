@@ -17,7 +17,7 @@
  * account's root secret, and ends a while after the last one has gone ([session] linger), the keys wiped.
  *
  *   session.c   this: wiring, attaching clients, the end      client.c   a connection and its loop
- *   wire.c      its bytes, compressed or not
+ *   wire.c      its bytes, compressed or not              quota.c    whether all it may hold is there
  *   takein.c    what has arrived, into the vault              view.c     a selected mailbox as one connection sees it
  *   append.c    a message from a client, sealed and filed     imap/      the commands, a file for each group
  *   release.c   records nobody needs any more                 message.c  reading messages from the log
@@ -50,6 +50,7 @@ struct session {
     uint8_t public_key[KEY_SIZE];
     struct record_receiver *receiver;
     uint64_t quota; /* bytes; 0: none */
+    int said_full;  /* quota.c: what keeper was told last; -1: nothing yet */
     char address[SESSION_ADDRESS_MAX + 1];
     struct map *segments; /* segments.c */
     struct list clients;
@@ -83,6 +84,9 @@ struct channel *session_store(struct session *session);
 
 /* A connection has gone, and client_count no longer has it: without any, the account closes some time after. */
 void session_client_gone(struct session *session);
+
+/* quota.c: tells keeper when the account begins to be full, and when it ends. */
+void quota_report(struct session *session);
 
 /* To be called after every commit that others may see: wakes the connections that wait in IDLE, and the outbox. */
 void session_changed(struct session *session);

@@ -23,6 +23,17 @@ static void wire_anew(struct session_child *session)
         log_error("session.rewire.failed", F_FAULT(result));
 }
 
+/* Where there is no keeper just now, the account's next session says it again. */
+static void pass_on_full(const struct session_child *session, uint32_t is_full)
+{
+    const struct child *keeper = child_find(session->supervisor, ROLE_KEEPER, 0);
+    struct ipc_message message = {.type = IPC_account_full,
+                                  .account_full = {.account = session->account, .is_full = is_full}};
+    int result = keeper == NULL || keeper->channel == NULL ? -EPIPE : channel_send(keeper->channel, &message);
+    if (result < 0)
+        log_warn("session.full.unsaid", F_FAULT(result));
+}
+
 static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
 {
     struct session_child *session = arg;
@@ -34,6 +45,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         int result = channel_reply(channel, message->call, &reply);
         if (result < 0)
             log_debug("session.leave.unanswered", F_FAULT(result));
+    } else if (message->type == IPC_full) {
+        pass_on_full(session, message->full.is_full);
     } else if (message->type == IPC_lost && message->lost.peer == ROLE_STORE) {
         wire_anew(session);
     }
