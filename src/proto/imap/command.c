@@ -56,6 +56,7 @@ static const struct command_row table[IMAP_VERB_COUNT] = {
     [IMAP_UNSELECT] = {"UNSELECT", IMAP_SELECTED, imap_parse_nothing, PLAIN},                  /* RFC 3691 §2 */
     [IMAP_EXPUNGE] = {"EXPUNGE", IMAP_SELECTED, imap_parse_expunge, WITH_UID},                 /* RFC 3501 §6.4.3 */
     [IMAP_SEARCH] = {"SEARCH", IMAP_SELECTED, imap_parse_search, WITH_UID},                    /* RFC 3501 §6.4.4 */
+    [IMAP_ESEARCH] = {"ESEARCH", LOGGED_IN, imap_parse_esearch, PLAIN},                        /* RFC 7377 §2.1 */
     [IMAP_SORT] = {"SORT", IMAP_SELECTED, imap_parse_sort, WITH_UID},                          /* RFC 5256 §3 */
     [IMAP_THREAD] = {"THREAD", IMAP_SELECTED, imap_parse_thread, WITH_UID},                    /* RFC 5256 §3 */
     [IMAP_FETCH] = {"FETCH", IMAP_SELECTED, imap_parse_fetch, WITH_UID},                       /* RFC 3501 §6.4.5 */

@@ -51,6 +51,7 @@ enum imap_verb {
     IMAP_UNSELECT,
     IMAP_EXPUNGE,
     IMAP_SEARCH,
+    IMAP_ESEARCH,
     IMAP_SORT,
     IMAP_THREAD,
     IMAP_FETCH,
@@ -232,6 +233,26 @@ enum imap_list_option { /* RFC 5258, RFC 6154, as far as they are about SPECIAL-
                         IMAP_LIST_RETURN_MYRIGHTS = 128, /* RFC 8440 §3 */
 };
 
+#define IMAP_SCOPES_MAX 1000U
+
+enum imap_scope_kind { /* RFC 5465 §6, RFC 7377 §2.2 */
+                       IMAP_SCOPE_SELECTED,
+                       IMAP_SCOPE_INBOXES,
+                       IMAP_SCOPE_PERSONAL,
+                       IMAP_SCOPE_SUBSCRIBED,
+                       IMAP_SCOPE_SUBTREE,
+                       IMAP_SCOPE_SUBTREE_ONE,
+                       IMAP_SCOPE_MAILBOXES,
+};
+
+struct imap_scope {
+    struct imap_scope_part {
+        enum imap_scope_kind kind;
+        span_t name; /* of the last three */
+    } * parts;
+    size_t count;
+};
+
 #define IMAP_ENTRY_MAX 1000U
 #define IMAP_ENTRIES_MAX 100U /* in one command */
 
@@ -323,6 +344,7 @@ struct imap_command {
             struct imap_sort_key order[IMAP_SORT_KEYS_MAX]; /* SORT */
             size_t order_count;
             enum imap_thread_kind thread; /* THREAD */
+            struct imap_scope scope;      /* ESEARCH IN (…) */
         } search;
         struct {
             unsigned items;

@@ -65,4 +65,5 @@ imap_parser imap_parse_search;                                                  
 imap_parser imap_parse_getquota, imap_parse_setquota;                                    /* parse-quota.c */
 imap_parser imap_parse_setacl, imap_parse_identifier;                                    /* parse-acl.c */
 imap_parser imap_parse_getmetadata, imap_parse_setmetadata;                              /* parse-metadata.c */
+imap_parser imap_parse_esearch;                                                          /* parse-esearch.c */
 imap_parser imap_parse_sort, imap_parse_thread;                                          /* parse-sort.c */

@@ -140,16 +140,10 @@ static void write_partial(struct run *run, const uint32_t *numbers, size_t count
     buf_append_byte(out, ')');
 }
 
-void search_write_extended(struct run *run, const uint32_t *numbers, size_t count, uint64_t modseq)
+static void write_results(struct run *run, const uint32_t *numbers, size_t count, uint64_t modseq)
 {
     struct buf *out = &run->client->out;
     unsigned returns = run->command->search.returns;
-    const unsigned says = IMAP_RETURN_MIN | IMAP_RETURN_MAX | IMAP_RETURN_ALL | IMAP_RETURN_COUNT | IMAP_RETURN_PARTIAL;
-    if ((returns & says) == 0)
-        return; /* SAVE alone is not answered (RFC 5182 §2.1) */
-    buf_append_text(out, "* ESEARCH (TAG ");
-    imap_write_quoted(out, run->command->tag);
-    buf_append_text(out, run->command->uid ? ") UID" : ")");
     if ((returns & IMAP_RETURN_MIN) != 0 && count > 0)
         buf_append_format(out, " MIN %u", numbers[0]);
     if ((returns & IMAP_RETURN_MAX) != 0 && count > 0)
@@ -167,6 +161,29 @@ void search_write_extended(struct run *run, const uint32_t *numbers, size_t coun
     buf_append_text(out, "\r\n");
 }
 
+void search_write_extended(struct run *run, const uint32_t *numbers, size_t count, uint64_t modseq)
+{
+    struct buf *out = &run->client->out;
+    unsigned returns = run->command->search.returns;
+    const unsigned says = IMAP_RETURN_MIN | IMAP_RETURN_MAX | IMAP_RETURN_ALL | IMAP_RETURN_COUNT | IMAP_RETURN_PARTIAL;
+    if ((returns & says) == 0)
+        return; /* SAVE alone is not answered (RFC 5182 §2.1) */
+    buf_append_text(out, "* ESEARCH (TAG ");
+    imap_write_quoted(out, run->command->tag);
+    buf_append_text(out, run->command->uid ? ") UID" : ")");
+    write_results(run, numbers, count, modseq);
+}
+
+void search_write_in(struct run *run, span_t mailbox, uint32_t uidvalidity, const struct search_found *found)
+{
+    struct buf *out = &run->client->out;
+    buf_append_text(out, "* ESEARCH (TAG ");
+    imap_write_quoted(out, run->command->tag);
+    buf_append_text(out, " MAILBOX ");
+    run_write_mailbox(run, out, mailbox);
+    buf_append_format(out, " UIDVALIDITY %u) UID", uidvalidity);
+    write_results(run, found->uids, found->count, found->modseq);
+}
 static int write_plain(struct task *task, struct run *run, const struct search_found *found)
 {
     struct buf *out = &run->client->out;

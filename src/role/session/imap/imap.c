@@ -46,6 +46,7 @@ static const struct {
     [IMAP_UNSELECT] = {imap_do_unselect, TELLS_NOTHING},     /* RFC 3691 §2 */
     [IMAP_EXPUNGE] = {imap_do_expunge, TELLS_ALL},           /* RFC 3501 §6.4.3 */
     [IMAP_SEARCH] = {imap_do_search, TELLS_NO_EXPUNGE},      /* RFC 3501 §6.4.4 */
+    [IMAP_ESEARCH] = {imap_do_esearch, TELLS_NO_EXPUNGE},    /* RFC 7377 §2.1 */
     [IMAP_SORT] = {imap_do_sort, TELLS_NO_EXPUNGE},          /* RFC 5256 §3 */
     [IMAP_THREAD] = {imap_do_thread, TELLS_NO_EXPUNGE},      /* RFC 5256 §3 */
     [IMAP_FETCH] = {imap_do_fetch, TELLS_NO_EXPUNGE},        /* RFC 3501 §6.4.5 */

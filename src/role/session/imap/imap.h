@@ -84,6 +84,7 @@ imap_handler imap_do_append;                                                    
 imap_handler imap_do_idle;                                                                 /* idle.c */
 imap_handler imap_do_expunge;                                                              /* expunge.c */
 imap_handler imap_do_search;                                                               /* answer.c */
+imap_handler imap_do_esearch;                                                              /* esearch.c */
 imap_handler imap_do_sort, imap_do_thread;                                                 /* sort.c, thread.c */
 imap_handler imap_do_fetch;                                                                /* fetch.c */
 imap_handler imap_do_store;                                                                /* store.c */

@@ -72,5 +72,7 @@ void search_number(const struct run *run, uint32_t *uids, size_t count);
 MUST_USE int search_save(struct run *run, const uint32_t *uids, size_t count);
 /* `* ESEARCH` (RFC 4731 §3.1, RFC 5267 §3.1, RFC 9394 §3.1), numbers in the order of the answer. */
 void search_write_extended(struct run *run, const uint32_t *numbers, size_t count, uint64_t modseq);
+/* The same of a mailbox that need not be the selected one (RFC 7377 §2.1), in UIDs. */
+void search_write_in(struct run *run, span_t mailbox, uint32_t uidvalidity, const struct search_found *found);
 /* ` 2 3 5` */
 MUST_USE int search_write_numbers(struct task *task, struct run *run, const uint32_t *numbers, size_t count);
