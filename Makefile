@@ -17,7 +17,7 @@ run: build/waxwing
 	@tools/demo
 
 check:
-	@tools/deps build test
+	@tools/deps build test clients
 	@tools/check
 
 bench: build/waxwing
