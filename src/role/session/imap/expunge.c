@@ -60,6 +60,8 @@ int run_expunge(struct task *task, struct run *run, struct vault_range *ranges, 
     while (result == 0 && expunge.count > 0) {
         result = expunge_slice(&expunge);
         if (result == 0 && expunge.count > 0)
+            result = run_progress(task, run, 0, 0);
+        if (result == 0 && expunge.count > 0)
             result = task_yield(task);
     }
     return result;

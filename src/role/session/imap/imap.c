@@ -285,7 +285,8 @@ int imap_run(struct task *task, struct client *client, struct imap_command *comm
                       .session = client->session,
                       .vault = client->session->vault,
                       .command = command,
-                      .arena = arena};
+                      .arena = arena,
+                      .told = loop_now(client->session->loop)};
     buf_init(&run.reply, REPLY_MAX);
     int result = answer(task, &run);
     buf_deinit(&run.reply);

@@ -17,6 +17,7 @@ struct run {
     struct arena *arena; /* until the end of the command */
     struct buf reply;    /* status and text */
     bool bye;            /* the connection ends after this */
+    int64_t told;        /* progress.c: when it was said last that this goes on */
 };
 
 int imap_run(struct task *task, struct client *client, struct imap_command *command, struct arena *arena);
@@ -60,6 +61,9 @@ int run_ok_modseq(struct run *run, uint64_t mailbox, const char *text);
 /* quota.c: whether so many bytes more are within the account's quota; and what is said where not. */
 MUST_USE int run_quota_has_room(struct run *run, uint64_t bytes, bool *ret_has);
 int run_quota_refuse(struct run *run);
+
+/* progress.c: in a command that takes long, once in a while, when no response is half written. goal 0: not known. */
+MUST_USE int run_progress(struct task *task, struct run *run, uint64_t done, uint64_t goal);
 
 /* Tells all that has changed but expunges, now and without suspending; for what changes flags itself right after. */
 MUST_USE int run_tell_now(struct run *run);

@@ -92,6 +92,14 @@ static int look_into(struct task *task, struct search *search, const struct vaul
     return answer < 0 ? answer : 0;
 }
 
+/* Numbers are said where they cannot go back: there is nothing else to do, and one mailbox to do it in. */
+static int tell_progress(struct task *task, struct search *search, uint64_t done, uint64_t goal)
+{
+    const struct imap_command *command = search->run->command;
+    bool is_all = command->verb == IMAP_SEARCH || (command->verb == IMAP_ESEARCH && command->search.scope.count == 0);
+    return run_progress(task, search->run, is_all ? done : 0, is_all ? goal : 0);
+}
+
 static int look_into_open(struct task *task, struct search *search)
 {
     for (size_t i = 0; i < search->open_count; i++) {
@@ -121,6 +129,9 @@ static int search_all(struct task *task, struct search *search)
         if (result < 0)
             return result;
         int looked = look_into_open(task, search);
+        size_t done = result == STEP_FULL ? view_find(view, search->next) : view_count(view);
+        if (looked == 0)
+            looked = tell_progress(task, search, done, view_count(view));
         if (looked < 0)
             return looked;
     }
@@ -137,6 +148,8 @@ static int search_these(struct task *task, struct search *search, const uint64_t
             result = vault_member_scan_email(search->run->vault, search->run->client->view->mailbox, ids[i],
                                              search->next, on_member, search);
             int looked = result == STEP_FULL ? look_into_open(task, search) : 0;
+            if (looked == 0 && result == STEP_FULL)
+                looked = tell_progress(task, search, i + 1, count);
             if (looked < 0)
                 return looked;
         } while (result == STEP_FULL);

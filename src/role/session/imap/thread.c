@@ -80,6 +80,8 @@ static int thread_references(struct threading *threading, const struct sort_tabl
         int result = add_message(threading, &table->entries[i]);
         if (result == 0 && i % 64 == 63)
             result = task_yield(threading->task);
+        if (result == 0)
+            result = run_progress(threading->task, threading->run, 0, 0);
         if (result < 0)
             return result;
     }
