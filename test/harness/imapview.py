@@ -503,9 +503,15 @@ class View:
     end_examine = end_select
 
     def end_close(self, command, response):
+        """With HIGHESTMODSEQ it says what the cache stands for without what it expunged (RFC 7162 §3.2.8)."""
+        if response.code and response.code[0] == b"HIGHESTMODSEQ" and None not in self.uids:
+            cache = self.checkpoint()
+            left = [uid for uid in self.uids if b"\\Deleted" not in (self.state.get(uid, {}).get("flags") or ())]
+            command.cache = dict(cache, uids=left, modseq=response.code[1], name=self.mailbox)
         self.forget()
 
-    end_unselect = end_close
+    def end_unselect(self, command, response):
+        self.forget()
 
     def end_fetch(self, command, response):
         if response.kind != "OK" or not command.wanted:

@@ -54,3 +54,32 @@ def test_a_held_back_expunge_is_not_lost_with_the_connection(pair):
     one.wait(lambda: not one.pending)
     assert [members(answer.data[1]) for answer in back.answers if answer.kind == "VANISHED"] == [[first]]
     assert one.uids == cache["uids"][1:]
+
+
+def test_what_others_changed_is_not_lost_with_close(pair):
+    one, other = pair
+    first, last = one.uids[0], one.uids[2]
+    one.world.doomed.add((one.key, first))
+    one.send(b"UID STORE %d +FLAGS (\\Deleted)" % first, wanted=[first], change=lambda have: have | {b"\\Deleted"})
+    one.wait(lambda: not one.pending)
+    other.send(b"UID STORE %d +FLAGS (\\Flagged)" % last, wanted=[last], change=lambda have: have | {b"\\Flagged"})
+    other.wait(lambda: not other.pending)
+    command = one.run(b"CLOSE")
+    assert command.cache["uids"] == [uid for uid in other.uids if uid != first]
+    one.send(b'SELECT "INBOX" (QRESYNC (%d %d))' % (command.cache["key"][1], command.cache["modseq"]), cache=command.cache)
+    one.wait(lambda: not one.pending)
+    assert one.state[last]["flags"] == {b"\\Flagged"}
+
+
+def test_close_says_the_modseq_after_what_it_expunged(pair):
+    one, other = pair
+    first = one.uids[0]
+    one.world.doomed.add((one.key, first))
+    one.send(b"UID STORE %d +FLAGS (\\Deleted)" % first, wanted=[first], change=lambda have: have | {b"\\Deleted"})
+    one.wait(lambda: not one.pending)
+    cache = one.run(b"CLOSE").cache
+    other.run(b"NOOP")
+    assert len(other.uids) == 2
+    back = one.send(b'SELECT "INBOX" (QRESYNC (%d %d))' % (cache["key"][1], cache["modseq"]), cache=cache)
+    one.wait(lambda: not one.pending)
+    assert [answer.kind for answer in back.answers if answer.kind != "FLAGS"] == [], "nothing is left to tell"

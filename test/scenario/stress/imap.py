@@ -256,7 +256,13 @@ class Actor:
         self.until = time.monotonic() + self.dice.uniform(0.02, 0.6)
 
     def close(self):
-        self.view.send(self.dice.choice([b"CLOSE", b"UNSELECT"]), self.good)
+        self.view.send(self.dice.choice([b"CLOSE", b"UNSELECT"]), self.closed)
+
+    def closed(self, command, response):
+        self.good(command, response)
+        cache = command.cache
+        if cache and all(cache["state"].get(uid, {}).get("flags") is not None for uid in cache["uids"]):
+            self.kept = self.kept[-15:] + [cache]
 
     def folders(self):
         one, other = self.dice.sample(PASSING, 2)

@@ -193,8 +193,13 @@ int run_ok_modseq(struct run *run, uint64_t mailbox, const char *text)
     int result = vault_mailbox_get(run->vault, mailbox, &now);
     if (result != 0)
         return result < 0 ? result : run_ok(run, text);
+    return run_say_modseq(run, now.highest_modseq, text);
+}
+
+int run_say_modseq(struct run *run, uint64_t modseq, const char *text)
+{
     buf_clear(&run->reply);
-    return buf_append_format(&run->reply, "OK [HIGHESTMODSEQ %llu] %s", (unsigned long long)now.highest_modseq, text);
+    return buf_append_format(&run->reply, "OK [HIGHESTMODSEQ %llu] %s", (unsigned long long)modseq, text);
 }
 
 int run_tell_now(struct run *run)

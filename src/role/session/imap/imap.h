@@ -57,6 +57,8 @@ void run_dress_view(const struct run *run, struct view *view);
 void run_write_mailbox(const struct run *run, struct buf *out, span_t name);
 /* OK with HIGHESTMODSEQ, where the client resynchronizes by it (RFC 7162 §3.2.7, §3.2.8). */
 int run_ok_modseq(struct run *run, uint64_t mailbox, const char *text);
+/* OK with this one. */
+int run_say_modseq(struct run *run, uint64_t modseq, const char *text);
 
 /* quota.c: whether so many bytes more are within the account's quota; and what is said where not. */
 MUST_USE int run_quota_has_room(struct run *run, uint64_t bytes, bool *ret_has);

@@ -121,21 +121,34 @@ int imap_do_select(struct task *task, struct run *run)
     return select_mailbox(task, run, &mailbox, run->command->verb == IMAP_EXAMINE);
 }
 
+/*
+ * RFC 7162 §3.2.8. What others have changed is not told any more, so the client must ask for it next time: it gets the
+ * MODSEQ after the expunge only where it knows everything else up to that.
+ */
+static int close_telling(struct task *task, struct run *run)
+{
+    struct view *view = run->client->view;
+    struct vault_range all = VAULT_RANGE_ALL;
+    struct vault_mailbox before;
+    uint64_t changes = run->session->changes;
+    uint64_t known = view->flags_seen < view->expunged_seen ? view->flags_seen : view->expunged_seen;
+    int result = vault_mailbox_get(run->vault, view->mailbox, &before);
+    if (result == 0)
+        result = run_expunge(task, run, &all, 1);
+    if (result != 0)
+        return result < 0 ? result : run_ok(run, "Closed");
+    if (before.highest_modseq == known && run->session->changes - changes <= 1)
+        return run_ok_modseq(run, view->mailbox, "Closed");
+    return run_is_enabled(run, IMAP_ENABLE_QRESYNC) ? run_say_modseq(run, known, "Closed") : run_ok(run, "Closed");
+}
+
 /* RFC 3501 §6.4.2: expunges without telling, unless read-only. */
 int imap_do_close(struct task *task, struct run *run)
 {
-    struct view *view = run->client->view;
-    int result = 0;
-    if (!view->read_only && !view->is_gone) {
-        struct vault_range all = VAULT_RANGE_ALL;
-        result = run_expunge(task, run, &all, 1);
-    }
-    uint64_t mailbox = view->mailbox;
-    bool was_read_only = view->read_only;
+    const struct view *view = run->client->view;
+    int result = view->read_only || view->is_gone ? run_ok(run, "Closed") : close_telling(task, run);
     view_free(TAKE(run->client->view));
-    if (result < 0)
-        return result;
-    return was_read_only ? run_ok(run, "Closed") : run_ok_modseq(run, mailbox, "Closed");
+    return result;
 }
 
 int imap_do_unselect(struct task *task, struct run *run)
