@@ -21,7 +21,7 @@ class World:
         self.flags = {}  # (key, uid, modseq) -> flags: a state has but one
         self.gone = {}  # (key, uid) -> when it was first told
         self.doomed = set()  # (key, uid) that somebody has asked to take away
-        self.copies = set()  # (key, uid), (key, uid): COPYUID said so
+        self.copies = set()  # ((UIDVALIDITY, uid), (UIDVALIDITY, uid)): COPYUID said so
         self.latest = {}  # (key, uid) -> the highest MODSEQ that was told, and when
         self.modseq = {}  # key -> the highest that was told
         self.uidnext = {}  # key -> one above the highest UID that was told
@@ -43,12 +43,12 @@ class World:
 
     def judge(self, keys):
         """Of these mailboxes nothing is gone that nobody asked to take away; a copy of what has \\Deleted has it too."""
-        size = -1
-        while size != len(self.doomed):
-            size = len(self.doomed)
-            self.doomed |= {copy for source, copy in self.copies if source in self.doomed}
+        doomed, size = {(key[1], uid) for key, uid in self.doomed}, -1
+        while size != len(doomed):
+            size = len(doomed)
+            doomed |= {copy for source, copy in self.copies if source in doomed}
         for key, uid in self.gone:
-            if key in keys and uid is not None and (key, uid) not in self.doomed:
+            if key in keys and uid is not None and (key[1], uid) not in doomed:
                 raise Broken(f"{key} {uid} is gone, and nobody asked for that")
 
 
@@ -544,7 +544,7 @@ class View:
     def end_copy(self, command, response):
         codes = ([response.code] if response.code else []) + command.codes
         for code in codes:
-            if code[0] != b"COPYUID" or command.target is None:
+            if code[0] != b"COPYUID":
                 continue
             source, target = members(code[2]), members(code[3])
             if len(source) != len(target) or target != sorted(target):
@@ -553,11 +553,11 @@ class View:
             if not set(source) <= set(command.wanted) and None not in command.wanted:
                 self.fail(f"COPYUID of what was not asked for: {source} {command.wanted}")
             for old, new in command.copied:
-                if command.target[1] != code[1]:
+                self.world.copies.add(((self.key[1], old), (code[1], new)))
+                if command.target and command.target[1] != code[1]:
                     self.fail("COPYUID has another UIDVALIDITY")
-                self.world.copies.add(((self.key, old), (command.target, new)))
                 mark = self.world.mark.get((self.key, old))
-                if mark is not None:
+                if mark is not None and command.target:
                     self.world.same(self.world.mark, (command.target, new), mark, "the copy, UID")
 
     end_move = end_copy
