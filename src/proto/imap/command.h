@@ -211,6 +211,7 @@ enum imap_enable {
     IMAP_ENABLE_CONDSTORE = 1, /* RFC 7162 §3.1 */
     IMAP_ENABLE_QRESYNC = 2,   /* RFC 7162 §3.2.3 */
     IMAP_ENABLE_UTF8 = 4,      /* RFC 6855 §3 */
+    IMAP_ENABLE_UIDONLY = 16,  /* RFC 9586 §3.1 */
     IMAP_ENABLE_REV2 = 8,      /* RFC 9051 §6.3.1 */
 };
 
@@ -352,8 +353,9 @@ struct imap_command {
             size_t count;
             uint64_t changed_since;
             bool modified;
-            bool vanished; /* RFC 7162 §3.2.6 */
-            bool partly;   /* RFC 9394 §3.2 */
+            bool uid_implied; /* by UID FETCH, and not asked for */
+            bool vanished;    /* RFC 7162 §3.2.6 */
+            bool partly;      /* RFC 9394 §3.2 */
             struct imap_partial partial;
         } fetch;
         struct {
@@ -377,6 +379,9 @@ enum imap_parse {
  * IMAP_PARSE_OK. -ENOMEM where the arena is full. */
 MUST_USE int imap_command_parse(span_t bytes, enum imap_state state, struct arena *arena,
                                 struct imap_command *ret_command, const char **ret_why);
+
+/* Whether a key is a set of message numbers; "$" stands for UIDs. */
+bool imap_keys_have_numbers(const struct imap_search_key *keys);
 
 const char *imap_verb_name(enum imap_verb verb);
 

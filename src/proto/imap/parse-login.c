@@ -54,6 +54,7 @@ bool imap_parse_enable(struct imap_scan *scan, struct imap_command *command)
     static const struct imap_option names[] = {{"CONDSTORE", IMAP_ENABLE_CONDSTORE},
                                                {"QRESYNC", IMAP_ENABLE_QRESYNC},
                                                {"UTF8=ACCEPT", IMAP_ENABLE_UTF8},
+                                               {"UIDONLY", IMAP_ENABLE_UIDONLY},
                                                {"IMAP4rev2", IMAP_ENABLE_REV2}};
     do {
         span_t capability = SPAN_NONE;

@@ -192,6 +192,7 @@ bool imap_parse_fetch(struct imap_scan *scan, struct imap_command *command)
         return false;
     if (imap_scan_byte(scan, ' ') && !imap_scan_at_end(scan) && !scan_fetch_modifiers(scan, command))
         return false;
+    command->fetch.uid_implied = command->uid && (command->fetch.items & IMAP_FETCH_UID) == 0;
     if (command->uid)
         command->fetch.items |= IMAP_FETCH_UID; /* RFC 3501 §6.4.8 */
     return imap_scan_end(scan);

@@ -271,3 +271,12 @@ bool imap_parse_search(struct imap_scan *scan, struct imap_command *command)
     }
     return imap_scan_search_keys(scan, command);
 }
+
+/* As deep as the grammar allows. */
+bool imap_keys_have_numbers(const struct imap_search_key *keys)
+{
+    for (; keys != NULL; keys = keys->next)
+        if ((keys->kind == IMAP_KEY_SET && !keys->set.saved) || imap_keys_have_numbers(keys->children))
+            return true;
+    return false;
+}

@@ -58,6 +58,7 @@ static const struct capability capabilities[] = {
     {"COMPRESS=DEFLATE", LOGGED_IN, 0, 0},      /* RFC 4978 §2 */
     {"MULTISEARCH", LOGGED_IN, 0, 0},           /* RFC 7377 §2 */
     {"INPROGRESS", LOGGED_IN, 0, 0},            /* RFC 9585 §3 */
+    {"UIDONLY", LOGGED_IN, 0, 0},               /* RFC 9586 §3.1 */
     {"WITHIN", LOGGED_IN, 0, 0},                /* RFC 5032 §3 */
     {"PARTIAL", LOGGED_IN, 0, 0},               /* RFC 9394 §3 */
     {"OBJECTID", LOGGED_IN, 0, 0},              /* RFC 8474 §3 */

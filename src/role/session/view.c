@@ -273,6 +273,12 @@ static int tell_new(struct telling *telling, const struct vault_mailbox *mailbox
     return 0;
 }
 
+void view_begin_fetch(const struct view *view, size_t number, uint32_t uid, struct buf *out)
+{
+    buf_append_format(out, view->uid_only ? "* %zu UIDFETCH (" : "* %zu FETCH (",
+                      view->uid_only ? (size_t)uid : number);
+}
+
 static int tell_flags(void *arg, const struct vault_member *member)
 {
     struct telling *telling = arg;
@@ -285,8 +291,8 @@ static int tell_flags(void *arg, const struct vault_member *member)
     telling->left--;
     telling->told = member->uid;
     struct buf *out = telling->out;
-    buf_append_format(out, "* %zu FETCH (", number);
-    if (telling->format.uid || view->resyncs || view->rev2)
+    view_begin_fetch(view, number, member->uid, out);
+    if (!view->uid_only && (telling->format.uid || view->resyncs || view->rev2))
         buf_append_format(out, "UID %u ", member->uid);
     if (telling->format.modseq)
         buf_append_format(out, "MODSEQ (%llu) ", (unsigned long long)member->modseq);

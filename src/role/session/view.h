@@ -25,9 +25,10 @@ struct view {
     uint32_t expunged_next; /* and the UID to go on from; else 0 */
     unsigned keywords;      /* how many the client knows */
     bool read_only;
-    bool resyncs; /* VANISHED instead of EXPUNGE, and UID in each FETCH (RFC 7162 §3.2.10) */
-    bool rev2;    /* without \Recent (RFC 9051 §A) */
-    bool is_gone; /* the mailbox was deleted */
+    bool resyncs;  /* VANISHED instead of EXPUNGE, and UID in each FETCH (RFC 7162 §3.2.10) */
+    bool uid_only; /* UIDFETCH, and nothing with a sequence number (RFC 9586 §3) */
+    bool rev2;     /* without \Recent (RFC 9051 §A) */
+    bool is_gone;  /* the mailbox was deleted */
 };
 
 enum view_outcome { VIEW_GONE = 1, VIEW_HOLDS_BACK };
@@ -75,6 +76,9 @@ void view_skip_flags(struct view *view);
 /* VIEW_HOLDS_BACK: there are expunges that the client was not told of yet; the mailbox's modseq before the first of
  * them is not below view->expunged_seen. */
 MUST_USE int view_holds_back(struct view *view);
+
+/* `* 3 FETCH (`, or `* 312 UIDFETCH (` (RFC 9586 §3.3). */
+void view_begin_fetch(const struct view *view, size_t number, uint32_t uid, struct buf *out);
 
 /* `* n EXISTS`, and where there is such a thing `* n RECENT` (RFC 3501 §7.3). */
 void view_write_counts(const struct view *view, struct buf *out);

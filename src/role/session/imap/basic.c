@@ -49,6 +49,7 @@ int imap_do_enable(struct task *task, struct run *run)
     } names[] = {{IMAP_ENABLE_CONDSTORE, " CONDSTORE"},
                  {IMAP_ENABLE_QRESYNC, " QRESYNC"},
                  {IMAP_ENABLE_UTF8, " UTF8=ACCEPT"},
+                 {IMAP_ENABLE_UIDONLY, " UIDONLY"},
                  {IMAP_ENABLE_REV2, " IMAP4rev2"}};
     struct client *client = run->client;
     unsigned before = client->enabled | (client->condstore ? (unsigned)IMAP_ENABLE_CONDSTORE : 0);

@@ -82,10 +82,10 @@ static int add_place(void *arg, const struct vault_mailbox *mailbox)
 }
 
 /* Message numbers and "$" mean something in the selected mailbox alone (RFC 7377 §2.1). */
-static bool has_numbers(const struct imap_search_key *key)
+static bool is_of_selected(const struct imap_search_key *key)
 {
     for (; key != NULL; key = key->next)
-        if (key->kind == IMAP_KEY_SET || key->set.saved || has_numbers(key->children))
+        if (key->set.saved || is_of_selected(key->children))
             return true;
     return false;
 }
@@ -168,7 +168,8 @@ int imap_do_esearch(struct task *task, struct run *run)
         return imap_do_search(task, run);
     if ((run->command->search.returns & IMAP_RETURN_SAVE) != 0)
         return run_bad(run, "Only a search of the selected mailbox can be saved"); /* RFC 7377 §2.1 */
-    if (has_numbers(run->command->search.keys))
+    const struct imap_search_key *keys = run->command->search.keys;
+    if (imap_keys_have_numbers(keys) || is_of_selected(keys))
         return run_bad(run, "Message numbers belong to one mailbox");
     if (run->command->search.charset.len > 0 && run_is_enabled(run, IMAP_ENABLE_UTF8))
         return run_bad(run, "No CHARSET once UTF-8 is accepted"); /* RFC 6855 §3 */

@@ -335,6 +335,8 @@ int imap_do_fetch(struct task *task, struct run *run)
     if ((run->command->fetch.items & IMAP_FETCH_MODSEQ) != 0)
         run->client->condstore = true; /* RFC 7162 §3.1: it says that the client knows of it */
     struct fetch fetch = {.run = run, .items = run->command->fetch.items, .out = &run->client->out};
+    if (run->client->view->uid_only && run->command->fetch.uid_implied)
+        fetch.items &= ~(unsigned)IMAP_FETCH_UID; /* RFC 9586 §3.3: UIDFETCH says it already */
     buf_init(&fetch.flags, 65536);
     int result = fetch_all(task, &fetch);
     buf_deinit(&fetch.flags);

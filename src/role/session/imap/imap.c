@@ -173,7 +173,8 @@ bool run_is_enabled(const struct run *run, enum imap_enable what)
 
 void run_dress_view(const struct run *run, struct view *view)
 {
-    view->resyncs = run_is_enabled(run, IMAP_ENABLE_QRESYNC);
+    view->uid_only = run_is_enabled(run, IMAP_ENABLE_UIDONLY);
+    view->resyncs = view->uid_only || run_is_enabled(run, IMAP_ENABLE_QRESYNC); /* RFC 9586 §3.4: VANISHED too */
     view->rev2 = run_is_enabled(run, IMAP_ENABLE_REV2);
 }
 
@@ -261,10 +262,39 @@ static int tell_changes(struct task *task, struct run *run)
     return result == 0 && format.expunge == VIEW_KEEP_EXPUNGED ? tell_held_back(run) : result;
 }
 
+/* RFC 9586 §3.2: what has, or answers with, message numbers. */
+static bool has_numbers(const struct imap_command *command)
+{
+    switch ((int)command->verb) {
+    case IMAP_FETCH:
+    case IMAP_STORE:
+    case IMAP_COPY:
+    case IMAP_MOVE:
+        return !command->uid;
+    case IMAP_SEARCH:
+    case IMAP_ESEARCH:
+    case IMAP_SORT:
+    case IMAP_THREAD:
+        return !command->uid || imap_keys_have_numbers(command->search.keys);
+    case IMAP_SELECT:
+    case IMAP_EXAMINE:
+        return command->select.qresync.numbers.count > 0;
+    default:
+        return false;
+    }
+}
+
+static int handle(struct task *task, struct run *run)
+{
+    if (run_is_enabled(run, IMAP_ENABLE_UIDONLY) && has_numbers(run->command))
+        return run_bad(run, "[UIDREQUIRED] Message numbers are off");
+    return rules[run->command->verb].handler(task, run);
+}
+
 static int answer(struct task *task, struct run *run)
 {
     struct client *client = run->client;
-    int result = rules[run->command->verb].handler(task, run);
+    int result = handle(task, run);
     assert(!vault_in_transaction(run->vault));
     if (result < 0 && !is_fault_of_connection(result)) {
         log_warn("imap.command.failed", F_TEXT("command", imap_verb_name(run->command->verb)), F_FAULT(result));

@@ -87,7 +87,10 @@ static int write_changed(void *arg, const struct vault_member *member)
     size_t number = view_number(view, member->uid);
     if (number == 0 || !imap_set_has(changed->known, member->uid))
         return 0;
-    buf_append_format(out, "* %zu FETCH (UID %u FLAGS (", number, member->uid);
+    view_begin_fetch(view, number, member->uid, out);
+    if (!view->uid_only)
+        buf_append_format(out, "UID %u ", member->uid);
+    buf_append_text(out, "FLAGS (");
     flags_write(changed->run->vault, member->flags, view_is_recent(view, member->uid), out);
     buf_append_format(out, ") MODSEQ (%llu))\r\n", (unsigned long long)member->modseq);
     return buf_fault(out);

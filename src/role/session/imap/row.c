@@ -31,8 +31,9 @@ bool fetch_write_row(struct fetch *fetch, size_t number, const struct vault_memb
 {
     uint8_t row[ROW_MAX];
     size_t len = put_text(row, "* ", 2);
-    len += imap_put_u64(row + len, number);
-    len += put_text(row + len, " FETCH (", 8);
+    bool uid_only = fetch->run->client->view->uid_only;
+    len += imap_put_u64(row + len, uid_only ? member->uid : number);
+    len += uid_only ? put_text(row + len, " UIDFETCH (", 11) : put_text(row + len, " FETCH (", 8);
     size_t empty = len;
     if ((fetch->items & IMAP_FETCH_UID) != 0) {
         len += put_text(row + len, "UID ", 4);

@@ -17,7 +17,7 @@ static int write_unseen(struct run *run, const struct vault_mailbox *mailbox)
 {
     uint32_t uid = 0;
     struct view *view = run->client->view;
-    if (mailbox->unseen == 0)
+    if (mailbox->unseen == 0 || view->uid_only)
         return 0;
     int result = vault_member_scan(run->vault, view->mailbox, VAULT_RANGE_ALL, first_unseen, &uid);
     if (result < 0)

@@ -23,8 +23,8 @@ static int on_done(void *arg, const struct vault_member *member)
     if (run->command->store.silent && !modseq)
         return 0;
     struct buf *out = &run->client->out;
-    buf_append_format(out, "* %zu FETCH (", number);
-    if (run->command->uid || view->resyncs || view->rev2)
+    view_begin_fetch(view, number, member->uid, out);
+    if (!view->uid_only && (run->command->uid || view->resyncs || view->rev2))
         buf_append_format(out, "UID %u ", member->uid);
     if (modseq)
         buf_append_format(out, "MODSEQ (%llu)", (unsigned long long)member->modseq);
