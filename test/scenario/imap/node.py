@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from server import PASSWORD, ROOT
+from server import PASSWORD, ROOT, wait_for
 
 PACKAGES = ["nodemailer@7", "imapflow@1"]
 
@@ -61,3 +61,65 @@ def test_nodemailer_submits_and_imapflow_reads(server, user, modules):
         """, imap=server.port(993), user=user, password=PASSWORD)
     assert answer["subject"] == "Grüße" and answer["flagged"] == [1] and answer["moved"] == 1
     assert answer["file"] == "ä.txt"
+
+
+def test_imapflow_keeps_up_by_idle_and_comes_back_with_qresync(server, user, modules):
+    """Searches, flags, moves; hears of new mail, flags and expunges while it waits; then asks only for what it missed."""
+    for number in range(5):
+        server.deliver(user, f"From: a@example.org\r\nSubject: number {number}\r\n\r\nbody {number}\r\n")
+    with server.imap(user) as client:
+        wait_for(client, 5)
+    answer = run(modules, """
+        const {ImapFlow} = require('imapflow');
+        const open = async qresync => {
+            const client = new ImapFlow({host: '127.0.0.1', port: given.imap, secure: true, logger: false, qresync,
+                auth: {user: given.user, pass: given.password}, tls: {rejectUnauthorized: false}});
+            await client.connect();
+            return client;
+        };
+        const until = async condition => {
+            for (const end = Date.now() + 15000; !condition();) {
+                if (Date.now() > end) throw new Error('not in time: ' + condition);
+                await new Promise(done => setTimeout(done, 20));
+            }
+        };
+        (async () => {
+            const seen = {exists: [], flags: [], expunged: []};
+            const watcher = await open(true);
+            watcher.on('exists', event => seen.exists.push(event.count));
+            watcher.on('flags', event => seen.flags.push([event.uid, [...event.flags]]));
+            watcher.on('expunge', event => seen.expunged.push(event.uid));
+            await watcher.mailboxOpen('INBOX');
+            const idle = watcher.idle();
+
+            const other = await open(false);
+            await other.mailboxOpen('INBOX');
+            await other.append('INBOX', 'Subject: number 5\\r\\n\\r\\nbody 5\\r\\n', ['\\\\Flagged']);
+            await until(() => seen.exists.includes(6));
+            await other.messageFlagsAdd('2', ['\\\\Seen']);
+            await until(() => seen.flags.some(([uid, flags]) => uid === 2 && flags.includes('\\\\Seen')));
+            await other.mailboxCreate('Aside');
+            const moved = await other.messageMove('1', 'Aside', {uid: true});
+            await until(() => seen.expunged.includes(1));
+            const state = await watcher.status('INBOX', {highestModseq: true});
+            await watcher.logout();
+            await idle;
+
+            await other.messageFlagsAdd('3', ['\\\\Answered'], {uid: true});
+            await other.messageDelete('4', {uid: true});
+            const missed = {flags: [], expunged: []};
+            const back = await open(true);
+            back.on('expunge', event => missed.expunged.push([event.uid, event.vanished]));
+            await back.mailboxOpen('INBOX');
+            for await (const one of back.fetch('1:*', {uid: true, flags: true}, {uid: true, changedSince: state.highestModseq}))
+                missed.flags.push([one.uid, [...one.flags]]);
+            const found = await back.search({body: 'body 2', or: [{subject: 'number 2'}, {flagged: true}]});
+            const flagged = await back.search({flagged: true}, {uid: true});
+            await other.logout();
+            await back.logout();
+            console.log(JSON.stringify({found, flagged, missed, moved: [...moved.uidMap]}));
+        })().catch(error => { console.error(error); process.exit(1); });
+        """, imap=server.port(993), user=user, password=PASSWORD)
+    assert answer["moved"] == [[1, 1]]
+    assert answer["missed"] == {"flags": [[3, ["\\Answered"]]], "expunged": [[4, True]]}
+    assert answer["flagged"] == [6] and answer["found"] == [2]
