@@ -352,7 +352,7 @@ int service_import(struct task *task, struct service *service)
         int filed = file_batch(&import);
         result = filed < 0 ? filed : refuse(&import, result);
     }
-    log_info("import.ended", F_U64("messages", import.filed), F_FAULT(result < 0 ? result : 0));
+    log_info("import.ended", F_U64("messages", import.filed), F_INT("result", result));
     end(&import);
     return result;
 }

@@ -16,7 +16,7 @@
 #define MESSAGE_MAX (UINT64_C(1) << 30)
 #define MARK_MAX 256U
 
-static const struct sink_type *const types[] = {&sink_maildir};
+static const struct sink_type *const types[] = {&sink_mbox, &sink_maildir, &sink_eml};
 
 struct export
 {

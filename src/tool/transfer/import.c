@@ -16,7 +16,7 @@
 #define EXIT_USAGE 2
 #define WORDS_MAX 2048U
 
-static const struct source_type *const types[] = {&source_maildir};
+static const struct source_type *const types[] = {&source_mbox, &source_maildir, &source_eml, &source_imap};
 
 struct import {
     const struct transfer_options *options;

@@ -154,28 +154,6 @@ static int maildir_open(const struct transfer_options *options, struct source **
 
 /* --- its messages --- */
 
-static int open_path(int root, const char *path, int *ret_fd)
-{
-    char piece[NAME_SIZE];
-    AUTO_FD int at = -1;
-    span_t rest = span_of_text(path);
-    span_t level;
-    int result = tree_open(root, ".", &at);
-    while (result == 0 && span_cut(&rest, '/', &level)) {
-        int next = -1;
-        if (level.len >= sizeof(piece))
-            return -ENAMETOOLONG;
-        memcpy(piece, level.at, level.len);
-        piece[level.len] = '\0';
-        result = tree_open(at, piece, &next);
-        scope_close(&at);
-        at = next;
-    }
-    if (result == 0)
-        *ret_fd = TAKE_FD(at);
-    return result;
-}
-
 static int list_part(struct maildir *maildir, const char *part)
 {
     AUTO_FD int dir = -1;
@@ -203,7 +181,7 @@ static int next_folder(struct maildir *maildir, struct source_item *item)
     maildir->fd = -1;
     while (maildir->next_folder < maildir->count) {
         const struct folder *folder = &maildir->folders[maildir->next_folder++];
-        int result = open_path(maildir->root, folder->path, &maildir->fd);
+        int result = tree_open_path(maildir->root, folder->path, &maildir->fd);
         if (result == 0)
             result = list_part(maildir, "cur");
         if (result < 0) {

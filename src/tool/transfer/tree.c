@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #define PART_NAME "waxwing-part.tmp"
+#define NAME_SIZE 256U
 
 int tree_open(int at, const char *name, int *ret_fd)
 {
@@ -26,6 +27,41 @@ int tree_make(int at, const char *name, int *ret_fd)
     if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
         return -errno;
     return tree_open(at, name, ret_fd);
+}
+
+static int open_levels(int root, span_t path, int *ret_fd)
+{
+    char name[NAME_SIZE];
+    AUTO_FD int at = -1;
+    span_t level;
+    int result = tree_open(root, ".", &at);
+    while (result == 0 && path.len > 0 && span_cut(&path, '/', &level)) {
+        int next = -1;
+        if (level.len == 0 || level.len >= sizeof(name))
+            return level.len == 0 ? -EINVAL : -ENAMETOOLONG;
+        memcpy(name, level.at, level.len);
+        name[level.len] = '\0';
+        result = tree_open(at, name, &next);
+        scope_close(&at);
+        at = next;
+    }
+    if (result == 0)
+        *ret_fd = TAKE_FD(at);
+    return result;
+}
+
+int tree_open_path(int root, const char *path, int *ret_fd)
+{
+    return open_levels(root, span_of_text(path), ret_fd);
+}
+
+int tree_open_parent(int root, const char *path, int *ret_fd, const char **ret_name)
+{
+    const char *slash = strrchr(path, '/');
+    int result = open_levels(root, span_of(path, slash == NULL ? 0 : (size_t)(slash - path)), ret_fd);
+    if (result == 0)
+        *ret_name = slash == NULL ? path : slash + 1;
+    return result;
 }
 
 static int compare(const void *one, const void *other)

@@ -16,6 +16,11 @@ MUST_USE int tree_open(int at, const char *name, int *ret_fd);
 /* The same, made where it is missing. */
 MUST_USE int tree_make(int at, const char *name, int *ret_fd);
 
+/* A folder below one, by its path; "" or "." is that one itself. No link is followed on the way. */
+MUST_USE int tree_open_path(int root, const char *path, int *ret_fd);
+/* The same for the folder that holds what the path names; *ret_name is that name, in the path. */
+MUST_USE int tree_open_parent(int root, const char *path, int *ret_fd, const char **ret_name);
+
 /* The names in a folder in their order, bytewise. -EOVERFLOW: too many. */
 struct tree_names {
     char **names;

@@ -1,16 +1,10 @@
 """Maildir in and out: the round trip, what Python's own reader sees, repeating, and hostile trees."""
-import importlib.util
 import mailbox
 import os
-import pathlib
 
+import letters
 import pytest
-
 from server import PASSWORD, crlf
-
-spec = importlib.util.spec_from_file_location("letters", pathlib.Path(__file__).parent / "letters.py")
-letters = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(letters)
 
 
 def test_all_of_an_account_goes_out_and_comes_back(server, user, tmp_path):

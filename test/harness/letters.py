@@ -1,6 +1,7 @@
-"""Mail for the scenarios of import and export: what it is made of, and how it is compared. Not a scenario itself."""
+"""Mail for the scenarios of import and export: what it is made of, and how it is compared."""
 import email.utils
 import imaplib
+import re
 import subprocess
 
 from server import PASSWORD, PROGRAM
@@ -32,7 +33,7 @@ def folders_of(client):
     for line in client.list()[1]:
         if b"\\Noselect" in line.split(b")")[0]:
             continue
-        name = line.decode().split(' "/" ', 1)[1]
+        name = re.match(r'\([^)]*\) "." (.*)', line.decode())[1]
         found.append(name[1:-1] if name.startswith('"') else name)
     return found
 
