@@ -6,7 +6,7 @@
  * Mailboxes. A name is the whole path in UTF-8 with '/' between levels (RFC 3501 §5.1); INBOX is found in any case
  * (RFC 3501 §5.1), its children too. Ids are 64 bits, never reused; INBOX has id 1.
  */
-#define VAULT_MAILBOXES_MAX 10000
+#define VAULT_MAILBOXES_MAX 20000
 #define VAULT_NAME_MAX 1000 /* bytes */
 #define VAULT_DEPTH_MAX 32
 #define VAULT_INBOX UINT64_C(1)

@@ -1,23 +1,7 @@
 #include "role/session/imap/imap.h"
+#include "role/session/imap/slice.h"
 
-/*
- * Messages are expunged so many at a time, each time in a transaction of their own, and in between the account's other
- * connections are served: a hundred thousand take a second and more.
- */
-#define SLICE 1000U
-
-struct expunge {
-    struct run *run;
-    struct vault_range *ranges; /* those still to be done; the first may have begun */
-    size_t count;
-};
-
-static size_t messages_in(const struct view *view, struct vault_range range)
-{
-    size_t end = range.last == UINT32_MAX ? view_count(view) : view_find(view, range.last + 1);
-    size_t first = view_find(view, range.first);
-    return end > first ? end - first : 0;
-}
+#define SLICE 1000U /* a hundred thousand take a second and more */
 
 static int expunge_ranges(struct run *run, const struct vault_range *ranges, size_t count)
 {
@@ -28,40 +12,19 @@ static int expunge_ranges(struct run *run, const struct vault_range *ranges, siz
     return run_end(run, vault_member_expunge(run->vault, mailbox, ranges, count, VAULT_EXPUNGE_DELETED, NULL, NULL));
 }
 
-/* As many ranges as a slice has room for; one that is too long is cut where the slice ends. */
-static int expunge_slice(struct expunge *expunge)
-{
-    const struct view *view = expunge->run->client->view;
-    struct vault_range *ranges = expunge->ranges;
-    size_t left = SLICE;
-    size_t whole = 0;
-    while (whole < expunge->count && messages_in(view, ranges[whole]) <= left)
-        left -= messages_in(view, ranges[whole++]);
-    struct vault_range rest = {0};
-    bool is_cut = whole < expunge->count && left > 0;
-    if (is_cut) {
-        uint32_t next = view_uid(view, view_find(view, ranges[whole].first) + left);
-        rest = (struct vault_range){next, ranges[whole].last};
-        ranges[whole].last = next - 1;
-    }
-    int result = expunge_ranges(expunge->run, ranges, whole + is_cut);
-    if (is_cut)
-        ranges[whole] = rest;
-    expunge->ranges += whole;
-    expunge->count -= whole;
-    return result;
-}
-
 int run_expunge(struct task *task, struct run *run, struct vault_range *ranges, size_t count)
 {
     struct vault_mailbox mailbox;
+    struct slicer slicer;
     int result = vault_mailbox_get(run->vault, run->client->view->mailbox, &mailbox);
-    struct expunge expunge = {.run = run, .ranges = ranges, .count = result == 0 && mailbox.deleted > 0 ? count : 0};
-    while (result == 0 && expunge.count > 0) {
-        result = expunge_slice(&expunge);
-        if (result == 0 && expunge.count > 0)
+    slicer_init(&slicer, run->client->view, ranges, result == 0 && mailbox.deleted > 0 ? count : 0);
+    while (result == 0 && !slicer_is_done(&slicer)) {
+        const struct vault_range *some = NULL;
+        size_t some_count = slicer_next(&slicer, SLICE, &some);
+        result = expunge_ranges(run, some, some_count);
+        if (result == 0 && !slicer_is_done(&slicer))
             result = run_progress(task, run, 0, 0);
-        if (result == 0 && expunge.count > 0)
+        if (result == 0 && !slicer_is_done(&slicer))
             result = task_yield(task);
     }
     return result;

@@ -2,6 +2,9 @@
 
 #include "role/session/flags.h"
 #include "role/session/imap/imap.h"
+#include "role/session/imap/slice.h"
+
+#define SLICE 5000U
 
 struct store {
     struct run *run;
@@ -41,8 +44,8 @@ static int on_refused(void *arg, const struct vault_member *member)
 {
     struct store *store = arg;
     const struct view *view = store->run->client->view;
-    size_t at = view_find(view, member->uid);
-    imap_set_writer_add(&store->refused, store->run->command->uid ? member->uid : (uint32_t)at + 1);
+    uint32_t number = (uint32_t)view_number(view, member->uid);
+    imap_set_writer_add(&store->refused, store->run->command->uid ? member->uid : number);
     store->refused_count++;
     return buf_fault(&store->modified);
 }
@@ -70,7 +73,47 @@ static int change(struct store *store, const struct vault_range *ranges, size_t 
     return vault_member_store(run->vault, run->client->view->mailbox, ranges, count, &wanted);
 }
 
-static int store_flags(struct store *store)
+/*
+ * What others have changed is told first: after the change everything up to now counts as told (view_skip_flags).
+ */
+static int store_slice(struct store *store, const struct vault_range *ranges, size_t count)
+{
+    struct run *run = store->run;
+    int result = run_tell_now(run);
+    size_t mark = buf_len(&run->client->out);
+    if (result == 0)
+        result = run_begin(run);
+    if (result < 0)
+        return result;
+    result = run_end(run, change(store, ranges, count));
+    if (result == 0)
+        view_skip_flags(run->client->view);
+    else
+        buf_truncate(&run->client->out, mark);
+    return result;
+}
+
+static int store_all(struct task *task, struct store *store, struct vault_range *ranges, size_t count)
+{
+    struct run *run = store->run;
+    struct slicer slicer;
+    slicer_init(&slicer, run->client->view, ranges, count);
+    int result = 0;
+    while (result == 0 && !slicer_is_done(&slicer)) {
+        const struct vault_range *some = NULL;
+        size_t some_count = slicer_next(&slicer, SLICE, &some);
+        result = store_slice(store, some, some_count);
+        if (result == 0)
+            result = client_drain(task, run->client);
+        if (result == 0 && !slicer_is_done(&slicer))
+            result = run_progress(task, run, 0, 0);
+        if (result == 0 && !slicer_is_done(&slicer))
+            result = task_yield(task);
+    }
+    return result;
+}
+
+static int store_flags(struct task *task, struct store *store)
 {
     struct run *run = store->run;
     struct vault_range *ranges = NULL;
@@ -78,18 +121,9 @@ static int store_flags(struct store *store)
     int result = 0;
     if (!run_ranges(run, &ranges, &count, &result))
         return result;
-    result = run_tell_now(run);
-    size_t mark = buf_len(&run->client->out);
-    if (result == 0)
-        result = run_begin(run);
-    if (result < 0)
-        return result;
-    result = run_end(run, change(store, ranges, count));
-    if (result != 0) {
-        buf_truncate(&run->client->out, mark);
+    result = store_all(task, store, ranges, count);
+    if (result != 0)
         return result < 0 ? result : run_no(run, "[LIMIT] Too many keywords or not possible");
-    }
-    view_skip_flags(run->client->view);
     if (store->refused_count == 0)
         return run_ok(run, "Stored");
     imap_set_writer_end(&store->refused);
@@ -102,7 +136,6 @@ static int store_flags(struct store *store)
 
 int imap_do_store(struct task *task, struct run *run)
 {
-    (void)task;
     if (run->client->view->read_only)
         return run_no(run, "[READ-ONLY] The mailbox is open for reading only");
     if (run->command->store.conditional)
@@ -110,7 +143,7 @@ int imap_do_store(struct task *task, struct run *run)
     struct store store = {.run = run};
     buf_init(&store.modified, 512 << 10);
     imap_set_writer_start(&store.refused, &store.modified);
-    int result = store_flags(&store);
+    int result = store_flags(task, &store);
     buf_deinit(&store.modified);
     return result;
 }
