@@ -38,6 +38,13 @@ static int add_one(struct vault *vault, uint64_t mailbox, span_t entry, span_t v
     return result == 0 ? engine_finish(vault, statement) : result;
 }
 
+static int raise_modseq(struct vault *vault, uint64_t mailbox)
+{
+    const struct engine_counters unchanged = {0};
+    vault->modseq++;
+    return engine_counters_put(vault, mailbox, &unchanged, vault->modseq);
+}
+
 int vault_annotation_put(struct vault *vault, uint64_t mailbox, span_t entry, span_t value)
 {
     if (entry.len > VAULT_ANNOTATION_NAME_MAX || value.len > VAULT_ANNOTATION_VALUE_MAX)
@@ -49,6 +56,8 @@ int vault_annotation_put(struct vault *vault, uint64_t mailbox, span_t entry, sp
     result = remove_one(vault, mailbox, entry);
     if (result == 0 && value.at != NULL)
         result = add_one(vault, mailbox, entry, value);
+    if (result == 0 && mailbox != VAULT_ACCOUNT_ITSELF)
+        result = raise_modseq(vault, mailbox);
     return engine_step_end(vault, &step, result);
 }
 

@@ -12,7 +12,9 @@
 #define VAULT_ANNOTATIONS_MAX 5000       /* of the account */
 #define VAULT_ACCOUNT_ITSELF UINT64_C(0) /* in place of a mailbox's id */
 
-/* VAULT_LIMIT where there are too many, or it is too long. value.at NULL removes it, which is no fault where it is not.
+/*
+ * VAULT_LIMIT where there are too many, or it is too long. value.at NULL removes it, which is no fault where it is not.
+ * The mailbox gets a new modseq (RFC 7162 §3.2).
  */
 MUST_USE int vault_annotation_put(struct vault *vault, uint64_t mailbox, span_t entry, span_t value);
 

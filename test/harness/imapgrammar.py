@@ -12,7 +12,7 @@ DATE_TIME = re.compile(rb"[ 0-3]\d-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|
 PLAIN_CODES = set(b"""ALERT PARSE READ-ONLY READ-WRITE TRYCREATE UIDNOTSTICKY NOMODSEQ CLOSED ALREADYEXISTS
 AUTHENTICATIONFAILED AUTHORIZATIONFAILED CANNOT CLIENTBUG CONTACTADMIN CORRUPTION EXPIRED EXPUNGEISSUED HASCHILDREN INUSE
 LIMIT NONEXISTENT NOPERM OVERQUOTA PRIVACYREQUIRED SERVERBUG UNAVAILABLE UNKNOWN-CTE USEATTR NOTSAVED TOOBIG
-COMPRESSIONACTIVE""".split())
+COMPRESSIONACTIVE UIDREQUIRED""".split())
 
 
 class Malformed(AssertionError):
@@ -445,6 +445,10 @@ class Reader:
         found = {}
         if self.maybe(b" (TAG "):
             found["tag"] = self.string()
+            if self.maybe(b" MAILBOX "):  # RFC 7377 §2.1
+                found["mailbox"] = self.astring()
+                self.take(b" UIDVALIDITY ")
+                found["uidvalidity"] = self.number(1)
             self.take(b")")
         found["uid"] = self.maybe(b" UID")
         while self.maybe(b" "):
@@ -502,6 +506,55 @@ class Reader:
                     self.quoted()
                 self.take(b")")
 
+    # --- METADATA, QUOTA, ACL ---
+
+    def entry(self):
+        """RFC 5464 §6.2.1"""
+        name = self.astring()
+        if not name.lower().startswith((b"/private/", b"/shared/")) or b"//" in name or name.endswith(b"/"):
+            self.fail("the name of an annotation")
+        return name
+
+    def metadata(self):
+        mailbox = self.astring()
+        self.take(b" ")
+        if self.peek() != 0x28:
+            return mailbox, [self.entry()]
+
+        def one():
+            name = self.entry()
+            self.take(b" ")
+            return name, (self.literal() if self.maybe(b"~") else self.nstring())
+        return mailbox, dict(self.many(one, 1))
+
+    def quota(self):
+        """RFC 9208 §5.1"""
+        def resource():
+            name = self.some(ATOM, "a resource")
+            self.take(b" ")
+            used = self.number(0, MAX_63)
+            self.take(b" ")
+            return name, used, self.number(0, MAX_63)
+        root = self.astring()
+        self.take(b" ")
+        return root, self.many(resource)
+
+    def astrings(self):
+        """A name and what belongs to it (RFC 4314 §3.6 to §3.8, RFC 9208 §5.2)."""
+        found = [self.astring()]
+        while self.maybe(b" "):
+            found.append(self.astring())
+        return found
+
+    def progress(self):
+        """RFC 9585 §5"""
+        self.take(b"(")
+        self.maybe(b"NIL") or self.quoted()
+        for _ in range(2):
+            self.take(b" ")
+            self.maybe(b"NIL") or self.number()
+        self.take(b")")
+
     # --- conditions (RFC 9051 §7.1) ---
 
     def code(self):
@@ -510,6 +563,8 @@ class Reader:
             return (name,)
         if name == b"CAPABILITY":
             return name, self.names()
+        if name == b"INPROGRESS":
+            return (name, self.progress()) if self.maybe(b" ") else (name,)
         if name == b"BADCHARSET":
             return (name, self.many(self.astring, 1)) if self.maybe(b" ") else (name,)
         self.take(b" ")
@@ -531,6 +586,8 @@ class Reader:
             return name, self.set()
         if name == b"MAILBOXID":
             return name, self.object_id()
+        if name == b"METADATA":
+            return name, self.match(rb"TOOMANY|NOPRIVATE|(MAXSIZE|LONGENTRIES) \d+", "what is wrong with the annotation")
         return self.fail("a response code that is known")
 
     def condition(self, tag):
@@ -546,7 +603,9 @@ class Reader:
 
     def named(self, name):
         plain = {b"LIST": self.list, b"LSUB": self.list, b"STATUS": self.status, b"ID": self.id,
-                 b"NAMESPACE": self.namespaces, b"FLAGS": lambda: self.many(self.flag)}
+                 b"NAMESPACE": self.namespaces, b"FLAGS": lambda: self.many(self.flag),
+                 b"METADATA": self.metadata, b"QUOTA": self.quota, b"QUOTAROOT": self.astrings, b"ACL": self.astrings,
+                 b"MYRIGHTS": self.astrings, b"LISTRIGHTS": self.astrings}
         bare = {b"SEARCH": self.search, b"SORT": self.search, b"ESEARCH": self.esearch, b"CAPABILITY": self.names,
                 b"ENABLED": self.names, b"THREAD": self.thread}
         if name in plain:
@@ -567,10 +626,10 @@ class Reader:
             number = self.number()
             self.take(b" ")
             name = self.match(rb"[A-Z]+", "a response").decode()
-            if name not in ("EXISTS", "RECENT", "EXPUNGE", "FETCH") or (number == 0 and name in ("EXPUNGE", "FETCH")):
+            if name not in ("EXISTS", "RECENT", "EXPUNGE", "FETCH", "UIDFETCH") or (number == 0 and name not in ("EXISTS", "RECENT")):
                 self.fail("data with a number")
             data = None
-            if name == "FETCH":
+            if name in ("FETCH", "UIDFETCH"):  # RFC 9586 §3.3
                 self.take(b" ")
                 data = self.fetch()
             return Response(name, number=number, data=data)

@@ -83,3 +83,18 @@ def test_close_says_the_modseq_after_what_it_expunged(pair):
     back = one.send(b'SELECT "INBOX" (QRESYNC (%d %d))' % (cache["key"][1], cache["modseq"]), cache=cache)
     one.wait(lambda: not one.pending)
     assert [answer.kind for answer in back.answers if answer.kind != "FLAGS"] == [], "nothing is left to tell"
+
+
+def test_an_annotation_raises_the_modseq_of_its_mailbox(pair):
+    """RFC 7162 §3.2, so that a client that comes back asks for annotations too; reading one does not."""
+    one, other = pair
+
+    def highest():
+        return one.run(b'STATUS "INBOX" (HIGHESTMODSEQ)').answers[0].data[1][b"HIGHESTMODSEQ"]
+
+    before = highest()
+    other.run(b'SETMETADATA "INBOX" (/private/comment "mine")')
+    after = highest()
+    assert after > before
+    one.run(b'GETMETADATA "INBOX" /private/comment')
+    assert highest() == after

@@ -78,6 +78,9 @@ class Actor:
         if kind != "plain":
             self.view.run(b"ENABLE " + {"condstore": b"CONDSTORE", "qresync": b"QRESYNC", "rev2": b"IMAP4rev2"}[kind])
 
+        if self.dice.random() < 0.3:
+            self.view.compress()
+
     # --- choosing ---
 
     def some(self, by_uid, most=12):
@@ -104,7 +107,7 @@ class Actor:
             return self.open()
         acts = [(self.fetch, 20), (self.store, 24), (self.search, 8), (self.copy, 6), (self.expunge, 7), (self.append, 10),
                 (self.noop, 10), (self.idle, 5), (self.open, 4), (self.close, 2), (self.folders, 3), (self.status, 4),
-                (self.look, 8), (self.pipeline, 3), (self.leave, 1)]
+                (self.look, 8), (self.pipeline, 3), (self.leave, 1), (self.around, 4)]
         self.dice.choices([act for act, _ in acts], [weight for _, weight in acts])[0]()
 
     # --- doing ---
@@ -275,6 +278,14 @@ class Actor:
         name = self.dice.choice(FOLDERS + PASSING)
         self.view.send(b'STATUS "%s" (MESSAGES UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ MAILBOXID)' % name)
         self.view.condstore = True  # RFC 7162 §3.1
+
+    def around(self):
+        """What is about mailboxes, not messages."""
+        name = self.dice.choice(FOLDERS)
+        self.view.send(self.dice.choice([
+            b'SETMETADATA "%s" (/private/comment "%d")' % (name, self.dice.randrange(10)), b'GETMETADATA "%s" /private/comment' % name,
+            b'GETQUOTAROOT "%s"' % name, b'MYRIGHTS "%s"' % name, b'GETACL "%s"' % name, b"NAMESPACE", b"ID NIL", b"CAPABILITY",
+            b"ESEARCH IN (personal) RETURN (ALL COUNT) FLAGGED", b'ESEARCH IN (mailboxes "%s") UNSEEN' % name]), self.good)
 
     def pipeline(self):
         """Commands that do not wait for one another; by UID, so that none is ambiguous (RFC 9051 §5.5)."""
