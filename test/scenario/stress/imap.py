@@ -475,6 +475,9 @@ def test_many_connections_agree_with_the_protocol_and_with_one_another(own):
     commands = sum(actor.view.counter for actor in stress.actors)
     print(f"{commands} commands, {stress.world.responses} responses, {len(mail.sent)} deliveries, "
           f"{len(stress.world.mark)} messages, {len(stress.world.gone)} expunged")
+    unwell = [line for line in own.log.read_text(errors="replace").splitlines()
+              if " warn " in line or " error " in line or "runtime error" in line]
+    assert unwell == [], unwell
     assert commands > 10 * CONNECTIONS, "too little happened to say anything"
     for actor in stress.actors:
         actor.view.close()
