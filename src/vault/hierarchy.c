@@ -32,8 +32,8 @@ static int add_one(struct vault *vault, span_t name, uint32_t now_seconds, uint6
     return result;
 }
 
-/* What was only a level becomes a mailbox again, and a new one to all who remember the old. */
-static int revive(struct vault *vault, uint64_t id, uint32_t now_seconds)
+/* What was only a level becomes a mailbox again: a new one, also to a connection that still has the old one open. */
+static int revive(struct vault *vault, uint64_t id, uint32_t now_seconds, uint64_t *ret_id)
 {
     struct vault_mailbox mailbox;
     int result = vault_mailbox_get(vault, id, &mailbox);
@@ -44,7 +44,12 @@ static int revive(struct vault *vault, uint64_t id, uint32_t now_seconds)
     if (result != 0)
         return result;
     vault->modseq++;
-    return engine_run(vault, STATEMENT_MAILBOX_REVIVE, NUMBERS((int64_t)id, validity, (int64_t)vault->modseq));
+    result = engine_run(vault, STATEMENT_MAILBOX_GONE, NUMBERS((int64_t)id, (int64_t)vault->modseq));
+    if (result == 0)
+        result = engine_run(vault, STATEMENT_MAILBOX_REVIVE, NUMBERS((int64_t)id, validity, (int64_t)vault->modseq));
+    if (result == 0)
+        *ret_id = vault->modseq;
+    return result;
 }
 
 static int create(struct vault *vault, span_t name, uint32_t now_seconds, uint64_t *ret_id)
@@ -64,10 +69,10 @@ static int create(struct vault *vault, span_t name, uint32_t now_seconds, uint64
         if (result != 0)
             return result;
     }
-    int result = added ? 0 : revive(vault, id, now_seconds);
-    if (result == 0)
-        *ret_id = id;
-    return result;
+    if (!added)
+        return revive(vault, id, now_seconds, ret_id);
+    *ret_id = id;
+    return 0;
 }
 
 int vault_mailbox_create(struct vault *vault, span_t name, uint32_t now_seconds, uint64_t *ret_id)
