@@ -18,6 +18,8 @@
  * syncs; what is durable is then filed in the order it came, a batch in one commit, each with its origin. After a crash
  * in between it is pending, and is taken in with its origin like anything that has arrived.
  */
+enum { IMPORT_FULL = 100 }; /* beside the vault's outcomes */
+
 #define BATCH_MESSAGES 256U
 #define BATCH_BYTES (8U << 20) /* of messages, after which a batch is filed */
 #define RUNNING_MAX 32U
@@ -44,6 +46,7 @@ struct import {
     struct slot *slots;
     size_t count;
     uint64_t bytes;   /* of the batch */
+    uint64_t room;    /* what the quota left as it began */
     uint64_t missing; /* of the message that is coming */
     uint64_t filed;
     int fault; /* the first of the tasks' */
@@ -211,12 +214,31 @@ static int note_origin(struct import *import, struct slot *slot, span_t origin)
     return 0;
 }
 
+/* Has the account room for that much more (RFC 9208 §4.3)? 0 or IMPORT_FULL. */
+static int check_quota(struct import *import, uint64_t size)
+{
+    const struct session *session = import->session;
+    uint64_t count = 0;
+    uint64_t used = 0;
+    if (session->quota == 0)
+        return 0;
+    if (import->count == 0) {
+        int result = vault_mailbox_usage(session->vault, &count, &used);
+        if (result < 0)
+            return result;
+        import->room = used < session->quota ? session->quota - used : 0;
+    }
+    return import->bytes + size <= import->room ? 0 : IMPORT_FULL;
+}
+
 static int on_head(struct import *import, const struct transfer *head)
 {
     struct slot *slot = &import->slots[import->count];
     if (import->missing > 0 || head->size == 0 || head->size > TRANSFER_MESSAGE_MAX)
         return -EBADMSG;
-    int result = find_mailbox(import, head->mailbox);
+    int result = check_quota(import, head->size);
+    if (result == 0)
+        result = find_mailbox(import, head->mailbox);
     if (result != 0)
         return result;
     *slot = (struct slot){.import = import, .append = {.mailbox = import->mailbox, .received = head->received}};
@@ -315,9 +337,11 @@ static int begin(struct import *import)
 
 static int refuse(struct import *import, int outcome)
 {
-    const char *why = outcome == VAULT_LIMIT
-                          ? "the account has as many folders as it may, or a folder's name is too long"
-                          : "a folder has a name that is not allowed here";
+    const char *why = "a folder has a name that is not allowed here";
+    if (outcome == VAULT_LIMIT)
+        why = "the account has as many folders as it may, or a folder's name is too long";
+    else if (outcome == IMPORT_FULL)
+        why = "the account's quota has no room for more";
     return service_refuse(import->service, why);
 }
 

@@ -71,7 +71,8 @@ static void flags_are_taken_out_of_the_header(void **state)
 static void what_is_written_reads_back(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"A: 1\n\nbody\n", "Status: R\n\n\n", "From x\n>From y\n>>From z\n\n\n\n", "\n"};
+    static const char *const texts[] = {"A: 1\n\nbody\n", "Status: R\n\n\n", "From x\n>From y\n>>From z\n\n\n\n", "\n",
+                                        " folded at once\n\n"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         AUTO_BUF struct buf file;
         struct mbox_place place;

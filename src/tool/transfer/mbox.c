@@ -196,7 +196,7 @@ int mbox_read(span_t text, struct buf *message, struct buf *flags)
         bool is_folded = line.len > 0 && ascii_is_space(line.at[0]);
         if (in_header && !is_folded)
             is_taken = (!has_own || at < own) && is_flags(line, flags);
-        if (in_header && is_taken)
+        if (in_header && is_taken && (!has_own || at < own))
             continue;
         size_t from = at + (line.len > 0 && line.at[0] == '>' && is_quoted_from(line));
         (void)buf_append(message, span_slice(text, from, next - from));

@@ -144,3 +144,14 @@ def test_an_export_that_is_broken_off_goes_on(server, user, tmp_path):
     assert status == 0 or "; 0 were there before" not in done.stdout
     assert len(list((tmp_path / "out/INBOX").glob("*.eml"))) == 300
     assert len((tmp_path / "out/INBOX/index.tsv").read_text().splitlines()) == 300
+
+
+def test_the_quota_holds(server, tmp_path):
+    server.tool("account", "add", "small@demo.test", "--password-stdin", "--quota", "100K", stdin=PASSWORD + "\n")
+    box = mailbox.mbox(tmp_path / "box")
+    for number in range(40):
+        box.add(letters.letter(number, b"x" * 8000 + b"\n").replace(b"\r\n", b"\n"))
+    box.close()
+    done = letters.transfer(server, "import", "small@demo.test", "mbox", tmp_path / "box", check=False)
+    assert done.returncode == 1 and "the account's quota has no room for more" in done.stderr
+    assert 10 <= len(letters.account(server, "small")["INBOX"]) <= 12
