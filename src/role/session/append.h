@@ -26,7 +26,7 @@ enum append_result {
 MUST_USE int append_message(struct task *task, struct session *session, const struct append *append,
                             struct vault_filed *ret_filed);
 
-/* --- the two halves, for what files many at once (import.c) --- */
+/* --- the two halves, for what files many at once (service/import.c) --- */
 
 #define APPEND_KEEP_MAX (2U << 20) /* what an arena to keep one in must be able to hold */
 

@@ -19,7 +19,7 @@
 #include "role/session/quiet.h"
 #include "role/session/release.h"
 #include "role/session/segments.h"
-#include "role/session/service.h"
+#include "role/session/service/service.h"
 #include "role/session/takein.h"
 
 #define FINISH_MS 5000

@@ -16,17 +16,15 @@
  * One account, unlocked: its vault, and all its connections. Comes to life with the first client, who brings the
  * account's root secret, and ends a while after the last one has gone ([session] linger), the keys wiped.
  *
- *   session.c   this: wiring, attaching clients, the end      client.c   a connection and its loop
- *   wire.c      its bytes, compressed or not              quota.c    whether all it may hold is there
- *   takein.c    what has arrived, into the vault              view.c     a selected mailbox as one connection sees it
- *   append.c    a message from a client, sealed and filed     imap/      the commands, a file for each group
- *   release.c   records nobody needs any more                 message.c  reading messages from the log
- *   index.c     what the vault keeps of a message             segments.c descriptors of the log's segments
- *   indexer.c   words into the index (words.c: which)         reindex.c   the owner watches that, or has it begun anew
- *   flags.c     flags as text                             service.c  a command of the owner's at the command line
- *   pop3/       a POP3 connection, all of it             quiet.c    little memory while nobody does anything
- *   import.c    mail brought in at the command line            export.c    and taken out
- *   check.c     whether all of the account is sound       check-report.c, check-replace.c: its words, and its repairs
+ *   session.c   this: wiring, attaching clients, the end      client.c    a connection and its loop
+ *   takein.c    what has arrived, into the vault              wire.c      its bytes, compressed or not
+ *   append.c    a message from a client, sealed and filed     view.c      a selected mailbox as one connection sees it
+ *   release.c   records nobody needs any more                 uids.c      its UIDs
+ *   index.c     what the vault keeps of a message             message.c   reading messages from the log
+ *   indexer.c   words into the index (words.c: which)         segments.c  descriptors of the log's segments
+ *   quota.c     whether all it may hold is there              flags.c     flags as text
+ *   quiet.c     little memory while nobody does anything      imap/       the commands, a file for each group
+ *   service/    the owner's commands at the command line      pop3/       a POP3 connection, all of it
  *
  * Returns the exit status of the process.
  */
@@ -71,8 +69,8 @@ struct session {
     unsigned announced;     /* takein.c: times something arrived since the last batch */
     struct event freed;     /* release.c: the outbox has something */
     struct event unindexed; /* indexer.c: mail came or went */
-    unsigned index_waiters; /* reindex.c: somebody waits for it, so it does not wait for a quiet moment */
-    struct map *importing;  /* import.c: records that are stored, and about to be filed; or NULL */
+    unsigned index_waiters; /* service/reindex.c: somebody waits for it, so it does not wait for a quiet moment */
+    struct map *importing;  /* service/import.c: records that are stored, and about to be filed; or NULL */
     uint64_t *taken;        /* records in the vault that store has not been told of */
     size_t taken_count;
     size_t taken_room;

@@ -10,7 +10,7 @@
 #include "crypto/record.h"
 #include "ipc/row.h"
 #include "role/session/flags.h"
-#include "role/session/import.h"
+#include "role/session/service/import.h"
 #include "role/session/index.h"
 #include "role/session/message.h"
 #include "role/session/quiet.h"

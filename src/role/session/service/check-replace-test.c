@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "role/session/check.h"
+#include "role/session/service/check.h"
 
 #include <string.h>
 

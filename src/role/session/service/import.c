@@ -1,4 +1,4 @@
-#include "role/session/import.h"
+#include "role/session/service/import.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "role/session/append.h"
-#include "role/session/service.h"
+#include "role/session/service/service.h"
 #include "role/session/takein.h"
 #include "rt/event.h"
 #include "vault/mailbox.h"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "role/session/service.h"
+#include "role/session/service/service.h"
 #include "vault/email.h"
 
 /*

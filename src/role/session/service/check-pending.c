@@ -2,7 +2,7 @@
 
 #include "base/bytes.h"
 #include "ipc/row.h"
-#include "role/session/check.h"
+#include "role/session/service/check.h"
 #include "role/session/message.h"
 #include "role/session/takein.h"
 #include "vault/outbox.h"

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "role/session/flags.h"
 #include "role/session/message.h"
-#include "role/session/service.h"
+#include "role/session/service/service.h"
 #include "vault/mailbox.h"
 
 /* Mail to the command line: mailbox after mailbox, message after message, as they are when their turn comes. */

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "role/session/service.h"
+#include "role/session/service/service.h"
 #include "vault/index.h"
 
 #define LOOK_MS 100

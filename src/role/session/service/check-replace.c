@@ -4,7 +4,7 @@
 #include "mime/date.h"
 #include "proto/imap/envelope.h"
 #include "role/session/append.h"
-#include "role/session/check.h"
+#include "role/session/service/check.h"
 #include "role/session/flags.h"
 #include "role/session/message.h"
 #include "vault/mailbox.h"

@@ -1,4 +1,4 @@
-#include "role/session/service.h"
+#include "role/session/service/service.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "role/session/check.h"
+#include "role/session/service/check.h"
 
 #include <errno.h>
 #include <stdio.h>
