@@ -8,7 +8,7 @@
 static struct transfer through(const struct transfer *transfer, struct buf *wire)
 {
     struct frame frame;
-    struct transfer read = {.kind = 0};
+    struct transfer read = {.size = 0};
     size_t used = 0;
     assert_int_equal(transfer_write(wire, FRAME_INPUT, transfer), 0);
     assert_int_equal(frame_read(buf_span(wire), &frame, &used), FRAME_READ);

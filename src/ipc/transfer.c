@@ -102,7 +102,7 @@ static int get_members(span_t rest, struct transfer *transfer)
 
 int transfer_read(const struct frame *frame, struct transfer *ret_transfer)
 {
-    struct transfer transfer = {.kind = 0};
+    struct transfer transfer = {.size = 0};
     if ((frame->kind != FRAME_INPUT && frame->kind != FRAME_OUTPUT) || frame->bytes.len == 0)
         return -EBADMSG;
     uint8_t kind = frame->bytes.at[0];

@@ -298,7 +298,8 @@ static bool is_address(const char *host)
 
 static int prepare_tls(struct imap_connection *connection, bool insecure)
 {
-    const char *host = connection->url->host;
+    char host[sizeof(connection->url->host)]; /* a copy: OpenSSL's macro takes no const */
+    memcpy(host, connection->url->host, sizeof(host));
     connection->context = SSL_CTX_new(TLS_client_method());
     if (connection->context == NULL || SSL_CTX_set_default_verify_paths(connection->context) != 1 ||
         SSL_CTX_set_min_proto_version(connection->context, TLS1_2_VERSION) != 1)

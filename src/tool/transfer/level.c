@@ -58,7 +58,7 @@ int level_read(span_t name, struct buf *mailbox)
 int level_make(int root, span_t mailbox, int *ret_fd, struct buf *name)
 {
     AUTO_FD int at = -1;
-    span_t level;
+    span_t level = SPAN_NONE;
     int result = tree_open(root, ".", &at);
     while (result == 0 && span_cut(&mailbox, '/', &level)) {
         AUTO_BUF struct buf text;

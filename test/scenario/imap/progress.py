@@ -2,8 +2,8 @@
 import re
 
 import pytest
+from imapwire import Connection, numbered
 from server import PASSWORD, Server
-from imap.transcripts import Connection, numbered
 
 
 @pytest.fixture(scope="module")

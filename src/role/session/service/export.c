@@ -157,7 +157,7 @@ static int send_all(struct export *export)
 
 static int begin(struct export *export)
 {
-    struct transfer wish = {.kind = 0};
+    struct transfer wish = {.size = 0};
     export->folders = mem_new_array(VAULT_MAILBOXES_MAX, sizeof(*export->folders));
     if (export->folders == NULL)
         return -ENOMEM;

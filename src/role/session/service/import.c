@@ -278,7 +278,7 @@ static int on_sync(struct import *import)
 
 static int hear(struct import *import, bool *ret_ended)
 {
-    struct transfer heard = {.kind = 0};
+    struct transfer heard = {.size = 0};
     int result = service_hear(import->task, import->service, &heard);
     if (result < 0)
         return result;
