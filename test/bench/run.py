@@ -25,8 +25,8 @@ PEERS = [
     (peers.PostfixDovecot, PARTS),
     (lambda folder: peers.PostfixDovecot(folder, encrypted=True), PARTS),
     (lambda folder: peers.PostfixDovecot(folder, layout="mdbox"), ("reading",)),
-    (lambda folder: peers.PostfixDovecot(folder, fts=True), ("reading",)),
     (cyrus.Cyrus, ("reading",)),
+    (lambda folder: peers.PostfixDovecot(folder, fts=True), ("reading",)),
 ]
 
 
