@@ -17,8 +17,8 @@
  *
  *   deliver PORT CLIENTS MESSAGES SIZE|FOLDER DOMAIN RECIPIENTS clear|starttls
  *
- * Each message has SIZE bytes, or is a file that `letters` wrote into FOLDER. Recipients are user0@DOMAIN, user1@DOMAIN
- * … in turn. Prints the seconds until every message was acknowledged.
+ * RECIPIENTS is how many, or FIRST:HOW_MANY. Each message has SIZE bytes, or is a file that `letters` wrote into
+ * FOLDER. Recipients are user0@DOMAIN, user1@DOMAIN … in turn. Prints the seconds until every message was acknowledged.
  */
 struct load {
     int port;
@@ -27,6 +27,7 @@ struct load {
     size_t size;
     const char *folder; /* or NULL */
     const char *domain;
+    int first;
     int recipients;
     bool starttls;
 };
@@ -162,7 +163,7 @@ static void run_client(const struct load *load, int client)
             length = strlen(body);
         }
         (void)snprintf(head, sizeof(head), "MAIL FROM:<bench@bench.test>\r\nRCPT TO:<user%d@%s>\r\nDATA\r\n",
-                       i % load->recipients, load->domain);
+                       load->first + i % load->recipients, load->domain);
         put(&link, head, strlen(head));
         expect(&link, '2');
         expect(&link, '2');
@@ -184,7 +185,9 @@ int main(int count, char **arguments)
     load.size = strtoul(arguments[4], NULL, 10);
     load.folder = load.size == 0 ? arguments[4] : NULL;
     load.domain = arguments[5];
-    load.recipients = atoi(arguments[6]);
+    const char *colon = strchr(arguments[6], ':');
+    load.first = colon == NULL ? 0 : atoi(arguments[6]);
+    load.recipients = atoi(colon == NULL ? arguments[6] : colon + 1);
     load.starttls = strcmp(arguments[7], "starttls") == 0;
     struct timespec start;
     struct timespec end;

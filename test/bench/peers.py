@@ -129,8 +129,8 @@ class Waxwing:
         deliver(self, messages, folder)
 
     def fill(self, user, messages, size):
-        """So many messages for that user, and as many for those before."""
-        deliver(self, messages * (user + 1), size, user + 1)
+        """So many messages for that user."""
+        deliver(self, messages, size, f"{user}:1")
 
     def empty(self):
         """All mailboxes, while it is stopped; the accounts stay."""
@@ -220,7 +220,8 @@ userdb {{
  driver = static
  args = uid=benchmail gid=benchmail home={self.folder}/mail/%n
 }}
-default_client_limit = 5000
+default_client_limit = 20000
+default_vsz_limit = 4G
 default_process_limit = 5000
 service imap-login {{
  service_count = 0
@@ -321,7 +322,7 @@ scache unix - - n - 1 scache
         subprocess.run(["doveadm", "-c", self.folder / "etc/dovecot.conf", *words], check=True, capture_output=True)
 
     def fill(self, user, messages, size):
-        deliver(self, messages * (user + 1), size, user + 1)
+        deliver(self, messages, size, f"{user}:1")
 
     def empty(self):
         for mailbox in (self.folder / "mail").iterdir():

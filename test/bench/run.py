@@ -77,7 +77,11 @@ def idle_memory(server, tool, quick, note):
             continue  # half a MiB each
         server.stop()
         server.start()
-        figures = idle.measure(server, tool, connections, accounts)
+        try:
+            figures = idle.measure(server, tool, connections, accounts)
+        except RuntimeError as fault:
+            print(f"  {connections} idle connections: {fault}", flush=True)
+            continue
         note(f"idle TLS IMAP connection, {connections} on {accounts} accounts", figures["KiB"], "KiB")
         note(f"new mail to each announced to all {connections}, worst", figures["each"]["worst"] * 1000, "ms")
 

@@ -253,12 +253,14 @@ static void run(struct task *task, void *arg)
     int result = 0;
     while (result != -ECANCELED) {
         result = event_wait(task, &session->unindexed, FOREVER);
+        session->is_indexing = true;
         if (result == 0)
             result = wait_for_quiet(task, session);
         if (result < 0)
             break;
         event_clear(&session->unindexed);
         result = one_round(task, session, &was_reset);
+        session->is_indexing = false;
         if (result == 0 || result == -ECANCELED)
             continue;
         log_warn("index.failed", F_FAULT(result));

@@ -23,6 +23,8 @@
 #include "role/session/takein.h"
 
 #define FINISH_MS 5000
+#define INDEXING_MS_MAX 600000 /* an account stays open for the index alone */
+#define INDEXING_LOOK_MS 1000
 #define QUOTA_SIZE 8U
 #define KEY_PACKET_MAX 2048 /* the root secret, the account's quota and its address */
 
@@ -155,14 +157,21 @@ static void linger_over(void *arg)
     struct session *session = arg;
     if (session->client_count > 0)
         return;
+    /* The index could never be complete where clients only look in for a moment. */
+    if (session->is_indexing && loop_now(session->loop) - session->alone_since < INDEXING_MS_MAX) {
+        timer_start(session->linger, INDEXING_LOOK_MS);
+        return;
+    }
     if (task_group_spawn(&session->tasks, session->loop, "leave", leave, session) < 0)
         loop_stop(session->loop);
 }
 
 void session_client_gone(struct session *session)
 {
-    if (session->client_count == 0)
+    if (session->client_count == 0) {
+        session->alone_since = loop_now(session->loop);
         timer_start(session->linger, (int64_t)session->conf->session_linger * 1000);
+    }
     quiet_consider(session);
 }
 

@@ -61,6 +61,7 @@ struct session {
     uint64_t changes;    /* calls of session_changed() */
     struct task_group tasks;
     struct timer *linger;
+    int64_t alone_since; /* when the last client left, on the loop's clock */
     bool is_ending;
     uint64_t attached;      /* attach messages so far: what `leave` says */
     struct event arrived;   /* takein.c: something is pending, or to be said taken */
@@ -69,6 +70,7 @@ struct session {
     unsigned announced;     /* takein.c: times something arrived since the last batch */
     struct event freed;     /* release.c: the outbox has something */
     struct event unindexed; /* indexer.c: mail came or went */
+    bool is_indexing;       /* indexer.c: it is about to work, or does */
     unsigned index_waiters; /* service/reindex.c: somebody waits for it, so it does not wait for a quiet moment */
     struct map *importing;  /* service/import.c: records that are stored, and about to be filed; or NULL */
     uint64_t *taken;        /* records in the vault that store has not been told of */
