@@ -121,7 +121,7 @@ def bodies(reader, note, count):
 def reconnect(reader, note):
     """QRESYNC after a hundred changes (RFC 7162)."""
     client = connect(reader.server, 0)
-    if "QRESYNC" not in client.capabilities:
+    if b"QRESYNC" not in client.capability()[1][0]:
         return
     client.select("INBOX")
     validity = client.response("UIDVALIDITY")[1][0].decode()
