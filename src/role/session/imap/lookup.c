@@ -65,15 +65,18 @@ enum search_answer search_ask_index(const struct search_node *node, const struct
     return is_sure ? SEARCH_YES : SEARCH_NEEDS_WHOLE;
 }
 
-/* Of those that must all match. */
+/* Of those that must all match; keys in parentheses are among them. As deep as the grammar allows. */
 static const struct search_node *narrowest(const struct search_node *program)
 {
     const struct search_node *best = NULL;
     for (const struct search_node *node = program; node != NULL; node = node->next) {
-        if (node->hits != NULL && (best == NULL || vault_search_count(node->hits) < vault_search_count(best->hits)))
-            best = node;
+        const struct search_node *one = node->kind == IMAP_KEY_AND ? narrowest(node->children) : node;
+        if (one == NULL || one->hits == NULL)
+            continue;
+        if (best == NULL || vault_search_count(one->hits) < vault_search_count(best->hits))
+            best = one;
     }
-    return best != NULL && vault_search_count(best->hits) <= NARROW_MAX ? best : NULL;
+    return best;
 }
 
 static int compare_ids(const void *one, const void *other)
@@ -97,9 +100,9 @@ int search_narrow_down(struct vault *vault, const struct search_node *program, u
 {
     const struct search_node *node = narrowest(program);
     *ret_ids = NULL;
-    if (node == NULL)
+    size_t count = node == NULL ? 0 : vault_search_count(node->hits);
+    if (node == NULL || count > NARROW_MAX)
         return 0;
-    size_t count = vault_search_count(node->hits);
     AUTO_FREE uint64_t *ids = mem_new_array(count + NARROW_MAX, sizeof(*ids));
     if (ids == NULL)
         return -ENOMEM;
