@@ -154,7 +154,9 @@ static int search_these(struct task *task, struct search *search, const uint64_t
                 return looked;
         } while (result == STEP_FULL);
     }
-    return result < 0 ? result : look_into_open(task, search);
+    if (result == 0)
+        result = look_into_open(task, search);
+    return result == 0 && count > 0 ? tell_progress(task, search, count, count) : result;
 }
 
 /* --- all of it --- */
