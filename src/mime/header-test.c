@@ -46,13 +46,22 @@ static void unfolding_leaves_one_space(void **state)
     assert_true(span_equal(buf_span(&text), SPAN("a b c d e")));
 }
 
+static void signatures_and_keys_are_opaque(void **state)
+{
+    (void)state;
+    assert_true(mime_field_is_opaque(SPAN("dkim-signature")));
+    assert_true(mime_field_is_opaque(SPAN("Autocrypt")));
+    assert_false(mime_field_is_opaque(SPAN("DKIM-Signatures")));
+    assert_false(mime_field_is_opaque(SPAN("Subject")));
+    assert_false(mime_field_is_opaque(SPAN_NONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folded_fields_are_read_whole),
-        cmocka_unit_test(the_first_field_of_a_name_is_found),
-        cmocka_unit_test(the_header_ends_with_its_empty_line),
-        cmocka_unit_test(unfolding_leaves_one_space),
+        cmocka_unit_test(folded_fields_are_read_whole),        cmocka_unit_test(the_first_field_of_a_name_is_found),
+        cmocka_unit_test(the_header_ends_with_its_empty_line), cmocka_unit_test(unfolding_leaves_one_space),
+        cmocka_unit_test(signatures_and_keys_are_opaque),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,17 @@ span_t mime_field_value(span_t header, span_t name)
     return field.value;
 }
 
+bool mime_field_is_opaque(span_t name)
+{
+    static const char *const names[] = {"DKIM-Signature",          "ARC-Seal",  "ARC-Message-Signature",
+                                        "DomainKey-Signature",     "Autocrypt", "Autocrypt-Gossip",
+                                        "X-Google-DKIM-Signature", "Face",      "X-Face"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (span_equal_nocase(name, span_of_text(names[i])))
+            return true;
+    return false;
+}
+
 size_t mime_header_len(span_t message)
 {
     size_t len = 0;

@@ -22,6 +22,12 @@ MUST_USE bool mime_field_find(span_t header, span_t name, struct mime_field *ret
 /* Its raw value, or SPAN_NONE (at == NULL) where there is none; an empty field has at != NULL. */
 span_t mime_field_value(span_t header, span_t name);
 
+/*
+ * Whether fields of that name hold signatures and keys: random bytes in letters, in which nobody looks for a word. A
+ * search of all of a message passes over them, name and value.
+ */
+bool mime_field_is_opaque(span_t name);
+
 /* Length of the header that a message or part starts with, its empty line included. */
 size_t mime_header_len(span_t message);
 

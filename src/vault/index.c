@@ -15,7 +15,7 @@
  * that are looked through from end to end, so that a part of a word finds it; known: the hashes of those words. The
  * size of FTS5's pages leaves them whole within one of SQLite's.
  */
-#define INDEX_VERSION "index-1" /* another one whenever the terms of a message change: the index is made anew */
+#define INDEX_VERSION "index-2" /* another one whenever the terms of a message change: the index is made anew */
 #define INDEX_TABLES                                                                                                   \
     "CREATE VIRTUAL TABLE words USING fts5(text, content='', columnsize=0, detail=none, tokenize='ascii');"            \
     "INSERT INTO words(words, rank) VALUES('pgsz', 3900);"                                                             \

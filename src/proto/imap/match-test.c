@@ -24,7 +24,8 @@ static void keys_look_where_they_should(void **state)
     (void)state;
     static const char message[] =
         "From: =?utf-8?q?J=C3=B6rg?= <j@x.y>\nTo: t@x\nCc: c@x\nBcc: b@x\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= there\n"
-        "X-Empty:\nX-Test: value\nX-Test: second\nContent-Type: multipart/mixed; boundary=b\n\nPREAMBLE\n--b\n"
+        "X-Empty:\nDKIM-Signature: b=c2lnbmVk\nX-Test: value\nX-Test: second\nContent-Type: multipart/mixed; "
+        "boundary=b\n\nPREAMBLE\n--b\n"
         "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\n"
         "Caf=E9 cut he=\nre\n--b\nContent-Type: application/x\n\nbinary\n--b\nContent-Type: message/rfc822\n\n"
         "Subject: inner\n\ndeep\n--b--\n";
@@ -56,6 +57,9 @@ static void keys_look_where_they_should(void **state)
         {IMAP_MATCH_TEXT, NULL, "there", IMAP_MATCH_YES},
         {IMAP_MATCH_TEXT, NULL, "x-test: value", IMAP_MATCH_YES},
         {IMAP_MATCH_TEXT, NULL, "deep", IMAP_MATCH_YES},
+        {IMAP_MATCH_TEXT, NULL, "c2lnbmVk", IMAP_MATCH_NO},
+        {IMAP_MATCH_TEXT, NULL, "signature", IMAP_MATCH_NO},
+        {IMAP_MATCH_HEADER, "DKIM-Signature", "c2ln", IMAP_MATCH_YES},
         {IMAP_MATCH_TEXT, NULL, "nowhere", IMAP_MATCH_NO},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)

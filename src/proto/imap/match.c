@@ -104,13 +104,13 @@ static int search_field(struct search *search, const struct mime_field *field, b
     return is_in(buf_span(&search->folded), buf_span(&search->match->needle)) ? IMAP_MATCH_YES : IMAP_MATCH_NO;
 }
 
-/* All fields of that name, or of any name where name is SPAN_NONE. */
+/* All fields of that name, or where name is SPAN_NONE all but the opaque ones. */
 static int search_header(struct search *search, span_t header, span_t name)
 {
     int result = IMAP_MATCH_NO;
     struct mime_field field;
     while (result == IMAP_MATCH_NO && mime_field_next(&header, &field)) {
-        if (name.at == NULL || span_equal_nocase(field.name, name))
+        if (name.at == NULL ? !mime_field_is_opaque(field.name) : span_equal_nocase(field.name, name))
             result = search_field(search, &field, name.at == NULL);
     }
     return result;

@@ -11,7 +11,7 @@ enum imap_match_kind {
     IMAP_MATCH_SUBJECT,
     IMAP_MATCH_HEADER, /* any field; an empty text matches where the field is there */
     IMAP_MATCH_BODY,
-    IMAP_MATCH_TEXT, /* header or body */
+    IMAP_MATCH_TEXT, /* header, but for fields that are opaque (mime/header.h), or body */
 };
 
 enum imap_match_result { IMAP_MATCH_NO = 0, IMAP_MATCH_YES = 1 };

@@ -9,16 +9,20 @@ static const struct {
     const char *terms; /* parted by blanks, each behind one */
 } rows[] = {
     {"Subject: =?utf-8?q?Caf=C3=A9?=\r\nFrom: Ann <ann@example.org>\r\n\r\nOne two\r\n",
-     " cafe\302\246s ann\302\246f example\302\246f org\302\246f one\302\246b two\302\246b"},
-    {"DKIM-Signature: v=1; b=Qm9v\r\nX-Spam: no\r\n\r\n", " no\302\246h"},
+     " subject\302\246h cafe\302\246s from\302\246h ann\302\246f example\302\246f org\302\246f one\302\246b "
+     "two\302\246b"},
+    {"DKIM-Signature: v=1; b=Qm9v\r\nX-Spam: no\r\n\r\n", " x\302\246h spam\302\246h no\302\246h"},
     {"Content-Type: text/html\r\n\r\n<style>p{}</style><p>caf&eacute;</p>",
-     " text\302\246h html\302\246h cafe\302\246b"},
+     " content\302\246h type\302\246h text\302\246h html\302\246h cafe\302\246b"},
     {"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: application/pdf; "
      "name=Bill.pdf\r\n\r\nword\r\n--x--",
-     " multipart\302\246h mixed\302\246h boundary\302\246h x\302\246h bill\302\246b pdf\302\246b"},
+     " content\302\246h type\302\246h multipart\302\246h mixed\302\246h boundary\302\246h x\302\246h bill\302\246b "
+     "pdf\302\246b"},
     {"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nletter",
-     " message\302\246h rfc822\302\246h inner\302\246b letter\302\246b"},
-    {"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8gd29ybGQ=\r\n", " base64\302\246h hello\302\246b world\302\246b"},
+     " content\302\246h type\302\246h message\302\246h rfc822\302\246h subject\302\246b inner\302\246b "
+     "letter\302\246b"},
+    {"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8gd29ybGQ=\r\n",
+     " content\302\246h transfer\302\246h encoding\302\246h base64\302\246h hello\302\246b world\302\246b"},
 };
 
 static void a_message_gives_its_words(void **state)

@@ -10,17 +10,6 @@
 #define TEXT_MAX ((size_t)2 * 1024 * 1024) /* of the message's text */
 #define FOLD_GROWTH 24U                    /* what folding can make of a byte, at the worst */
 
-bool words_is_left_out(span_t name)
-{
-    static const char *const names[] = {"DKIM-Signature",          "ARC-Seal",  "ARC-Message-Signature",
-                                        "DomainKey-Signature",     "Autocrypt", "Autocrypt-Gossip",
-                                        "X-Google-DKIM-Signature", "Face",      "X-Face"};
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (span_equal_nocase(name, span_of_text(names[i])))
-            return true;
-    return false;
-}
-
 static enum vault_field field_of(span_t name)
 {
     static const struct {
@@ -52,6 +41,21 @@ static int add_text(struct reader *reader, enum vault_field field)
     return result < 0 ? result : vault_words_add(reader->words, field, buf_span(&reader->folded));
 }
 
+/* A value, and a name apart from it: what is looked for in From must not be found for that field's name. */
+static int add_field(struct reader *reader, const struct mime_field *field, bool in_message)
+{
+    if (field->value.len > FIELD_MAX)
+        reader->words->is_partial = true;
+    buf_clear(&reader->text);
+    int result = buf_append(&reader->text, field->name);
+    if (result == 0)
+        result = add_text(reader, in_message ? VAULT_FIELD_BODY : VAULT_FIELD_HEADER);
+    buf_clear(&reader->text);
+    if (result == 0)
+        result = mime_word_decode(span_upto(field->value, FIELD_MAX), &reader->text);
+    return result < 0 ? result : add_text(reader, in_message ? VAULT_FIELD_BODY : field_of(field->name));
+}
+
 /* in_message: of a message inside this one, whose header is text of its body. */
 static int add_header(struct reader *reader, span_t header, bool in_message)
 {
@@ -60,16 +64,9 @@ static int add_header(struct reader *reader, span_t header, bool in_message)
         reader->words->is_partial = true;
     header = span_upto(header, HEADER_MAX);
     int result = 0;
-    while (result == 0 && mime_field_next(&header, &field)) {
-        if (words_is_left_out(field.name))
-            continue;
-        if (field.value.len > FIELD_MAX)
-            reader->words->is_partial = true;
-        buf_clear(&reader->text);
-        result = mime_word_decode(span_upto(field.value, FIELD_MAX), &reader->text);
-        if (result == 0)
-            result = add_text(reader, in_message ? VAULT_FIELD_BODY : field_of(field.name));
-    }
+    while (result == 0 && mime_field_next(&header, &field))
+        if (!mime_field_is_opaque(field.name))
+            result = add_field(reader, &field, in_message);
     return result;
 }
 

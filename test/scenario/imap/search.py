@@ -27,7 +27,7 @@ LETTERS = [
     letter("สวัสดี", "ภาษาไทยไม่มีช่องว่าง"),
     letter("With HTML", "see the other part", html="<style>.hidden{}</style><p>caf&eacute; <b>cro</b>issant</p>"),
     letter("With a file", "attached", attachment="Rechnung-Übersicht.pdf", X_Custom="odd value", Cc="carl@other.example"),
-    letter("Empty", ""),
+    letter("Empty", "", DKIM_Signature="v=1; b=c2lnbmVk", Autocrypt="addr=ann@firm.example; keydata=a2V5"),
 ]
 
 ROWS = [
@@ -65,6 +65,22 @@ ROWS = [
     (["NOT", "BODY", "e"], {3, 4, 7}),
     (["OR", "BODY", "fox", "BODY", "cafe"], {1, 5}),
     (["TEXT", "nowhere"], set()),
+    (["TEXT", "subject"], {1, 2, 3, 4, 5, 6, 7}),
+    (["TEXT", "ubjec"], {1, 2, 3, 4, 5, 6, 7}),
+    (["TEXT", "x-custom: odd"], {6}),
+    (["TEXT", "-cust"], {6}),
+    (["FROM", "from"], set()),
+    (["SUBJECT", "subject"], set()),
+    (["BODY", "x-custom"], set()),
+    (["TEXT", "c2lnbmVk"], set()),
+    (["TEXT", "autocrypt"], set()),
+    (["TEXT", "keydata"], set()),
+    (["HEADER", "DKIM-Signature", "c2ln"], {7}),
+    # more texts than are looked up in the index by one command
+    ([*(["NOT", "TEXT", "nowhere"] * 40), "BODY", "fox"], {1}),
+    ([*(["NOT", "TEXT", "fox"] * 40), "BODY", "fox"], set()),
+    ([*(["OR", "BODY", "nowhere"] * 28), "BODY", "croissant"], {5}),
+    ([*(["OR", "BODY", "fox"] * 28), "BODY", "croissant"], {1, 5}),
     (["FROM", "ann", "SUBJECT", "with"], {5, 6}),
     (["BODY", "..."], set()),
 ]

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "role/session/imap/search.h"
-#include "role/session/words.h"
 
+#define LOOKUPS_MAX 16U  /* in one command, each of which may hold 8 bytes for each of the account's emails */
 #define NARROW_MAX 2000U /* emails, each of which costs as much as some fifty in a walk */
 
 /* The index does not tell one header field from another, but for the ones that are searched most. */
@@ -44,14 +44,25 @@ static int look_up(struct task *task, struct vault *vault, struct search_node *n
     return result == -ECANCELED ? result : 0;
 }
 
-int search_look_up(struct task *task, struct vault *vault, struct search_node *program)
+static int look_up_list(struct task *task, struct vault *vault, struct search_node *list, unsigned *left)
 {
     int result = 0;
-    for (struct search_node *node = program; result == 0 && node != NULL; node = node->next) {
-        bool is_indexed = node->match != NULL && !words_is_left_out(node->key->field);
-        result = is_indexed ? look_up(task, vault, node) : search_look_up(task, vault, node->children);
+    for (struct search_node *node = list; result == 0 && node != NULL; node = node->next) {
+        bool is_indexed = node->match != NULL && !mime_field_is_opaque(node->key->field);
+        if (is_indexed && *left > 0) {
+            (*left)--;
+            result = look_up(task, vault, node);
+        } else {
+            result = look_up_list(task, vault, node->children, left);
+        }
     }
     return result;
+}
+
+int search_look_up(struct task *task, struct vault *vault, struct search_node *program)
+{
+    unsigned left = LOOKUPS_MAX;
+    return look_up_list(task, vault, program, &left);
 }
 
 enum search_answer search_ask_index(const struct search_node *node, const struct vault_member *member)

@@ -39,7 +39,7 @@ enum search_fault { SEARCH_BAD_CHARSET = 1 };
 MUST_USE int search_program_make(struct run *run, struct search_node **ret_program);
 void search_program_free(struct search_node *program);
 
-/* Asks the index for every text in the program. 0, -ECANCELED, or a fault. */
+/* Asks the index for the first texts in the program; for others the messages are read. 0, -ECANCELED, or a fault. */
 MUST_USE int search_look_up(struct task *task, struct vault *vault, struct search_node *program);
 
 /*
