@@ -7,14 +7,9 @@
 #include "base/result.h"
 #include "conf/conf.h"
 #include "conf/manual.h"
+#include "tool/terminal.h"
 
 #define CONFIG_TEXT_MAX ((size_t)1024 * 1024)
-
-static int show(const struct buf *text)
-{
-    size_t len = buf_len(text);
-    return fwrite(buf_span(text).at, 1, len, stdout) == len && fflush(stdout) == 0 ? 0 : 1;
-}
 
 int tool_config(const char *conf_path, int count, char **words)
 {
@@ -23,9 +18,9 @@ int tool_config(const char *conf_path, int count, char **words)
     AUTO_BUF struct buf text;
     buf_init(&text, CONFIG_TEXT_MAX);
     if (count > 0 && strcmp(words[0], "--man") == 0)
-        return manual_settings(&text) < 0 ? 1 : show(&text);
+        return manual_settings(&text) < 0 ? 1 : terminal_write(buf_span(&text));
     if (conf_load(conf_path, &conf, &error) < 0) {
-        (void)fprintf(stderr, "waxwing: %s\n", error.text);
+        (void)terminal_fail("%s", error.text);
         return 1;
     }
     if (count > 0 && strcmp(words[0], "check") == 0) {
@@ -34,10 +29,10 @@ int tool_config(const char *conf_path, int count, char **words)
     }
     int result = conf_explain(conf, count > 0 ? words[0] : NULL, &text);
     if (result < 0) {
-        (void)fprintf(stderr, "waxwing: there is no setting %s; see: waxwing config\n", count > 0 ? words[0] : "");
+        (void)terminal_fail("there is no setting %s; see: waxwing config", count > 0 ? words[0] : "");
         return 2;
     }
-    return show(&text);
+    return terminal_write(buf_span(&text));
 }
 
 int tool_version(const char *conf_path, int count, char **words)
@@ -53,7 +48,7 @@ static int show_manual(void)
     buf_init(&text, CONFIG_TEXT_MAX);
     for (size_t i = 0; i < tool_command_count; i++)
         manual_entry(&text, tool_commands[i].words, tool_commands[i].arguments, tool_commands[i].sentence);
-    return buf_fault(&text) < 0 ? 1 : show(&text);
+    return buf_fault(&text) < 0 ? 1 : terminal_write(buf_span(&text));
 }
 
 int tool_help(const char *conf_path, int count, char **words)
@@ -76,6 +71,6 @@ int tool_help(const char *conf_path, int count, char **words)
     }
     if (hits > 0)
         return 0;
-    (void)fprintf(stderr, "waxwing: there is no command `%s`; see: waxwing help\n", words[0]);
+    (void)terminal_fail("there is no command `%s`; see: waxwing help", words[0]);
     return 2;
 }

@@ -12,6 +12,7 @@
 #include "tool/control.h"
 #include "tool/follow.h"
 #include "tool/input.h"
+#include "tool/terminal.h"
 
 #define EXIT_USAGE 2
 #define EXIT_NOT_RUNNING 2
@@ -21,28 +22,28 @@
 int tool_say_unreachable(const char *command, const char *path, int fault)
 {
     if (fault == -ENOENT || fault == -ECONNREFUSED) {
-        (void)fprintf(stderr, "waxwing: not running: no server answers at %s; start it with: waxwing serve\n", path);
+        (void)terminal_fail("not running: no server answers at %s; start it with: waxwing serve", path);
         return strcmp(command, "status") == 0 ? EXIT_NOT_RUNNING : 1;
     }
     if (fault == -EACCES || fault == -EPERM)
-        (void)fprintf(stderr, "waxwing: the server at %s listens to root and its owner only; run this as one of them\n",
-                      path);
+        (void)terminal_fail("the server at %s listens to root and its owner only; run this as one of them", path);
     else if (fault == -ECONNRESET)
-        (void)fprintf(stderr, "waxwing: the server ended before it answered; see its log\n");
+        (void)terminal_fail("the server ended before it answered; see its log");
     else if (fault == -EAGAIN)
-        (void)fprintf(stderr, "waxwing: the server did not answer in time; see: waxwing status\n");
+        (void)terminal_fail("the server did not answer in time; see: waxwing status");
     else
-        (void)fprintf(stderr, "waxwing: cannot ask the server at %s: %s\n", path, strerror(-fault));
+        (void)terminal_fail("cannot ask the server at %s: %s", path, strerror(-fault));
     return 1;
 }
 
 static int show(const struct control_answer *answer)
 {
     span_t error = span_trim(buf_span(&answer->error));
-    (void)fwrite(buf_span(&answer->output).at, 1, buf_len(&answer->output), stdout);
-    (void)fflush(stdout);
+    int status = terminal_write(buf_span(&answer->output));
     if (error.len > 0)
-        (void)fprintf(stderr, "waxwing: %.*s\n", SPAN_PRINT(error));
+        (void)terminal_fail("%.*s", SPAN_PRINT(error));
+    if (answer->status == 0)
+        return status;
     return answer->status <= 255 ? (int)answer->status : 1;
 }
 
@@ -93,19 +94,19 @@ static int run_on_server(const struct tool_command *command, const char *conf_pa
     buf_init(&list, WORDS_MAX);
     buf_init(&lines, INPUT_MAX);
     if (conf_load(conf_path, &conf, &error) < 0) {
-        (void)fprintf(stderr, "waxwing: %s\n", error.text);
+        (void)terminal_fail("%s", error.text);
         return 1;
     }
     (void)snprintf(path, sizeof(path), "%s/%s", conf->server_data, TOOL_SOCKET_NAME);
     for (int i = 0; i < count; i++)
         (void)buf_append(&list, span_of(words[i], strlen(words[i]) + 1));
     if (buf_fault(&list) < 0) {
-        (void)fprintf(stderr, "waxwing: the command is too long\n");
+        (void)terminal_fail("the command is too long");
         return EXIT_USAGE;
     }
     int status = 1;
     if (tool_input_read(command->input, has_word(count, words, "--recovery"), &lines, &why) < 0)
-        (void)fprintf(stderr, "waxwing: %s\n", why);
+        (void)terminal_fail("%s", why);
     else
         status = ask_server(command, path, buf_span(&list), buf_span(&lines));
     if (lines.bytes != NULL)
@@ -145,7 +146,7 @@ int tool_run(int argc, char **argv)
     int first = argc;
     int named = 0;
     if (conf_options(argc, argv, &conf_path, &first) < 0 || first >= argc) {
-        (void)fprintf(stderr, "waxwing: usage: waxwing [-c FILE] COMMAND; see: waxwing help\n");
+        (void)terminal_fail("usage: waxwing [-c FILE] COMMAND; see: waxwing help");
         return EXIT_USAGE;
     }
     int count = argc - first;

@@ -49,17 +49,17 @@ static int check_target(const struct export *export, int dir)
     if (result == 0 && span_equal(buf_span(&found), span_of_text(mark)))
         return 0;
     if (result == 0)
-        return transfer_fail("%s holds an export in another format; give another folder", export->options->place);
+        return terminal_fail("%s holds an export in another format; give another folder", export->options->place);
     result = tree_list(dir, &names);
     if (result < 0)
-        return transfer_fail("cannot read %s: %s", export->options->place, strerror(-result));
+        return terminal_fail("cannot read %s: %s", export->options->place, strerror(-result));
     bool is_empty = names.count == 0;
     tree_names_deinit(&names);
     if (!is_empty)
-        return transfer_fail("%s is not empty, and not from an export; give a folder that is empty or new",
+        return terminal_fail("%s is not empty, and not from an export; give a folder that is empty or new",
                              export->options->place);
     result = tree_write(dir, SINK_MARK, span_of_text(mark), 0);
-    return result < 0 ? transfer_fail("cannot write in %s: %s", export->options->place, strerror(-result)) : 0;
+    return result < 0 ? terminal_fail("cannot write in %s: %s", export->options->place, strerror(-result)) : 0;
 }
 
 static int open_target(struct export *export)
@@ -67,7 +67,7 @@ static int open_target(struct export *export)
     int dir = -1;
     int result = tree_make(AT_FDCWD, export->options->place, &dir);
     if (result < 0)
-        return transfer_fail("cannot make the folder %s: %s", export->options->place, strerror(-result));
+        return terminal_fail("cannot make the folder %s: %s", export->options->place, strerror(-result));
     export->base = (struct sink){.options = export->options, .root = dir};
     int status = check_target(export, dir);
     return status != 0 ? status : export->type->open(&export->base, &export->sink);
@@ -84,12 +84,12 @@ static int keep(struct buf *buf, span_t bytes)
 static int on_head(struct export *export, const struct transfer *head)
 {
     if (export->missing > 0 || head->size > MESSAGE_MAX)
-        return transfer_fail("the account's session sends what it must not");
+        return terminal_fail("the account's session sends what it must not");
     export->head = *head;
     export->missing = head->size;
     buf_clear(&export->message);
     if (keep(&export->flags, head->flags) < 0)
-        return transfer_fail("a message has too many flags");
+        return terminal_fail("a message has too many flags");
     export->head.flags = buf_span(&export->flags);
     return head->size == 0 ? export->type->message(export->sink, &export->head, SPAN_NONE) : 0;
 }
@@ -97,7 +97,7 @@ static int on_head(struct export *export, const struct transfer *head)
 static int on_data(struct export *export, span_t bytes)
 {
     if (bytes.len > export->missing || buf_append(&export->message, bytes) < 0)
-        return transfer_fail("out of memory, or the account's session sends what it must not");
+        return terminal_fail("out of memory, or the account's session sends what it must not");
     export->missing -= bytes.len;
     if (export->missing > 0)
         return 0;
@@ -107,7 +107,7 @@ static int on_data(struct export *export, span_t bytes)
 static int on_lost(struct export *export, const struct transfer *lost)
 {
     export->lost++;
-    (void)transfer_fail("a message in %.*s cannot be read, its record is damaged; see: waxwing check %s",
+    (void)terminal_fail("a message in %.*s cannot be read, its record is damaged; see: waxwing check %s",
                         SPAN_PRINT(lost->mailbox), export->options->address);
     return 0;
 }
@@ -147,7 +147,7 @@ static int take_all(struct export *export)
 static void say_summary(const struct export *export, int status)
 {
     const struct sink *sink = export->sink;
-    transfer_progress_end();
+    terminal_progress_end();
     (void)printf("%llu messages in %llu folders exported; %llu were there before\n", (unsigned long long)sink->added,
                  (unsigned long long)export->folders, (unsigned long long)sink->kept);
     if (sink->dropped > 0)
@@ -157,7 +157,7 @@ static void say_summary(const struct export *export, int status)
         (void)printf("%llu messages could not be read\n", (unsigned long long)export->lost);
     (void)fflush(stdout);
     if (status != 0)
-        (void)transfer_fail("it is not all; run the same command again to go on");
+        (void)terminal_fail("it is not all; run the same command again to go on");
 }
 
 static int run(struct export *export)
@@ -165,7 +165,7 @@ static int run(struct export *export)
     transfer_catch_signals();
     int status = take_all(export);
     if (status == 0 && syncfs(export->base.root) < 0)
-        status = transfer_fail("cannot write to the disk of %s: %s", export->options->place, strerror(errno));
+        status = terminal_fail("cannot write to the disk of %s: %s", export->options->place, strerror(errno));
     say_summary(export, status);
     return status != 0 || export->lost > 0;
 }
@@ -185,7 +185,7 @@ static int start(struct export *export, const char *conf_path, struct transfer_o
     (void)buf_append(&command, SPAN("export\0"));
     (void)buf_append(&command, span_of(options->address, strlen(options->address) + 1));
     if (buf_fault(&command) < 0)
-        return transfer_fail("the command is too long");
+        return terminal_fail("the command is too long");
     int status = link_open(&export->link, conf_path, options, buf_span(&command), false);
     if (status == 0)
         status = open_target(export);
@@ -201,7 +201,7 @@ int tool_export(const char *conf_path, int count, char **words)
         return status;
     export.type = find_type(options.format);
     if (export.type == NULL) {
-        (void)transfer_fail("there is no format %s to write; there are mbox, maildir and eml", options.format);
+        (void)terminal_fail("there is no format %s to write; there are mbox, maildir and eml", options.format);
         return EXIT_USAGE;
     }
     buf_init(&export.flags, TRANSFER_TEXT_MAX);

@@ -97,12 +97,12 @@ static int connect_any(struct imap_connection *connection)
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     int resolved = getaddrinfo(url->host, url->port, &hints, &found);
     if (resolved != 0)
-        return transfer_fail("cannot find the server %s: %s", url->host, gai_strerror(resolved));
+        return terminal_fail("cannot find the server %s: %s", url->host, gai_strerror(resolved));
     int result = -EHOSTUNREACH;
     for (const struct addrinfo *at = found; result < 0 && at != NULL && !transfer_stopped; at = at->ai_next)
         result = connect_one(at, &connection->fd);
     freeaddrinfo(found);
-    return result < 0 ? transfer_fail("cannot connect to %s port %s: %s", url->host, url->port, strerror(-result)) : 0;
+    return result < 0 ? terminal_fail("cannot connect to %s port %s: %s", url->host, url->port, strerror(-result)) : 0;
 }
 
 /* --- bytes --- */
@@ -111,7 +111,7 @@ static int fail_lost(const struct imap_connection *connection, const char *why)
 {
     if (transfer_stopped)
         return 1;
-    return transfer_fail("the connection to %s is lost: %s", connection->url->host, why);
+    return terminal_fail("the connection to %s is lost: %s", connection->url->host, why);
 }
 
 static const char *why_not(const struct imap_connection *connection, int result)
@@ -172,7 +172,7 @@ static int next_response(struct imap_connection *connection, struct imap_respons
         if (result == IMAP_RESPONSE_WHOLE)
             break;
         if (result < 0)
-            return transfer_fail("the server %s says more at once than is taken: a message longer than %llu bytes?",
+            return terminal_fail("the server %s says more at once than is taken: a message longer than %llu bytes?",
                                  connection->url->host, (unsigned long long)TRANSFER_MESSAGE_MAX);
         do
             result = read_more(connection);
@@ -182,7 +182,7 @@ static int next_response(struct imap_connection *connection, struct imap_respons
     }
     connection->used = len;
     if (imap_response_read(span_upto(buf_span(&connection->in), len), ret_response) < 0)
-        return transfer_fail("%s port %s does not speak IMAP", connection->url->host, connection->url->port);
+        return terminal_fail("%s port %s does not speak IMAP", connection->url->host, connection->url->port);
     return 0;
 }
 
@@ -227,7 +227,7 @@ static int answer(struct imap_connection *connection, const struct doing *doing,
     if (result == 0)
         result = buf_append(&line, SPAN("\r\n"));
     if (result < 0)
-        return transfer_fail("the server %s asks for what it must not", connection->url->host);
+        return terminal_fail("the server %s asks for what it must not", connection->url->host);
     result = send_bytes(connection, buf_span(&line));
     explicit_bzero(line.bytes, line.room);
     return result;
@@ -245,7 +245,7 @@ static int until_answered(struct imap_connection *connection, const struct doing
         if (response.kind == IMAP_CONTINUE)
             result = answer(connection, doing, response.rest);
         else if (response.kind == IMAP_UNTAGGED && span_equal_nocase(response.word, SPAN("BYE")))
-            result = transfer_fail("the server %s says goodbye: %.*s", connection->url->host,
+            result = terminal_fail("the server %s says goodbye: %.*s", connection->url->host,
                                    SPAN_PRINT(span_upto(response.rest, TEXT_SHOWN)));
         else if (response.kind == IMAP_UNTAGGED)
             result = doing->on_untagged == NULL ? 0 : doing->on_untagged(doing->arg, &response);
@@ -268,7 +268,7 @@ static int do_command(struct imap_connection *connection, span_t text, struct do
     (void)buf_append(&line, text);
     (void)buf_append(&line, SPAN("\r\n"));
     if (buf_fault(&line) < 0)
-        return transfer_fail("a command for %s is too long", connection->url->host);
+        return terminal_fail("a command for %s is too long", connection->url->host);
     int result = send_bytes(connection, buf_span(&line));
     explicit_bzero(line.bytes, line.room);
     return result != 0 ? result : until_answered(connection, doing, ret_response);
@@ -303,7 +303,7 @@ static int prepare_tls(struct imap_connection *connection, bool insecure)
     connection->context = SSL_CTX_new(TLS_client_method());
     if (connection->context == NULL || SSL_CTX_set_default_verify_paths(connection->context) != 1 ||
         SSL_CTX_set_min_proto_version(connection->context, TLS1_2_VERSION) != 1)
-        return transfer_fail("cannot set up TLS");
+        return terminal_fail("cannot set up TLS");
     SSL_CTX_set_verify(connection->context, insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     connection->tls = SSL_new(connection->context);
     bool set = connection->tls != NULL && SSL_set_fd(connection->tls, connection->fd) == 1;
@@ -311,7 +311,7 @@ static int prepare_tls(struct imap_connection *connection, bool insecure)
         set = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection->tls), host) == 1;
     else if (set)
         set = SSL_set1_host(connection->tls, host) == 1 && SSL_set_tlsext_host_name(connection->tls, host) == 1;
-    return set ? 0 : transfer_fail("cannot set up TLS");
+    return set ? 0 : terminal_fail("cannot set up TLS");
 }
 
 static int start_tls(struct imap_connection *connection, bool insecure)
@@ -325,9 +325,9 @@ static int start_tls(struct imap_connection *connection, bool insecure)
         return 0;
     long verified = SSL_get_verify_result(connection->tls);
     if (!insecure && verified != X509_V_OK)
-        return transfer_fail("the certificate of %s is not to be trusted: %s; --insecure to take it as it is",
+        return terminal_fail("the certificate of %s is not to be trusted: %s; --insecure to take it as it is",
                              connection->url->host, X509_verify_cert_error_string(verified));
-    return transfer_fail("no TLS with %s port %s: %s", connection->url->host, connection->url->port,
+    return terminal_fail("no TLS with %s port %s: %s", connection->url->host, connection->url->port,
                          why_not(connection, result));
 }
 
@@ -338,16 +338,16 @@ static int upgrade(struct imap_connection *connection, bool insecure)
     if (!imap_can(connection, SPAN("STARTTLS"))) {
         if (insecure)
             return 0;
-        return transfer_fail("%s offers no TLS on port %s; --insecure to send the password and the mail in clear",
+        return terminal_fail("%s offers no TLS on port %s; --insecure to send the password and the mail in clear",
                              connection->url->host, connection->url->port);
     }
     int result = imap_do(connection, SPAN("STARTTLS"), NULL, NULL, &response);
     if (result != 0)
         return result;
     if (!span_equal_nocase(response.word, SPAN("OK")))
-        return transfer_fail("%s refuses TLS: %.*s", connection->url->host, SPAN_PRINT(response.rest));
+        return terminal_fail("%s refuses TLS: %.*s", connection->url->host, SPAN_PRINT(response.rest));
     if (buf_len(&connection->in) > connection->used)
-        return transfer_fail("%s speaks in clear where TLS was to begin", connection->url->host);
+        return terminal_fail("%s speaks in clear where TLS was to begin", connection->url->host);
     buf_clear(&connection->in);
     connection->used = 0;
     buf_clear(&connection->capabilities);
@@ -361,7 +361,7 @@ static int greet(struct imap_connection *connection)
     if (result != 0)
         return result;
     if (greeting.kind != IMAP_UNTAGGED || !span_equal_nocase(greeting.word, SPAN("OK")))
-        return transfer_fail("%s does not want us: %.*s", connection->url->host,
+        return terminal_fail("%s does not want us: %.*s", connection->url->host,
                              SPAN_PRINT(span_upto(greeting.rest, TEXT_SHOWN)));
     look_for_capabilities(connection, &greeting);
     return 0;
@@ -379,7 +379,7 @@ int imap_connect(const struct imap_url *url, bool insecure, struct imap_connecti
 {
     struct imap_connection *connection = mem_new(sizeof(*connection));
     if (connection == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     *connection = (struct imap_connection){.fd = -1, .url = url};
     buf_init(&connection->in, RESPONSE_MAX + READ_SIZE);
     buf_init(&connection->capabilities, CAPABILITIES_MAX);

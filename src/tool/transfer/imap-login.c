@@ -17,7 +17,7 @@
 
 static int say_refused(const struct imap_response *response)
 {
-    return transfer_fail("the other server refuses the login: %.*s", SPAN_PRINT(span_upto(response->rest, 200)));
+    return terminal_fail("the other server refuses the login: %.*s", SPAN_PRINT(span_upto(response->rest, 200)));
 }
 
 static bool is_ok(const struct imap_response *response)
@@ -161,7 +161,7 @@ static int login_scram(struct imap_connection *connection, span_t user, span_t p
     if (result == 0 && !is_ok(&response))
         result = say_refused(&response);
     else if (result == 0 && !scram.is_verified)
-        result = transfer_fail("the other server cannot prove that it knows the password");
+        result = terminal_fail("the other server cannot prove that it knows the password");
     explicit_bzero(&scram.keys, sizeof(scram.keys));
     buf_deinit(&scram.bare);
     buf_deinit(&scram.first);
@@ -215,7 +215,7 @@ static int login_clear(struct imap_connection *connection, span_t user, span_t p
     if (imap_can(connection, SPAN("AUTH=PLAIN"))) {
         result = imap_do_asked(connection, SPAN("AUTHENTICATE PLAIN"), plain_next, &plain, &response);
     } else if (imap_can(connection, SPAN("LOGINDISABLED"))) {
-        return transfer_fail("the other server offers no way to log in that is known here");
+        return terminal_fail("the other server offers no way to log in that is known here");
     } else {
         (void)buf_append(&line, SPAN("LOGIN"));
         add_quoted(&line, user);

@@ -33,6 +33,12 @@ struct import {
 
 /* --- a batch --- */
 
+static void show_progress(const struct import *import)
+{
+    const struct progress_point point = {.what = SPAN("messages"), .count = import->known + import->sent};
+    terminal_progress(&point);
+}
+
 static int ask(struct import *import)
 {
     AUTO_BUF struct buf origins;
@@ -49,7 +55,7 @@ static int ask(struct import *import)
     if (result != LINK_HEARD)
         return 1;
     if (answer.kind != TRANSFER_KNOWN || answer.bytes.len != import->count)
-        return transfer_fail("the account's session does not answer what it was asked");
+        return terminal_fail("the account's session does not answer what it was asked");
     for (size_t i = 0; i < import->count; i++) {
         import->items[i].is_wanted = answer.bytes.at[i] == 0;
         import->known += answer.bytes.at[i] != 0;
@@ -68,7 +74,7 @@ static int send_message(void *arg, const struct source_item *item, span_t messag
                             .flags = span_of_text(item->flags),
                             .origin = span_of(item->origin, TRANSFER_ORIGIN_SIZE)};
     if (message.len == 0 || message.len > TRANSFER_MESSAGE_MAX) {
-        (void)transfer_fail("a message of %zu bytes in %s is left out: empty, or longer than %llu", message.len,
+        (void)terminal_fail("a message of %zu bytes in %s is left out: empty, or longer than %llu", message.len,
                             item->mailbox, (unsigned long long)TRANSFER_MESSAGE_MAX);
         import->source->left_out++;
         return 0;
@@ -80,7 +86,7 @@ static int send_message(void *arg, const struct source_item *item, span_t messag
         message = span_from(message, data.bytes.len);
     }
     import->sent += result == 0;
-    transfer_progress(import->known + import->sent, 0, "messages");
+    show_progress(import);
     return result;
 }
 
@@ -92,7 +98,7 @@ static int do_batch(struct import *import)
     if (status == 0 && !import->options->dry_run)
         status = import->type->load(import->source, import->items, import->count, send_message, import) != 0;
     import->count = 0;
-    transfer_progress(import->known + import->sent, 0, "messages");
+    show_progress(import);
     return status;
 }
 
@@ -139,7 +145,7 @@ static int finish(struct import *import)
 static void say_summary(const struct import *import, int status)
 {
     unsigned long long known = import->known;
-    transfer_progress_end();
+    terminal_progress_end();
     if (import->options->dry_run)
         (void)printf("%llu messages in %llu folders would be imported; %llu were imported before\n",
                      (unsigned long long)import->sent, (unsigned long long)import->folders, known);
@@ -150,7 +156,7 @@ static void say_summary(const struct import *import, int status)
         (void)printf("%llu messages or folders were left out\n", (unsigned long long)import->source->left_out);
     (void)fflush(stdout);
     if (transfer_stopped || status != 0)
-        (void)transfer_fail("it is not all; run the same command again to go on");
+        (void)terminal_fail("it is not all; run the same command again to go on");
 }
 
 static int run(struct import *import)
@@ -185,7 +191,7 @@ int tool_import(const char *conf_path, int count, char **words)
         return status;
     import.type = find_type(options.format);
     if (import.type == NULL) {
-        (void)transfer_fail("there is no format %s; there are mbox, maildir, eml and imap", options.format);
+        (void)terminal_fail("there is no format %s; there are mbox, maildir, eml and imap", options.format);
         return EXIT_USAGE;
     }
     (void)buf_append(&command, SPAN("import\0"));
@@ -194,7 +200,7 @@ int tool_import(const char *conf_path, int count, char **words)
         (void)buf_append(&command, SPAN("--again\0"));
     import.items = mem_new_array(BATCH, sizeof(*import.items));
     if (import.items == NULL || buf_fault(&command) < 0)
-        status = transfer_fail("the command is too long");
+        status = terminal_fail("the command is too long");
     if (status == 0)
         status = link_open(&import.link, conf_path, &options, buf_span(&command), import.type->has_password);
     if (status == 0) {

@@ -10,6 +10,7 @@
 
 #include "conf/conf.h"
 #include "tool/control.h"
+#include "tool/follow.h"
 #include "tool/input.h"
 #include "tool/tool.h"
 
@@ -27,7 +28,7 @@ static int read_passwords(struct transfer_options *options, bool other_password,
 {
     const char *why = NULL;
     if (tool_input_read(other_password ? INPUT_TWO_PASSWORDS : INPUT_PASSWORD, 0, lines, &why) < 0)
-        return transfer_fail("%s", why);
+        return terminal_fail("%s", why);
     span_t rest = buf_span(lines);
     span_t line;
     if (!other_password)
@@ -59,7 +60,7 @@ static int ask_server(struct link *link, const char *path, span_t words, span_t 
     if (result < 0)
         status = tool_say_unreachable("import", path, result);
     else if (answer.status != 0 || answer.session_fd < 0)
-        status = transfer_fail("%.*s", SPAN_PRINT(span_trim(buf_span(&answer.error))));
+        status = terminal_fail("%.*s", SPAN_PRINT(span_trim(buf_span(&answer.error))));
     if (result == 0 && answer.status == 2)
         status = 2;
     link->fd = answer.session_fd;
@@ -80,7 +81,7 @@ int link_open(struct link *link, const char *conf_path, struct transfer_options 
     buf_init(&link->out, OUT_MAX);
     buf_init(&lines, LINES_MAX);
     if (conf_load(conf_path, &conf, &error) < 0)
-        return transfer_fail("%s", error.text);
+        return terminal_fail("%s", error.text);
     (void)snprintf(path, sizeof(path), "%s/%s", conf->server_data, TOOL_SOCKET_NAME);
     int status = read_passwords(options, other_password, &lines);
     if (status == 0)
@@ -105,7 +106,7 @@ void link_close(struct link *link)
 
 static int has_ended(void)
 {
-    (void)transfer_fail("the account's session ended before it was done; run the same command again to go on, and see "
+    (void)terminal_fail("the account's session ended before it was done; run the same command again to go on, and see "
                         "the server's log");
     return -ECONNRESET;
 }
@@ -140,7 +141,7 @@ int link_say(struct link *link, const struct transfer *transfer)
 {
     int result = transfer_write(&link->out, FRAME_INPUT, transfer);
     if (result < 0) {
-        (void)transfer_fail("cannot speak to the account's session: %s", strerror(-result));
+        (void)terminal_fail("cannot speak to the account's session: %s", strerror(-result));
         return -ECONNRESET;
     }
     return buf_len(&link->out) >= OUT_SEND ? link_flush(link) : 0;
@@ -169,18 +170,8 @@ static int on_end(const struct frame *frame)
     if (frame_read_end(frame, &end) < 0)
         return has_ended();
     if (end.error.len > 0)
-        (void)transfer_fail("%.*s", SPAN_PRINT(end.error));
+        (void)terminal_fail("%.*s", SPAN_PRINT(end.error));
     return end.status == 0 ? LINK_ENDED : -ECONNRESET;
-}
-
-static void on_progress(const struct frame *frame)
-{
-    char what[64] = "";
-    struct frame_progress progress;
-    if (frame_read_progress(frame, &progress) < 0 || progress.what.len >= sizeof(what))
-        return;
-    memcpy(what, progress.what.at, progress.what.len);
-    transfer_progress(progress.done, progress.total, what);
 }
 
 int link_hear(struct link *link, struct transfer *ret_transfer)
@@ -203,8 +194,8 @@ int link_hear(struct link *link, struct transfer *ret_transfer)
             return on_end(&frame);
         if (frame.kind == FRAME_OUTPUT)
             return transfer_read(&frame, ret_transfer) < 0 ? has_ended() : LINK_HEARD;
-        if (frame.kind == FRAME_PROGRESS)
-            on_progress(&frame);
+        if (frame.kind == FRAME_PROGRESS && follow_progress(&frame) < 0)
+            return has_ended();
         buf_consume(&link->in, link->used);
         link->used = 0;
     }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/span.h"
+#include "tool/terminal.h"
 
 /* What was asked for on the command line, and what the parts of a transfer share. */
 struct transfer_options {
@@ -22,9 +23,3 @@ struct transfer_options {
 /* Set by Ctrl-C: finish what is under way. */
 extern volatile sig_atomic_t transfer_stopped;
 void transfer_catch_signals(void);
-
-/* Says what went wrong, in one line, on standard error; the progress line is wiped first. Returns 1, the status. */
-int transfer_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* How far it is, on a terminal and a few times a second. total 0: nobody knows. */
-void transfer_progress(unsigned long long done, unsigned long long total, const char *what);
-void transfer_progress_end(void);

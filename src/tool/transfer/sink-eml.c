@@ -23,14 +23,14 @@ struct eml {
 
 static int fail(const struct eml *eml, const char *what, int fault)
 {
-    return transfer_fail("cannot write %s in %s: %s", what, eml->sink.options->place, strerror(-fault));
+    return terminal_fail("cannot write %s in %s: %s", what, eml->sink.options->place, strerror(-fault));
 }
 
 static int eml_open(struct sink *sink, struct sink **ret_sink)
 {
     struct eml *eml = mem_new(sizeof(*eml));
     if (eml == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     *eml = (struct eml){.sink = *sink, .dir = -1};
     buf_init(&eml->index, EML_INDEX_MAX);
     *ret_sink = &eml->sink;

@@ -27,14 +27,14 @@ struct maildir {
 
 static int fail(const struct maildir *maildir, const char *what, int fault)
 {
-    return transfer_fail("cannot write %s in %s: %s", what, maildir->sink.options->place, strerror(-fault));
+    return terminal_fail("cannot write %s in %s: %s", what, maildir->sink.options->place, strerror(-fault));
 }
 
 static int maildir_open(struct sink *sink, struct sink **ret_sink)
 {
     struct maildir *maildir = mem_new(sizeof(*maildir));
     if (maildir == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     maildir->sink = *sink;
     maildir->folder = -1;
     maildir->cur = -1;
@@ -114,7 +114,7 @@ static int maildir_folder(struct sink *sink, span_t mailbox)
     if (result == 0)
         result = make_folder(maildir, (const char *)buf_span(&name).at);
     if (result == -ENOBUFS)
-        return transfer_fail("the name of the folder %.*s is too long for a Maildir; use eml", SPAN_PRINT(mailbox));
+        return terminal_fail("the name of the folder %.*s is too long for a Maildir; use eml", SPAN_PRINT(mailbox));
     return result < 0 ? fail(maildir, (const char *)buf_span(&name).at, result) : 0;
 }
 

@@ -27,7 +27,7 @@ struct mbox {
 
 static int fail(const struct mbox *mbox, int fault)
 {
-    return transfer_fail("cannot write %.*s in %s: %s", SPAN_PRINT(buf_span(&mbox->name)), mbox->sink.options->place,
+    return terminal_fail("cannot write %.*s in %s: %s", SPAN_PRINT(buf_span(&mbox->name)), mbox->sink.options->place,
                          strerror(-fault));
 }
 
@@ -35,7 +35,7 @@ static int mbox_open(struct sink *sink, struct sink **ret_sink)
 {
     struct mbox *mbox = mem_new(sizeof(*mbox));
     if (mbox == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     *mbox = (struct mbox){.sink = *sink, .dir = -1, .fd = -1};
     buf_init(&mbox->name, LEVEL_NAME_MAX + 8);
     buf_init(&mbox->gathered, UINT64_C(4) << 30);

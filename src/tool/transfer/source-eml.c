@@ -64,7 +64,7 @@ static bool is_eml(const char *name)
 static int note_folder(struct eml *eml, const char *path, span_t mailbox)
 {
     if (eml->count == FOLDERS_MAX)
-        return transfer_fail("%s has more than %u folders", eml->source.options->place, FOLDERS_MAX);
+        return terminal_fail("%s has more than %u folders", eml->source.options->place, FOLDERS_MAX);
     struct folder *folder = &eml->folders[eml->count];
     folder->mailbox = source_mailbox(eml->source.options, mailbox);
     folder->path = mem_copy_text(path);
@@ -72,7 +72,7 @@ static int note_folder(struct eml *eml, const char *path, span_t mailbox)
         eml->count++;
         return 0;
     }
-    (void)transfer_fail("the folder %s cannot have its name here; it is left out", path);
+    (void)terminal_fail("the folder %s cannot have its name here; it is left out", path);
     eml->source.left_out++;
     free(folder->mailbox);
     free(folder->path);
@@ -102,7 +102,7 @@ static int look_below(struct eml *eml, int dir, const char *path, span_t mailbox
     bool has_mail = false;
     int result = tree_list(dir, &names);
     if (result < 0)
-        return transfer_fail("cannot read the folder %s: %s", path, strerror(-result));
+        return terminal_fail("cannot read the folder %s: %s", path, strerror(-result));
     for (size_t i = 0; !has_mail && i < names.count; i++)
         has_mail = is_eml(names.names[i]) || strcmp(names.names[i], EML_INDEX_NAME) == 0;
     int status = has_mail ? note_folder(eml, path, mailbox.len == 0 ? SPAN("INBOX") : mailbox) : 0;
@@ -116,19 +116,19 @@ static int eml_open(const struct transfer_options *options, struct source **ret_
 {
     struct eml *eml = mem_new(sizeof(*eml));
     if (eml == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     *eml = (struct eml){.source = {.options = options}, .root = -1, .fd = -1};
     *ret_source = &eml->source;
     buf_init(&eml->index, EML_INDEX_MAX + 1);
     eml->folders = mem_new_array(FOLDERS_MAX, sizeof(*eml->folders));
     if (eml->folders == NULL || map_new(&eml->counts) < 0)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     int result = tree_open(AT_FDCWD, options->place, &eml->root);
     if (result < 0)
-        return transfer_fail("cannot open %s: %s", options->place, strerror(-result));
+        return terminal_fail("cannot open %s: %s", options->place, strerror(-result));
     int status = look_below(eml, eml->root, "", SPAN_NONE, 0);
     if (status == 0 && eml->count == 0)
-        return transfer_fail("%s has no .eml files in it", options->place);
+        return terminal_fail("%s has no .eml files in it", options->place);
     return status;
 }
 
@@ -151,7 +151,7 @@ static int next_folder(struct eml *eml, struct source_item *item)
         item->mailbox = eml->folder->mailbox;
         if (result == 0)
             return SOURCE_FOLDER;
-        (void)transfer_fail("the folder %s cannot be read: %s; it is left out", eml->folder->path, strerror(-result));
+        (void)terminal_fail("the folder %s cannot be read: %s; it is left out", eml->folder->path, strerror(-result));
         eml->source.left_out++;
     }
     eml->folder = NULL;
@@ -188,7 +188,7 @@ static bool read_letter(struct eml *eml, const char *name, bool is_indexed, stru
         result = is_indexed ? buf_append(message, buf_span(&file)) : letter_from_file(buf_span(&file), message);
     if (result == 0)
         return true;
-    (void)transfer_fail("%s/%s is left out: %s", eml->folder->path, name,
+    (void)terminal_fail("%s/%s is left out: %s", eml->folder->path, name,
                         result == -ENODATA  ? "it is empty"
                         : result == -EINVAL ? "it is not a file"
                                             : strerror(-result));

@@ -109,7 +109,7 @@ static int note_folder(void *arg, const struct imap_response *response)
     bool is_there = result == 0 && !imap_response_has(listed.attributes, SPAN("\\Noselect")) &&
                     !imap_response_has(listed.attributes, SPAN("\\NonExistent"));
     if (is_there && imap->count == FOLDERS_MAX) {
-        result = transfer_fail("%s has more than %u folders", imap->url.host, FOLDERS_MAX);
+        result = terminal_fail("%s has more than %u folders", imap->url.host, FOLDERS_MAX);
     } else if (is_there) {
         struct folder *folder = &imap->folders[imap->count];
         folder->mailbox = name_here(imap, raw, listed.delimiter);
@@ -117,7 +117,7 @@ static int note_folder(void *arg, const struct imap_response *response)
         if (folder->mailbox != NULL && folder->raw != NULL && strlen(folder->raw) == raw.len) {
             imap->count++;
         } else {
-            (void)transfer_fail("the folder %.*s cannot have its name here; it is left out", SPAN_PRINT(raw));
+            (void)terminal_fail("the folder %.*s cannot have its name here; it is left out", SPAN_PRINT(raw));
             imap->source.left_out++;
             free(folder->mailbox);
             free(folder->raw);
@@ -147,7 +147,7 @@ static int list_folders(struct imap *imap)
     if (result == 0)
         result = imap_do(imap->connection, SPAN("LIST \"\" \"*\""), note_folder, imap, &response);
     if (result == 0 && !is_ok(&response))
-        result = transfer_fail("%s does not list its folders: %.*s", imap->url.host, SPAN_PRINT(response.rest));
+        result = terminal_fail("%s does not list its folders: %.*s", imap->url.host, SPAN_PRINT(response.rest));
     return result;
 }
 
@@ -155,15 +155,15 @@ static int imap_open(const struct transfer_options *options, struct source **ret
 {
     struct imap *imap = mem_new(sizeof(*imap));
     if (imap == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     imap->source.options = options;
     *ret_source = &imap->source;
     buf_init(&imap->prefix, IMAP_MAILBOX_MAX);
     imap->folders = mem_new_array(FOLDERS_MAX, sizeof(*imap->folders));
     if (imap->folders == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     if (imap_url_read(options->place, &imap->url) < 0)
-        return transfer_fail("%s is no address of a server; give imaps://USER@HOST, or imap://USER@HOST for STARTTLS",
+        return terminal_fail("%s is no address of a server; give imaps://USER@HOST, or imap://USER@HOST for STARTTLS",
                              options->place);
     int result = imap_connect(&imap->url, options->insecure, &imap->connection);
     if (result == 0)
@@ -195,7 +195,7 @@ static int add_listed(struct imap *imap, const struct imap_fetched *fetched)
         size_t room = imap->list_room == 0 ? 1024 : 2 * imap->list_room;
         struct listed *more = imap->list_room > MESSAGES_MAX ? NULL : mem_resize(imap->list, room * sizeof(*more));
         if (more == NULL)
-            return transfer_fail("the folder %s has too many messages", imap->folder->raw);
+            return terminal_fail("the folder %s has too many messages", imap->folder->raw);
         imap->list = more;
         imap->list_room = room;
     }
@@ -203,7 +203,7 @@ static int add_listed(struct imap *imap, const struct imap_fetched *fetched)
         seconds = 0;
     char *flags = copy_flags(fetched->flags);
     if (flags == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     imap->list[imap->list_count++] =
         (struct listed){.uid = fetched->uid, .received = seconds * 1000000, .size = fetched->size, .flags = flags};
     return 0;
@@ -261,7 +261,7 @@ static int list_messages(struct imap *imap)
         result = imap_do(imap->connection, SPAN("UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)"), note_listed,
                          imap, &response);
     if (result == 0 && !is_ok(&response)) {
-        (void)transfer_fail("the folder %s cannot be read: %.*s", imap->folder->raw, SPAN_PRINT(response.rest));
+        (void)terminal_fail("the folder %s cannot be read: %.*s", imap->folder->raw, SPAN_PRINT(response.rest));
         imap->source.left_out++;
     }
     if (imap->list_count > 0)
@@ -293,7 +293,7 @@ static int imap_next(struct source *source, struct source_item *item)
         if (is_repeated)
             continue;
         if (listed->size > TRANSFER_MESSAGE_MAX) {
-            (void)transfer_fail("message %u of %s is left out: it is longer than %llu bytes", listed->uid,
+            (void)terminal_fail("message %u of %s is left out: it is longer than %llu bytes", listed->uid,
                                 imap->folder->raw, (unsigned long long)TRANSFER_MESSAGE_MAX);
             source->left_out++;
             continue;
@@ -372,7 +372,7 @@ static int imap_load(struct source *source, const struct source_item *items, siz
         return 0;
     int result = imap_do(imap->connection, buf_span(&line), on_message, &loading, &response);
     if (result == 0 && loading.got < wanted) {
-        (void)transfer_fail("%zu messages of %s were not given out: %.*s", wanted - loading.got, items[0].mailbox,
+        (void)terminal_fail("%zu messages of %s were not given out: %.*s", wanted - loading.got, items[0].mailbox,
                             SPAN_PRINT(response.rest));
         source->left_out += wanted - loading.got;
     }

@@ -68,10 +68,10 @@ static bool is_maildir(int dir)
 static int note_folder(struct maildir *maildir, const char *path, span_t folder)
 {
     if (maildir->count == FOLDERS_MAX)
-        return transfer_fail("%s has more than %u folders", maildir->source.options->place, FOLDERS_MAX);
+        return terminal_fail("%s has more than %u folders", maildir->source.options->place, FOLDERS_MAX);
     char *mailbox = source_mailbox(maildir->source.options, folder);
     if (mailbox == NULL) {
-        (void)transfer_fail("the folder %s cannot have its name here; it is left out", path);
+        (void)terminal_fail("the folder %s cannot have its name here; it is left out", path);
         maildir->source.left_out++;
         return 0;
     }
@@ -80,7 +80,7 @@ static int note_folder(struct maildir *maildir, const char *path, span_t folder)
     found->path = mem_copy_text(path);
     if (found->path == NULL) {
         free(mailbox);
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     }
     maildir->count++;
     return 0;
@@ -91,7 +91,7 @@ static int note_dotted(struct maildir *maildir, const char *path, const char *na
     AUTO_BUF struct buf mailbox;
     buf_init(&mailbox, NAME_SIZE);
     if (maildir_folder_read(span_of_text(name), &mailbox) < 0) {
-        (void)transfer_fail("the folder %s has a name that cannot be read; it is left out", path);
+        (void)terminal_fail("the folder %s has a name that cannot be read; it is left out", path);
         maildir->source.left_out++;
         return 0;
     }
@@ -122,7 +122,7 @@ static int look_below(struct maildir *maildir, int dir, const char *path, unsign
     struct tree_names names;
     int result = tree_list(dir, &names);
     if (result < 0)
-        return transfer_fail("cannot read the folder %s: %s", path, strerror(-result));
+        return terminal_fail("cannot read the folder %s: %s", path, strerror(-result));
     int status = 0;
     for (size_t i = 0; status == 0 && i < names.count; i++)
         status = look_at(maildir, dir, path, names.names[i], depth);
@@ -134,21 +134,21 @@ static int maildir_open(const struct transfer_options *options, struct source **
 {
     struct maildir *maildir = mem_new(sizeof(*maildir));
     if (maildir == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     *maildir = (struct maildir){.source = {.options = options}, .root = -1, .fd = -1};
     *ret_source = &maildir->source;
     maildir_keywords_init(&maildir->keywords);
     maildir->folders = mem_new_array(FOLDERS_MAX, sizeof(*maildir->folders));
     if (maildir->folders == NULL || map_new(&maildir->counts) < 0)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     int result = tree_open(AT_FDCWD, options->place, &maildir->root);
     if (result < 0)
-        return transfer_fail("cannot open %s: %s", options->place, strerror(-result));
+        return terminal_fail("cannot open %s: %s", options->place, strerror(-result));
     int status = is_maildir(maildir->root) ? note_folder(maildir, ".", SPAN("INBOX")) : 0;
     if (status == 0)
         status = look_below(maildir, maildir->root, "", 0);
     if (status == 0 && maildir->count == 0)
-        return transfer_fail("%s is no Maildir, and holds none: there is no folder cur in it", options->place);
+        return terminal_fail("%s is no Maildir, and holds none: there is no folder cur in it", options->place);
     return status;
 }
 
@@ -185,7 +185,7 @@ static int next_folder(struct maildir *maildir, struct source_item *item)
         if (result == 0)
             result = list_part(maildir, "cur");
         if (result < 0) {
-            (void)transfer_fail("cannot read the folder %s: %s; it is left out", folder->path, strerror(-result));
+            (void)terminal_fail("cannot read the folder %s: %s; it is left out", folder->path, strerror(-result));
             maildir->source.left_out++;
             continue;
         }
@@ -213,7 +213,7 @@ static bool read_letter(struct maildir *maildir, const char *part, const char *n
     if (result == 0)
         return true;
     if (result != -ENOENT) { /* that one was moved meanwhile */
-        (void)transfer_fail("%s/%s/%s is left out: %s", maildir->folder->path, part, name,
+        (void)terminal_fail("%s/%s/%s is left out: %s", maildir->folder->path, part, name,
                             result == -ENODATA  ? "it is empty"
                             : result == -EINVAL ? "it is not a file"
                                                 : strerror(-result));

@@ -67,7 +67,7 @@ static void mbox_free(struct source *source)
 static int note_file(struct mbox *mbox, const char *path, span_t folder)
 {
     if (mbox->count == FILES_MAX)
-        return transfer_fail("%s has more than %u files", mbox->source.options->place, FILES_MAX);
+        return terminal_fail("%s has more than %u files", mbox->source.options->place, FILES_MAX);
     struct file *file = &mbox->files[mbox->count];
     file->mailbox = source_mailbox(mbox->source.options, folder);
     file->path = mem_copy_text(path);
@@ -75,7 +75,7 @@ static int note_file(struct mbox *mbox, const char *path, span_t folder)
         mbox->count++;
         return 0;
     }
-    (void)transfer_fail("the file %s cannot be a folder of its name here; it is left out", path);
+    (void)terminal_fail("the file %s cannot be a folder of its name here; it is left out", path);
     mbox->source.left_out++;
     free(file->mailbox);
     free(file->path);
@@ -120,7 +120,7 @@ static int look_below(struct mbox *mbox, int dir, const char *path, span_t folde
     struct tree_names names;
     int result = tree_list(dir, &names);
     if (result < 0)
-        return transfer_fail("cannot read the folder %s: %s", path, strerror(-result));
+        return terminal_fail("cannot read the folder %s: %s", path, strerror(-result));
     int status = 0;
     for (size_t i = 0; status == 0 && i < names.count; i++)
         status = look_at(mbox, dir, path, names.names[i], folder, depth);
@@ -132,22 +132,22 @@ static int mbox_open(const struct transfer_options *options, struct source **ret
 {
     struct mbox *mbox = mem_new(sizeof(*mbox));
     if (mbox == NULL)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     *mbox = (struct mbox){.source = {.options = options}, .root = AT_FDCWD};
     *ret_source = &mbox->source;
     mbox->files = mem_new_array(FILES_MAX, sizeof(*mbox->files));
     if (mbox->files == NULL || map_new(&mbox->counts) < 0)
-        return transfer_fail("out of memory");
+        return terminal_fail("out of memory");
     int root = -1;
     int result = tree_open(AT_FDCWD, options->place, &root);
     if (result == -ENOTDIR)
         return note_file(mbox, options->place, SPAN("INBOX"));
     if (result < 0)
-        return transfer_fail("cannot open %s: %s", options->place, strerror(-result));
+        return terminal_fail("cannot open %s: %s", options->place, strerror(-result));
     mbox->root = root;
     int status = look_below(mbox, root, "", SPAN_NONE, 0);
     if (status == 0 && mbox->count == 0)
-        return transfer_fail("%s has no mbox in it: no file that begins with \"From \"", options->place);
+        return terminal_fail("%s has no mbox in it: no file that begins with \"From \"", options->place);
     return status;
 }
 
@@ -191,7 +191,7 @@ static int next_file(struct mbox *mbox, struct source_item *item)
             item->mailbox = mbox->file->mailbox;
             return SOURCE_FOLDER;
         }
-        (void)transfer_fail("%s cannot be read: %s; it is left out", mbox->file->path, strerror(-result));
+        (void)terminal_fail("%s cannot be read: %s; it is left out", mbox->file->path, strerror(-result));
         mbox->source.left_out++;
     }
     mbox->file = NULL;
@@ -219,7 +219,7 @@ static bool fill_item(struct mbox *mbox, const struct mbox_place *place, struct 
     if (result == 0)
         result = letter_origin(mbox->counts, span_of_text(mbox->file->mailbox), buf_span(&message), item->origin);
     if (result < 0) {
-        (void)transfer_fail("a message at byte %zu of %s is left out: %s", place->start, mbox->file->path,
+        (void)terminal_fail("a message at byte %zu of %s is left out: %s", place->start, mbox->file->path,
                             result == -ENODATA ? "it is empty" : strerror(-result));
         mbox->source.left_out++;
         return false;
@@ -238,7 +238,7 @@ static int mbox_next(struct source *source, struct source_item *item)
     while (mbox->file != NULL && mbox->at < mbox->bytes.len) {
         struct mbox_place place;
         if (mbox_find(mbox->bytes, mbox->at, &place) < 0) {
-            (void)transfer_fail("%s is no mbox from byte %zu on: no line there begins with \"From \" and has a date",
+            (void)terminal_fail("%s is no mbox from byte %zu on: no line there begins with \"From \" and has a date",
                                 mbox->file->path, mbox->at);
             source->left_out++;
             break;

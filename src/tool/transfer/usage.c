@@ -29,7 +29,7 @@ static int take_option(const char *command, char **words, int left, struct trans
         if (strcmp(words[0], rows[i].name) != 0 || (!rows[i].for_export && strcmp(command, "export") == 0))
             continue;
         if (rows[i].takes == A_VALUE && left < 2) {
-            (void)transfer_fail("%s needs a value; see: waxwing help %s", words[0], command);
+            (void)terminal_fail("%s needs a value; see: waxwing help %s", words[0], command);
             return -EXIT_USAGE;
         }
         if (rows[i].takes == A_VALUE)
@@ -38,7 +38,7 @@ static int take_option(const char *command, char **words, int left, struct trans
             *((char *)options + rows[i].at) = 1;
         return rows[i].takes == A_VALUE ? 2 : 1;
     }
-    (void)transfer_fail("unknown option %s; see: waxwing help %s", words[0], command);
+    (void)terminal_fail("unknown option %s; see: waxwing help %s", words[0], command);
     return -EXIT_USAGE;
 }
 
@@ -60,7 +60,7 @@ int transfer_usage(const char *command, int count, char **words, struct transfer
         i += used;
     }
     if (found != COUNT_OF(plain)) {
-        (void)transfer_fail("what is needed: waxwing %s ADDRESS FORMAT %s; see: waxwing help %s", command,
+        (void)terminal_fail("what is needed: waxwing %s ADDRESS FORMAT %s; see: waxwing help %s", command,
                             strcmp(command, "import") == 0 ? "SOURCE" : "TARGET", command);
         return EXIT_USAGE;
     }

@@ -1,6 +1,7 @@
 """From another server, a real Dovecot: folders, flags, dates; again without duplicates; broken off and gone on."""
 import imaplib
 import signal
+import socket
 import time
 
 import letters
@@ -72,6 +73,19 @@ def test_what_is_not_in_order_is_refused(server, user, monkeypatch):
                 (f"imaps://a@localhost:{other.plain}", BOTH, "no TLS with localhost")):
             done = letters.transfer(server, "import", user, "imap", url, credential=credential, check=False)
             assert (done.returncode, text in done.stderr) == (1, True), done.stderr
+
+
+def test_what_another_server_says_does_not_drive_the_terminal(server, user):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = letters.begin(server, "import", user, "imap", f"imap://a@127.0.0.1:{listener.getsockname()[1]}", "--insecure",
+                                credential=BOTH)
+        listener.settimeout(30)
+        with listener.accept()[0] as peer:
+            peer.sendall(b"* BYE \x1b]0;gotcha\x07 \x9b2J \xe2\x80\xae Stra\xc3\x9fe\r\n")
+            assert process.wait(30) == 1
+    output, error = process.stdout.read(), process.stderr.read()
+    assert "?]0;gotcha? ?2J ? Straße" in error, error
+    assert not any(character in error + output for character in "\x1b\x07\x9b\u202e")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
