@@ -61,7 +61,7 @@ static void furnish(struct place *place)
     const struct vault_range second = {2, 2};
     const struct vault_range third = {3, 3};
     assert_int_equal(vault_member_expunge(place->vault, VAULT_INBOX, &second, 1, VAULT_EXPUNGE_ALL, NULL, NULL), 0);
-    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &third, 1, archive.id, NULL, NULL), 0);
+    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &third, 1, to(archive.id), NULL, NULL), 0);
     assert_int_equal(look(place->vault).count, 0);
 }
 

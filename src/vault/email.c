@@ -58,7 +58,7 @@ static int file(struct vault *vault, const struct vault_new_email *email, uint64
     if (result == 0)
         result = engine_run(vault, STATEMENT_MEMBER_ADD,
                             NUMBERS((int64_t)filing->mailbox, brief.uidnext, (int64_t)id, (int64_t)filing->flags,
-                                    (int64_t)vault->modseq, (int64_t)email->size, email->received));
+                                    (int64_t)vault->modseq, (int64_t)email->size, email->received, filing->saved));
     if (result == 0)
         result = engine_counters_put(vault, filing->mailbox, &counters, vault->modseq);
     if (result == 0 && ret_filed != NULL)

@@ -24,6 +24,7 @@ struct vault_place {
 struct vault_filing {
     uint64_t mailbox;
     uint64_t flags; /* member.h, keyword.h */
+    int64_t saved;  /* RFC 8514; 0: when it was received */
 };
 
 struct vault_filed {

@@ -8,7 +8,7 @@ struct filing {
     struct engine_counters source;
     bool leaves; /* members leave the mailbox */
     /* Copy and move */
-    uint64_t target;
+    struct vault_target target;
     uint32_t next; /* UID in the target */
     struct engine_counters arrived;
     vault_copied_fn on_copied;
@@ -37,9 +37,11 @@ static int file_one(void *arg, const struct vault_member *member)
     if (filing->next == UINT32_MAX)
         return VAULT_LIMIT;
     uint32_t uid = filing->next++;
-    int result = engine_run(filing->vault, STATEMENT_MEMBER_ADD,
-                            NUMBERS((int64_t)filing->target, uid, (int64_t)member->email, (int64_t)member->flags,
-                                    (int64_t)filing->modseq, (int64_t)member->size, member->received));
+    int64_t saved = filing->target.saved != 0 ? filing->target.saved : member->saved;
+    int result =
+        engine_run(filing->vault, STATEMENT_MEMBER_ADD,
+                   NUMBERS((int64_t)filing->target.mailbox, uid, (int64_t)member->email, (int64_t)member->flags,
+                           (int64_t)filing->modseq, (int64_t)member->size, member->received, saved));
     if (result == 0 && filing->leaves)
         result = take_out(filing, member);
     if (result != 0)
@@ -85,7 +87,7 @@ static int finish(struct filing *filing)
         return 0;
     vault->modseq = filing->modseq;
     if (filing->arrived.total != 0)
-        result = engine_counters_put(vault, filing->target, &filing->arrived, filing->modseq);
+        result = engine_counters_put(vault, filing->target.mailbox, &filing->arrived, filing->modseq);
     if (result == 0 && filing->source.total != 0)
         result = engine_counters_put(vault, filing->mailbox, &filing->source, filing->modseq);
     if (result == 0 && filing->source.expunges > 0)
@@ -96,7 +98,7 @@ static int finish(struct filing *filing)
 static int file_all(struct filing *filing, const struct engine_walk *walk)
 {
     struct engine_brief target;
-    int result = engine_mailbox_brief(filing->vault, filing->target, &target);
+    int result = engine_mailbox_brief(filing->vault, filing->target.mailbox, &target);
     if (result != 0)
         return result;
     filing->next = target.uidnext;
@@ -115,7 +117,7 @@ static int file_step(struct filing *filing, const struct vault_range *ranges, si
 }
 
 int vault_member_copy(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,
-                      uint64_t target, vault_copied_fn fn, void *arg)
+                      struct vault_target target, vault_copied_fn fn, void *arg)
 {
     struct filing filing = {
         .vault = vault, .mailbox = mailbox, .modseq = vault->modseq + 1, .target = target, .on_copied = fn, .arg = arg};
@@ -123,7 +125,7 @@ int vault_member_copy(struct vault *vault, uint64_t mailbox, const struct vault_
 }
 
 int vault_member_move(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,
-                      uint64_t target, vault_copied_fn fn, void *arg)
+                      struct vault_target target, vault_copied_fn fn, void *arg)
 {
     struct filing filing = {.vault = vault,
                             .mailbox = mailbox,

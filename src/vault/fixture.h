@@ -60,7 +60,7 @@ static inline int close_place(void **state)
 
 static inline int add_to(struct vault *vault, uint64_t mailbox, uint64_t record, uint64_t flags, uint64_t *ret_id)
 {
-    struct vault_filing filing = {mailbox, flags};
+    struct vault_filing filing = {.mailbox = mailbox, .flags = flags};
     struct vault_new_email email = {
         .place = {.record = record, .segment = 1, .offset = record * 4096, .length = 4096, .key = {(uint8_t)record}},
         .size = 100 + record,
@@ -80,6 +80,11 @@ static inline uint64_t add(struct place *place, uint64_t mailbox, uint64_t recor
     return id;
 }
 
+static inline struct vault_target to(uint64_t mailbox)
+{
+    return (struct vault_target){.mailbox = mailbox};
+}
+
 static inline struct vault_mailbox status(struct place *place, uint64_t id)
 {
     struct vault_mailbox mailbox;
@@ -96,7 +101,7 @@ static inline uint64_t make(struct place *place, const char *name)
 
 struct seen {
     size_t count;
-    struct vault_member members[64];
+    struct vault_member members[48];
     uint32_t uids[64];
     uint32_t others[64];
 };
@@ -104,7 +109,7 @@ struct seen {
 static inline int see(void *arg, const struct vault_member *member)
 {
     struct seen *seen = arg;
-    if (seen->count < 64)
+    if (seen->count < 48)
         seen->members[seen->count] = *member;
     seen->count++;
     return 0;

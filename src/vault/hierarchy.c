@@ -111,7 +111,7 @@ static int rename_inbox(struct vault *vault, span_t to, uint32_t now_seconds)
     if (result != 0)
         return result;
     struct vault_range all = VAULT_RANGE_ALL;
-    return vault_member_move(vault, VAULT_INBOX, &all, 1, target, NULL, NULL);
+    return vault_member_move(vault, VAULT_INBOX, &all, 1, (struct vault_target){target, 0}, NULL, NULL);
 }
 
 static int rename_tree(struct vault *vault, span_t from, span_t to)

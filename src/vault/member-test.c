@@ -1,3 +1,4 @@
+#include "vault/engine.h"
 #include "vault/fixture.h"
 
 static void flags_change_only_where_they_differ(void **state)
@@ -81,7 +82,7 @@ static void copies_share_the_email(void **state)
     add(place, VAULT_INBOX, 2, VAULT_SEEN);
     add(place, target, 3, 0);
     struct seen seen = {0};
-    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, target, see_copy, &seen), 0);
+    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, to(target), see_copy, &seen), 0);
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.uids[0], 1);
     assert_int_equal(seen.others[0], 2);
@@ -93,9 +94,45 @@ static void copies_share_the_email(void **state)
     assert_int_equal(seen.members[0].email, id);
     assert_int_equal(seen.members[0].flags, VAULT_FLAGGED);
     assert_int_equal(seen.members[0].received, 1000000);
-    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, 999, NULL, NULL), VAULT_NOT_FOUND);
-    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, VAULT_INBOX, NULL, NULL), 0);
+    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, to(999), NULL, NULL), VAULT_NOT_FOUND);
+    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, to(VAULT_INBOX), NULL, NULL), 0);
     assert_int_equal(status(place, VAULT_INBOX).total, 4);
+}
+
+static int64_t saved_of(struct place *place, uint64_t mailbox, uint32_t uid)
+{
+    struct seen seen = {0};
+    assert_int_equal(vault_member_scan(place->vault, mailbox, (struct vault_range){uid, uid}, see, &seen), 0);
+    assert_int_equal(seen.count, 1);
+    return seen.members[0].saved;
+}
+
+static void a_save_date_is_that_of_the_last_mailbox(void **state)
+{
+    struct place *place = *state;
+    uint64_t target = make(place, "target");
+    struct vault_target then = {.mailbox = target, .saved = 77};
+    add(place, VAULT_INBOX, 5, 0);
+    assert_int_equal(saved_of(place, VAULT_INBOX, 1), 5000000);
+    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, then, NULL, NULL), 0);
+    assert_int_equal(saved_of(place, target, 1), 77);
+    assert_int_equal(saved_of(place, VAULT_INBOX, 1), 5000000);
+    assert_int_equal(vault_member_move(place->vault, target, &all, 1, to(VAULT_INBOX), NULL, NULL), 0);
+    assert_int_equal(saved_of(place, VAULT_INBOX, 2), 77);
+    assert_int_equal(vault_mailbox_rename(place->vault, SPAN("INBOX"), SPAN("old"), NOW), 0);
+    struct vault_mailbox old;
+    assert_int_equal(vault_mailbox_find(place->vault, SPAN("old"), &old), 0);
+    assert_int_equal(saved_of(place, old.id, 2), 77);
+}
+
+/* Version 6 was the last without the column. */
+static void what_an_older_vault_has_was_saved_when_it_was_received(void **state)
+{
+    struct place *place = *state;
+    add(place, VAULT_INBOX, 3, 0);
+    assert_int_equal(engine_execute(place->vault, "ALTER TABLE member DROP COLUMN saved; PRAGMA user_version=6"), 0);
+    reopen(place);
+    assert_int_equal(saved_of(place, VAULT_INBOX, 1), 3000000);
 }
 
 static void the_last_expunge_releases_the_record(void **state)
@@ -104,8 +141,8 @@ static void the_last_expunge_releases_the_record(void **state)
     uint64_t target = make(place, "other");
     uint64_t id = add(place, VAULT_INBOX, 11, VAULT_DELETED);
     add(place, VAULT_INBOX, 12, 0);
-    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &(struct vault_range){1, 1}, 1, target, NULL, NULL),
-                     0);
+    assert_int_equal(
+        vault_member_copy(place->vault, VAULT_INBOX, &(struct vault_range){1, 1}, 1, to(target), NULL, NULL), 0);
     uint64_t before = vault_modseq(place->vault);
     struct seen seen = {0};
     assert_int_equal(vault_member_expunge(place->vault, VAULT_INBOX, &all, 1, VAULT_EXPUNGE_DELETED, see_uid, &seen),
@@ -145,7 +182,7 @@ static void moving_keeps_the_email(void **state)
     uint64_t target = make(place, "moved");
     uint64_t id = add(place, VAULT_INBOX, 1, VAULT_DELETED);
     struct seen seen = {0};
-    assert_int_equal(vault_member_move(place->vault, VAULT_INBOX, &all, 1, target, see_copy, &seen), 0);
+    assert_int_equal(vault_member_move(place->vault, VAULT_INBOX, &all, 1, to(target), see_copy, &seen), 0);
     assert_int_equal(seen.count, 1);
     assert_int_equal(status(place, VAULT_INBOX).total, 0);
     assert_int_equal(status(place, VAULT_INBOX).deleted, 0);
@@ -192,7 +229,7 @@ static void long_mailboxes_are_walked_whole(void **state)
     assert_int_equal(vault_member_store(place->vault, VAULT_INBOX, &all, 1, &change), 0);
     assert_int_equal(status(place, VAULT_INBOX).unseen, 0);
     uint64_t target = make(place, "target");
-    assert_int_equal(vault_member_move(place->vault, VAULT_INBOX, &all, 1, target, NULL, NULL), 0);
+    assert_int_equal(vault_member_move(place->vault, VAULT_INBOX, &all, 1, to(target), NULL, NULL), 0);
     assert_int_equal(status(place, target).total, 3000);
     assert_int_equal(vault_mailbox_delete(place->vault, target), 0);
     size_t count = 0;
@@ -227,12 +264,12 @@ static void old_history_is_forgotten_and_asked_for_all_the_same(void **state)
     (void)add(place, VAULT_INBOX, 1, 0);
     for (size_t round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < BATCH; i++)
-            assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, box, NULL, NULL), 0);
+            assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, to(box), NULL, NULL), 0);
         assert_int_equal(vault_member_expunge(place->vault, box, &all, 1, VAULT_EXPUNGE_ALL, NULL, NULL), 0);
         early = early == 0 ? vault_modseq(place->vault) : early;
     }
     uint64_t late = vault_modseq(place->vault) - 1;
-    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, box, NULL, NULL), 0);
+    assert_int_equal(vault_member_copy(place->vault, VAULT_INBOX, &all, 1, to(box), NULL, NULL), 0);
     assert_int_equal(vault_commit(place->vault), 0);
     assert_int_equal(expunged_since(place, box, early), ROUNDS * BATCH); /* older ones too: they are not there */
     assert_int_equal(expunged_since(place, box, late), BATCH);
@@ -245,6 +282,8 @@ int main(void)
         IN_PLACE(a_conditional_store_refuses_what_changed_since),
         IN_PLACE(a_callback_that_stops_undoes_the_change),
         IN_PLACE(copies_share_the_email),
+        IN_PLACE(a_save_date_is_that_of_the_last_mailbox),
+        IN_PLACE(what_an_older_vault_has_was_saved_when_it_was_received),
         IN_PLACE(the_last_expunge_releases_the_record),
         IN_PLACE(moving_keeps_the_email),
         IN_PLACE(keywords_have_bits_until_none_is_left),

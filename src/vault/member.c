@@ -17,14 +17,18 @@ static int fill_chunk(struct vault *vault, sqlite3_stmt *statement, struct chunk
     chunk->count = 0;
     int result = engine_next(vault, statement);
     while (result == ENGINE_ROW && chunk->count < CHUNK) {
-        chunk->members[chunk->count++] = (struct vault_member){
+        struct vault_member *member = &chunk->members[chunk->count++];
+        *member = (struct vault_member){
             .uid = (uint32_t)sqlite3_column_int64(statement, 0),
             .flags = (uint64_t)sqlite3_column_int64(statement, 1),
             .modseq = (uint64_t)sqlite3_column_int64(statement, 2),
             .size = (uint64_t)sqlite3_column_int64(statement, 3),
             .received = sqlite3_column_int64(statement, 4),
             .email = (uint64_t)sqlite3_column_int64(statement, 5),
+            .saved = sqlite3_column_int64(statement, 6),
         };
+        if (member->saved == 0)
+            member->saved = member->received;
         result = engine_next(vault, statement);
     }
     return result < 0 ? result : 0;

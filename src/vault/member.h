@@ -19,6 +19,7 @@ struct vault_member {
     uint64_t modseq;
     uint64_t size;    /* RFC822.SIZE */
     int64_t received; /* INTERNALDATE */
+    int64_t saved;    /* when it came into this mailbox (RFC 8514) */
     uint64_t email;
 };
 
@@ -77,14 +78,21 @@ MUST_USE int vault_member_store(struct vault *vault, uint64_t mailbox, const str
 /* Told of each member that was copied or moved (RFC 4315 §3, COPYUID), in order of source UID. */
 typedef int (*vault_copied_fn)(void *arg, uint32_t source_uid, uint32_t target_uid);
 
+/* Where emails are filed, and when; saved 0: they keep what they have (RFC 8514 §4.1). */
+struct vault_target {
+    uint64_t mailbox;
+    int64_t saved;
+};
+
 /*
- * Files the emails in another mailbox too (copy), or instead (move, RFC 6851): flags and dates stay, the bytes stay
- * where they are. All or nothing. VAULT_NOT_FOUND: no such target. Copying into the same mailbox gives a second UID.
+ * Files the emails in another mailbox too (copy), or instead (move, RFC 6851): flags and INTERNALDATE stay, the bytes
+ * stay where they are. All or nothing. VAULT_NOT_FOUND: no such target. Copying into the same mailbox gives a second
+ * UID.
  */
 MUST_USE int vault_member_copy(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,
-                               uint64_t target, vault_copied_fn fn, void *arg);
+                               struct vault_target target, vault_copied_fn fn, void *arg);
 MUST_USE int vault_member_move(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,
-                               uint64_t target, vault_copied_fn fn, void *arg);
+                               struct vault_target target, vault_copied_fn fn, void *arg);
 
 /*
  * Takes the members out of the mailbox for good. An email that is in no mailbox any more is forgotten, and its record

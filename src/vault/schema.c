@@ -44,6 +44,8 @@ static const char *const versions[] = {
     "CREATE TABLE origin(hash INTEGER PRIMARY KEY);",
     ("CREATE TABLE annotation(mailbox INT NOT NULL, entry TEXT NOT NULL, value BLOB NOT NULL,"
      " PRIMARY KEY(mailbox, entry)) WITHOUT ROWID;"),
+    /* When it came into the mailbox; 0, as for all that were there before: when it was received. */
+    "ALTER TABLE member ADD COLUMN saved INT NOT NULL DEFAULT 0;",
 };
 
 static const struct {

@@ -12,7 +12,7 @@ static void a_message_is_filed_with_uids_and_counters(void **state)
     struct place *place = *state;
     struct vault_mailbox sent;
     assert_int_equal(vault_mailbox_find_role(place->vault, VAULT_ROLE_SENT, &sent), 0);
-    struct vault_filing filings[] = {{VAULT_INBOX, 0}, {sent.id, VAULT_SEEN}};
+    struct vault_filing filings[] = {{VAULT_INBOX, 0, 0}, {sent.id, VAULT_SEEN, 0}};
     struct vault_new_email email = {
         .place = {.record = 5, .segment = 2, .offset = 4096, .length = 9000, .key = {1, 2, 3}},
         .size = 8000,
@@ -72,7 +72,7 @@ static void a_message_is_filed_with_uids_and_counters(void **state)
 static uint64_t thread_of(struct place *place, uint64_t record, const char *id, const char *one, const char *other)
 {
     span_t references[2] = {span_of_text(one), span_of_text(other)};
-    struct vault_filing filing = {VAULT_INBOX, 0};
+    struct vault_filing filing = {VAULT_INBOX, 0, 0};
     struct vault_new_email email = {.place.record = record,
                                     .size = 1,
                                     .message_id = span_of_text(id),
@@ -155,7 +155,7 @@ static void failed_allocations_leave_it_sound(void **state)
         (void)snprintf(name, sizeof(name), "k%d", (int)nth);
         mem_fail_after(nth);
         int added = add_to(place->vault, VAULT_INBOX, record, 0, &id);
-        int moved = vault_member_move(place->vault, VAULT_INBOX, &all, 1, target, NULL, NULL);
+        int moved = vault_member_move(place->vault, VAULT_INBOX, &all, 1, to(target), NULL, NULL);
         int used = vault_keyword_use(place->vault, span_of_text(name), &mask);
         mem_fail_after(0);
         assert_true(added == 0 || added == -ENOMEM);
@@ -234,7 +234,7 @@ static void work_until_killed(const char *folder, int told)
             result = vault_mailbox_get(vault, VAULT_INBOX, &inbox);
         struct vault_range some = {1, inbox.uidnext - 20 > inbox.uidnext ? 1 : inbox.uidnext - 20};
         if (result == 0 && round % 7 == 0)
-            result = vault_member_move(vault, VAULT_INBOX, &some, 1, trash.id, NULL, NULL);
+            result = vault_member_move(vault, VAULT_INBOX, &some, 1, to(trash.id), NULL, NULL);
         if (result != 0)
             _exit(3);
     }

@@ -101,9 +101,10 @@ enum imap_fetch_item {
     IMAP_FETCH_BODY = 32, /* without a section: the structure */
     IMAP_FETCH_BODYSTRUCTURE = 64,
     IMAP_FETCH_MODSEQ = 128,
-    IMAP_FETCH_EMAILID = 256,  /* RFC 8474 §5.3 */
-    IMAP_FETCH_THREADID = 512, /* RFC 8474 §5.3 */
-    IMAP_FETCH_PREVIEW = 1024, /* RFC 8970 §3 */
+    IMAP_FETCH_EMAILID = 256,   /* RFC 8474 §5.3 */
+    IMAP_FETCH_THREADID = 512,  /* RFC 8474 §5.3 */
+    IMAP_FETCH_PREVIEW = 1024,  /* RFC 8970 §3 */
+    IMAP_FETCH_SAVEDATE = 2048, /* RFC 8514 §4.2 */
 };
 
 #define IMAP_SECTIONS_MAX 256U
@@ -134,6 +135,9 @@ enum imap_search_key_kind {
     IMAP_KEY_BEFORE,  /* date: number is days since 1970 */
     IMAP_KEY_ON,
     IMAP_KEY_SINCE,
+    IMAP_KEY_SAVEDBEFORE, /* RFC 8514 §4.3 */
+    IMAP_KEY_SAVEDON,
+    IMAP_KEY_SAVEDSINCE,
     IMAP_KEY_SENTBEFORE,
     IMAP_KEY_SENTON,
     IMAP_KEY_SENTSINCE,

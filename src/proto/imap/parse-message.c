@@ -92,6 +92,7 @@ static bool scan_item(struct imap_scan *scan, struct imap_command *command)
         {"MODSEQ", IMAP_FETCH_MODSEQ}, /* RFC 7162 §3.1.4.2 */
         {"EMAILID", IMAP_FETCH_EMAILID},
         {"THREADID", IMAP_FETCH_THREADID},
+        {"SAVEDATE", IMAP_FETCH_SAVEDATE}, /* RFC 8514 §4.2 */
     };
     for (size_t i = 0; i < COUNT_OF(plain); i++) {
         if (!imap_scan_word(scan, plain[i].name))

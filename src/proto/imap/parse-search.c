@@ -13,7 +13,8 @@ struct key_row {
     bool negated;
 };
 
-/* RFC 3501 §6.4.4 and §9: search-key; MODSEQ is RFC 7162 §3.1.5, OLDER and YOUNGER RFC 5032 §3, the ids RFC 8474 §6. */
+/* RFC 3501 §6.4.4 and §9: search-key; MODSEQ is RFC 7162 §3.1.5, OLDER and YOUNGER RFC 5032 §3, the ids RFC 8474 §6,
+ * SAVED… RFC 8514 §4.3: every mailbox has save dates. */
 static const struct key_row rows[] = {
     {"ALL", IMAP_KEY_ALL, NOTHING, 0, false},
     {"ANSWERED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_ANSWERED, false},
@@ -37,6 +38,10 @@ static const struct key_row rows[] = {
     {"ON", IMAP_KEY_ON, DATE, 0, false},
     {"OR", IMAP_KEY_OR, TWO_KEYS, 0, false},
     {"RECENT", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_RECENT, false},
+    {"SAVEDATESUPPORTED", IMAP_KEY_ALL, NOTHING, 0, false},
+    {"SAVEDBEFORE", IMAP_KEY_SAVEDBEFORE, DATE, 0, false},
+    {"SAVEDON", IMAP_KEY_SAVEDON, DATE, 0, false},
+    {"SAVEDSINCE", IMAP_KEY_SAVEDSINCE, DATE, 0, false},
     {"SEEN", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_SEEN, false},
     {"SENTBEFORE", IMAP_KEY_SENTBEFORE, DATE, 0, false},
     {"SENTON", IMAP_KEY_SENTON, DATE, 0, false},

@@ -61,6 +61,7 @@ static const struct capability capabilities[] = {
     {"UIDONLY", LOGGED_IN, 0, 0},               /* RFC 9586 §3.1 */
     {"WITHIN", LOGGED_IN, 0, 0},                /* RFC 5032 §3 */
     {"PARTIAL", LOGGED_IN, 0, 0},               /* RFC 9394 §3 */
+    {"SAVEDATE", LOGGED_IN, 0, 0},              /* RFC 8514 §4.1 */
     {"OBJECTID", LOGGED_IN, 0, 0},              /* RFC 8474 §3 */
     {"BINARY", LOGGED_IN, 0, 0},                /* RFC 3516 §4 */
     {"UTF8=ACCEPT", LOGGED_IN, 0, 0},           /* RFC 6855 §3 */

@@ -109,7 +109,9 @@ static int drop_repeated(struct vault *vault, span_t origin, uint64_t record)
 static int file_one(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
                     struct vault_filed *ret_filed)
 {
-    struct vault_filing filing = {.mailbox = meta->mailbox == 0 ? VAULT_INBOX : meta->mailbox};
+    /* What was delivered was saved as it arrived; what a client brings may be dated otherwise (RFC 8514 §1). */
+    struct vault_filing filing = {.mailbox = meta->mailbox == 0 ? VAULT_INBOX : meta->mailbox,
+                                  .saved = meta->kind == RECORD_APPEND ? session_now() : 0};
     int result = flags_use_text(session->vault, meta->flags, &filing.flags);
     if (result < 0)
         return result;

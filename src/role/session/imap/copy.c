@@ -83,8 +83,9 @@ static int transfer(struct run *run, const struct vault_mailbox *target, bool mo
     if (result < 0)
         return result;
     uint64_t source = run->client->view->mailbox;
-    result = move ? vault_member_move(run->vault, source, ranges, count, target->id, note, copied)
-                  : vault_member_copy(run->vault, source, ranges, count, target->id, note, copied);
+    struct vault_target there = {.mailbox = target->id, .saved = session_now()};
+    result = move ? vault_member_move(run->vault, source, ranges, count, there, note, copied)
+                  : vault_member_copy(run->vault, source, ranges, count, there, note, copied);
     result = run_end(run, result);
     if (result != 0)
         return result < 0 ? result : run_refuse(run, result);

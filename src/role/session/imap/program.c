@@ -218,6 +218,12 @@ int search_decide(const struct search_node *node, const struct search_subject *s
         return yes_if(day_of(member->received) == (int64_t)key->number);
     case IMAP_KEY_SINCE:
         return yes_if(day_of(member->received) >= (int64_t)key->number);
+    case IMAP_KEY_SAVEDBEFORE:
+        return yes_if(day_of(member->saved) < (int64_t)key->number);
+    case IMAP_KEY_SAVEDON:
+        return yes_if(day_of(member->saved) == (int64_t)key->number);
+    case IMAP_KEY_SAVEDSINCE:
+        return yes_if(day_of(member->saved) >= (int64_t)key->number);
     case IMAP_KEY_SENTBEFORE:
     case IMAP_KEY_SENTON:
     case IMAP_KEY_SENTSINCE:

@@ -27,6 +27,13 @@ static size_t put_text(uint8_t *at, const char *text, size_t len)
     return len;
 }
 
+/* ` NAME "date"` */
+static size_t put_date(uint8_t *at, const char *name, size_t name_len, int64_t microseconds)
+{
+    size_t len = put_text(at, name, name_len);
+    return len + imap_put_date_time(at + len, microseconds / 1000000 - (microseconds % 1000000 < 0));
+}
+
 bool fetch_write_row(struct fetch *fetch, size_t number, const struct vault_member *member)
 {
     uint8_t row[ROW_MAX];
@@ -43,11 +50,10 @@ bool fetch_write_row(struct fetch *fetch, size_t number, const struct vault_memb
         len += put_text(row + len, " RFC822.SIZE ", 13);
         len += imap_put_u64(row + len, member->size);
     }
-    if ((fetch->items & IMAP_FETCH_INTERNALDATE) != 0) {
-        int64_t seconds = member->received / 1000000 - (member->received % 1000000 < 0);
-        len += put_text(row + len, " INTERNALDATE ", 14);
-        len += imap_put_date_time(row + len, seconds);
-    }
+    if ((fetch->items & IMAP_FETCH_INTERNALDATE) != 0)
+        len += put_date(row + len, " INTERNALDATE ", 14, member->received);
+    if ((fetch->items & IMAP_FETCH_SAVEDATE) != 0)
+        len += put_date(row + len, " SAVEDATE ", 10, member->saved);
     if ((fetch->items & IMAP_FETCH_MODSEQ) != 0) {
         len += put_text(row + len, " MODSEQ (", 9);
         len += imap_put_u64(row + len, member->modseq);
