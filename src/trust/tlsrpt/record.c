@@ -1,0 +1,87 @@
+#include "trust/tlsrpt/record.h"
+
+#include <errno.h>
+
+#include "trust/taglist.h"
+#include "trust/versioned.h"
+
+static int hex_value(uint8_t byte)
+{
+    if (ascii_is_digit(byte))
+        return byte - '0';
+    uint8_t lower = ascii_lower(byte);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* A mail address out of a mailto URI (RFC 6068 §2), header fields after "?" left out. Empty where it is none. */
+static int read_mailto(span_t uri, struct arena *arena, span_t *ret_address)
+{
+    span_t raw = span_upto(uri, span_find_byte(uri, '?'));
+    uint8_t *address = arena_alloc(arena, raw.len + 1);
+    if (address == NULL)
+        return -ENOMEM;
+    size_t len = 0;
+    *ret_address = SPAN("");
+    for (size_t at = 0; at < raw.len; at++) {
+        uint8_t byte = raw.at[at];
+        if (byte == '%') {
+            int high = at + 2 < raw.len ? hex_value(raw.at[at + 1]) : -1;
+            int low = at + 2 < raw.len ? hex_value(raw.at[at + 2]) : -1;
+            if (high < 0 || low < 0)
+                return 0;
+            byte = (uint8_t)(high << 4 | low);
+            at += 2;
+        }
+        if (byte <= ' ' || byte == 0x7f)
+            return 0;
+        address[len++] = byte;
+    }
+    if (span_find_byte(span_of(address, len), '@') < len)
+        *ret_address = span_of(address, len);
+    return 0;
+}
+
+static int read_address(span_t uri, struct arena *arena, struct tlsrpt_addresses *addresses)
+{
+    struct tlsrpt_address address = {.address = uri};
+    if (span_starts_nocase(uri, SPAN("mailto:"))) {
+        int result = read_mailto(span_from(uri, 7), arena, &address.address);
+        if (result != 0 || address.address.len == 0)
+            return result;
+    } else if (span_starts_nocase(uri, SPAN("https://"))) {
+        address.is_https = true;
+    } else {
+        return 0;
+    }
+    addresses->list[addresses->count++] = address;
+    return 0;
+}
+
+int tlsrpt_record_parse(span_t text, struct arena *arena, struct tlsrpt_addresses *ret_addresses)
+{
+    struct taglist list;
+    if (taglist_parse(text, &list) != TAGLIST_OK || !taglist_is_version(&list, "TLSRPTv1"))
+        return TLSRPT_RECORD_NONE;
+    struct tlsrpt_addresses addresses = {0};
+    span_t rest = taglist_value(&list, "rua");
+    span_t uri;
+    while (addresses.count < TLSRPT_ADDRESSES_MAX && span_cut(&rest, ',', &uri)) {
+        int result = read_address(span_trim(uri), arena, &addresses);
+        if (result != 0)
+            return result;
+    }
+    *ret_addresses = addresses;
+    return addresses.count > 0 ? TLSRPT_RECORD_FOUND : TLSRPT_RECORD_NONE;
+}
+
+int tlsrpt_record_find(const struct dns_lookup *lookup, const char *domain, struct arena *arena,
+                       struct tlsrpt_addresses *ret_addresses)
+{
+    span_t text;
+    int result = versioned_find(lookup, "_smtp._tls", domain, "TLSRPTv1", arena, &text);
+    if (result < 0)
+        return result;
+    if (result == VERSIONED_LATER)
+        return TLSRPT_RECORD_LATER;
+    return result == VERSIONED_FOUND ? tlsrpt_record_parse(text, arena, ret_addresses) : (int)TLSRPT_RECORD_NONE;
+}
