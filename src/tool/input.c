@@ -39,8 +39,8 @@ static int ask(const char *prompt, struct line *line)
     (void)sigemptyset(&interrupts);
     (void)sigaddset(&interrupts, SIGTERM);
     (void)sigprocmask(SIG_BLOCK, &interrupts, &old);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent); /* which drops what was typed: nobody has been asked yet */
     (void)fprintf(stderr, "%s: ", prompt);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     int result = read_line(line);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     (void)sigprocmask(SIG_SETMASK, &old, NULL);

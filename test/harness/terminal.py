@@ -9,8 +9,9 @@ import termios
 import time
 
 
-def in_terminal(*words, seconds=60, **more):
-    """Runs a program that wants a terminal in one of its own, and returns what it showed there; it is killed when its time is up."""
+def in_terminal(*words, seconds=60, prompt=b"", typed=b"", **more):
+    """Runs a program that wants a terminal in one of its own, and returns what it showed there; it is killed when its time is up.
+    What is to be typed is, once the prompt is there."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     child = subprocess.Popen([str(word) for word in words], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
@@ -20,6 +21,8 @@ def in_terminal(*words, seconds=60, **more):
     try:
         while select.select([master], [], [], max(0, end - time.monotonic()))[0]:
             shown += os.read(master, 65536)
+            if typed and prompt in shown:
+                typed = typed[os.write(master, typed):]
     except OSError:  # the terminal has no other end any more: the program has gone
         pass
     finally:

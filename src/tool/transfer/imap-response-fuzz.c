@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct imap_listed listed;
         AUTO_BUF struct buf prefix;
         int64_t seconds = 0;
+        uint64_t count = 0;
         if (len == 0 || len > input.len)
             abort();
         span_t one = span_upto(input, len);
@@ -41,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             inside(one, listed.attributes);
         buf_deinit(&listed.name);
         (void)(imap_response_namespace(response.rest, &prefix) == 0);
+        (void)(imap_response_status(response.rest, &count) == 0);
         (void)imap_response_has(response.rest, SPAN("IMAP4rev1"));
     }
     return 0;

@@ -101,6 +101,20 @@ static void the_personal_namespace_has_a_prefix(void **state)
     assert_int_equal(buf_len(&prefix), 0);
 }
 
+static void a_mailbox_says_how_many_messages_it_has(void **state)
+{
+    (void)state;
+    uint64_t count = 0;
+    assert_int_equal(imap_response_status(SPAN("\"a (b\" (UIDNEXT 9 messages 231)"), &count), 0);
+    assert_int_equal(count, 231);
+    assert_int_equal(imap_response_status(SPAN("{5}\r\nx (MM (X (1) MESSAGES 7)"), &count), 0);
+    assert_int_equal(count, 7);
+    assert_int_equal(imap_response_status(SPAN("INBOX (UIDNEXT 9)"), &count), -EBADMSG);
+    assert_int_equal(imap_response_status(SPAN("INBOX (MESSAGES x)"), &count), -EBADMSG);
+    assert_int_equal(imap_response_status(SPAN("INBOX"), &count), -EBADMSG);
+    assert_int_equal(count, 7);
+}
+
 static void capabilities_are_words(void **state)
 {
     (void)state;
@@ -111,9 +125,13 @@ static void capabilities_are_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_response_ends_behind_its_literals), cmocka_unit_test(its_first_words_are_taken_apart),
-        cmocka_unit_test(a_mailbox_is_listed_in_any_form),     cmocka_unit_test(a_message_is_found_among_other_items),
-        cmocka_unit_test(the_personal_namespace_has_a_prefix), cmocka_unit_test(capabilities_are_words),
+        cmocka_unit_test(a_response_ends_behind_its_literals),
+        cmocka_unit_test(its_first_words_are_taken_apart),
+        cmocka_unit_test(a_mailbox_is_listed_in_any_form),
+        cmocka_unit_test(a_message_is_found_among_other_items),
+        cmocka_unit_test(the_personal_namespace_has_a_prefix),
+        cmocka_unit_test(capabilities_are_words),
+        cmocka_unit_test(a_mailbox_says_how_many_messages_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -288,6 +288,19 @@ int imap_response_namespace(span_t rest, struct buf *prefix)
     return unquote(&name, prefix);
 }
 
+int imap_response_status(span_t rest, uint64_t *ret_messages)
+{
+    struct value name;
+    struct value items;
+    struct value number;
+    if (take_value(&rest, &name) < 0 || take_value(&rest, &items) < 0 || items.kind != VALUE_LIST)
+        return -EBADMSG;
+    while (take_value(&items.bytes, &name) == 0 && take_value(&items.bytes, &number) == 0)
+        if (span_equal_nocase(name.bytes, SPAN("MESSAGES")))
+            return span_to_u64(number.bytes, UINT32_MAX, ret_messages) == 0 ? 0 : -EBADMSG;
+    return -EBADMSG;
+}
+
 bool imap_response_has(span_t words, span_t word)
 {
     span_t found;

@@ -55,6 +55,9 @@ MUST_USE int imap_response_fetch(span_t rest, struct imap_fetched *ret_fetched);
 /* The first personal namespace's prefix (RFC 2342 §5), or nothing. */
 MUST_USE int imap_response_namespace(span_t rest, struct buf *prefix);
 
+/* The MESSAGES of a STATUS response (RFC 3501 §7.2.4). -EBADMSG: it does not tell. */
+MUST_USE int imap_response_status(span_t rest, uint64_t *ret_messages);
+
 /* Is a word among these, separated by spaces, in any case? */
 bool imap_response_has(span_t words, span_t word);
 

@@ -33,9 +33,15 @@ struct import {
 
 /* --- a batch --- */
 
-static void show_progress(const struct import *import)
+/* The source itself is ahead of what has been brought in by a batch. */
+static void show_progress(const struct import *import, uint64_t done)
 {
-    const struct progress_point point = {.what = SPAN("messages"), .count = import->known + import->sent};
+    const struct source *source = import->source;
+    const struct progress_point point = {.what = SPAN("messages"),
+                                         .count = source->in_bytes ? import->known + import->sent : done,
+                                         .whole = source->in_bytes ? 0 : source->total,
+                                         .done = done,
+                                         .total = source->total};
     terminal_progress(&point);
 }
 
@@ -74,9 +80,8 @@ static int send_message(void *arg, const struct source_item *item, span_t messag
                             .flags = span_of_text(item->flags),
                             .origin = span_of(item->origin, TRANSFER_ORIGIN_SIZE)};
     if (message.len == 0 || message.len > TRANSFER_MESSAGE_MAX) {
-        (void)terminal_fail("a message of %zu bytes in %s is left out: empty, or longer than %llu", message.len,
-                            item->mailbox, (unsigned long long)TRANSFER_MESSAGE_MAX);
-        import->source->left_out++;
+        source_leave_out(import->source, "a message of %zu bytes in %s: empty, or longer than %llu", message.len,
+                         item->mailbox, (unsigned long long)TRANSFER_MESSAGE_MAX);
         return 0;
     }
     int result = link_say(&import->link, &head);
@@ -86,7 +91,7 @@ static int send_message(void *arg, const struct source_item *item, span_t messag
         message = span_from(message, data.bytes.len);
     }
     import->sent += result == 0;
-    show_progress(import);
+    show_progress(import, item->done);
     return result;
 }
 
@@ -98,7 +103,7 @@ static int do_batch(struct import *import)
     if (status == 0 && !import->options->dry_run)
         status = import->type->load(import->source, import->items, import->count, send_message, import) != 0;
     import->count = 0;
-    show_progress(import);
+    show_progress(import, import->source->done);
     return status;
 }
 
@@ -165,6 +170,7 @@ static int run(struct import *import)
     int status = import->type->open(import->options, &import->source);
     if (status != 0)
         return 1;
+    show_progress(import, 0);
     while (status == 0 && !is_over && !transfer_stopped)
         status = step(import, &is_over);
     int finished = finish(import);

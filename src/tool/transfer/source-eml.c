@@ -13,41 +13,26 @@
 
 /* A tree of .eml files: those in the folder itself are INBOX's, those in folders below are their mailboxes'. Flags and
  * dates are those of the folder's index; of a file that is not in it, the date is the file's. */
-#define FOLDERS_MAX 10000U
 #define PATH_SIZE 1024U
-
-struct folder {
-    char *mailbox;
-    char *path; /* below the source's */
-};
 
 struct eml {
     struct source source;
     int root;
-    struct folder *folders;
-    size_t count;
-    size_t next_folder;
-    const struct folder *folder; /* at hand, or NULL */
-    int fd;                      /* of it */
+    const struct source_folder *folder; /* at hand, or NULL */
+    int fd;                             /* of it */
     struct tree_names names;
     size_t next_name;
     bool is_paused;
     struct buf index;
     size_t index_at; /* rows are looked for from where the last one was: they have the order of the names */
-    struct map *counts;
 };
 
 static void eml_free(struct source *source)
 {
     struct eml *eml = (struct eml *)source;
-    for (size_t i = 0; i < eml->count; i++) {
-        free(eml->folders[i].mailbox);
-        free(eml->folders[i].path);
-    }
-    free(eml->folders);
+    source_end(source);
     tree_names_deinit(&eml->names);
     buf_deinit(&eml->index);
-    map_free(eml->counts);
     scope_close(&eml->fd);
     scope_close(&eml->root);
     free(eml);
@@ -61,24 +46,6 @@ static bool is_eml(const char *name)
 
 /* --- which folders there are --- */
 
-static int note_folder(struct eml *eml, const char *path, span_t mailbox)
-{
-    if (eml->count == FOLDERS_MAX)
-        return terminal_fail("%s has more than %u folders", eml->source.options->place, FOLDERS_MAX);
-    struct folder *folder = &eml->folders[eml->count];
-    folder->mailbox = source_mailbox(eml->source.options, mailbox);
-    folder->path = mem_copy_text(path);
-    if (folder->mailbox != NULL && folder->path != NULL) {
-        eml->count++;
-        return 0;
-    }
-    (void)terminal_fail("the folder %s cannot have its name here; it is left out", path);
-    eml->source.left_out++;
-    free(folder->mailbox);
-    free(folder->path);
-    return 0;
-}
-
 static int look_below(struct eml *eml, int dir, const char *path, span_t mailbox, unsigned depth);
 
 static int look_at(struct eml *eml, int dir, const char *path, const char *name, span_t above, unsigned depth)
@@ -88,8 +55,7 @@ static int look_at(struct eml *eml, int dir, const char *path, const char *name,
     AUTO_FD int fd = -1;
     buf_init(&mailbox, PATH_SIZE);
     (void)buf_append(&mailbox, above);
-    int length = snprintf(below, sizeof(below), "%s%s%s", path, path[0] == '\0' ? "" : "/", name);
-    if (length < 0 || (size_t)length >= sizeof(below) || level_read(span_of_text(name), &mailbox) < 0 ||
+    if (tree_join(path, name, below, sizeof(below)) < 0 || level_read(span_of_text(name), &mailbox) < 0 ||
         depth >= TREE_DEPTH_MAX || tree_open(dir, name, &fd) < 0)
         return 0;
     return look_below(eml, fd, below, buf_span(&mailbox), depth + 1);
@@ -99,13 +65,16 @@ static int look_at(struct eml *eml, int dir, const char *path, const char *name,
 static int look_below(struct eml *eml, int dir, const char *path, span_t mailbox, unsigned depth)
 {
     struct tree_names names;
-    bool has_mail = false;
+    uint64_t count = 0;
     int result = tree_list(dir, &names);
     if (result < 0)
         return terminal_fail("cannot read the folder %s: %s", path, strerror(-result));
-    for (size_t i = 0; !has_mail && i < names.count; i++)
-        has_mail = is_eml(names.names[i]) || strcmp(names.names[i], EML_INDEX_NAME) == 0;
-    int status = has_mail ? note_folder(eml, path, mailbox.len == 0 ? SPAN("INBOX") : mailbox) : 0;
+    for (size_t i = 0; i < names.count; i++)
+        count += is_eml(names.names[i]);
+    bool has_mail = count > 0 || tree_names_find(&names, EML_INDEX_NAME);
+    eml->source.total += count;
+    int status =
+        has_mail ? source_add_folder(&eml->source, span_of_text(path), mailbox.len == 0 ? SPAN("INBOX") : mailbox) : 0;
     for (size_t i = 0; status == 0 && i < names.count; i++)
         status = look_at(eml, dir, path, names.names[i], mailbox, depth);
     tree_names_deinit(&names);
@@ -117,17 +86,16 @@ static int eml_open(const struct transfer_options *options, struct source **ret_
     struct eml *eml = mem_new(sizeof(*eml));
     if (eml == NULL)
         return terminal_fail("out of memory");
-    *eml = (struct eml){.source = {.options = options}, .root = -1, .fd = -1};
+    *eml = (struct eml){.root = -1, .fd = -1};
     *ret_source = &eml->source;
     buf_init(&eml->index, EML_INDEX_MAX + 1);
-    eml->folders = mem_new_array(FOLDERS_MAX, sizeof(*eml->folders));
-    if (eml->folders == NULL || map_new(&eml->counts) < 0)
-        return terminal_fail("out of memory");
+    if (source_begin(&eml->source, options) != 0)
+        return 1;
     int result = tree_open(AT_FDCWD, options->place, &eml->root);
     if (result < 0)
         return terminal_fail("cannot open %s: %s", options->place, strerror(-result));
     int status = look_below(eml, eml->root, "", SPAN_NONE, 0);
-    if (status == 0 && eml->count == 0)
+    if (status == 0 && eml->source.folder_count == 0)
         return terminal_fail("%s has no .eml files in it", options->place);
     return status;
 }
@@ -136,14 +104,13 @@ static int eml_open(const struct transfer_options *options, struct source **ret_
 
 static int next_folder(struct eml *eml, struct source_item *item)
 {
-    while (eml->next_folder < eml->count) {
-        eml->folder = &eml->folders[eml->next_folder++];
+    while ((eml->folder = source_next_folder(&eml->source)) != NULL) {
         scope_close(&eml->fd);
         eml->fd = -1;
         tree_names_deinit(&eml->names);
         buf_clear(&eml->index);
         eml->next_name = eml->index_at = 0;
-        int result = tree_open_path(eml->root, eml->folder->path, &eml->fd);
+        int result = tree_open_path(eml->root, eml->folder->place, &eml->fd);
         if (result == 0)
             result = tree_list(eml->fd, &eml->names);
         if (result == 0 && tree_names_find(&eml->names, EML_INDEX_NAME))
@@ -151,10 +118,8 @@ static int next_folder(struct eml *eml, struct source_item *item)
         item->mailbox = eml->folder->mailbox;
         if (result == 0)
             return SOURCE_FOLDER;
-        (void)terminal_fail("the folder %s cannot be read: %s; it is left out", eml->folder->path, strerror(-result));
-        eml->source.left_out++;
+        source_leave_out(&eml->source, "the folder %s cannot be read: %s", eml->folder->place, strerror(-result));
     }
-    eml->folder = NULL;
     return SOURCE_END;
 }
 
@@ -188,11 +153,7 @@ static bool read_letter(struct eml *eml, const char *name, bool is_indexed, stru
         result = is_indexed ? buf_append(message, buf_span(&file)) : letter_from_file(buf_span(&file), message);
     if (result == 0)
         return true;
-    (void)terminal_fail("%s/%s is left out: %s", eml->folder->path, name,
-                        result == -ENODATA  ? "it is empty"
-                        : result == -EINVAL ? "it is not a file"
-                                            : strerror(-result));
-    eml->source.left_out++;
+    source_leave_out(&eml->source, "%s/%s: %s", eml->folder->place, name, source_why(result));
     return false;
 }
 
@@ -204,9 +165,10 @@ static bool fill_item(struct eml *eml, char *name, struct source_item *item)
     buf_init(&message, 2 * TRANSFER_MESSAGE_MAX);
     if (!is_eml(name))
         return false;
+    item->done = ++eml->source.done;
     bool is_indexed = find_row(eml, name, &row);
     if (!read_letter(eml, name, is_indexed, &message, &status) ||
-        letter_origin(eml->counts, span_of_text(eml->folder->mailbox), buf_span(&message), item->origin) < 0)
+        letter_origin(eml->source.counts, span_of_text(eml->folder->mailbox), buf_span(&message), item->origin) < 0)
         return false;
     item->mailbox = eml->folder->mailbox;
     item->received = (is_indexed ? row.seconds : (int64_t)status.st_mtim.tv_sec) * 1000000;

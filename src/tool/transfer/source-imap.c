@@ -14,15 +14,9 @@
  * where they are wanted. They go by UIDVALIDITY and UID, so that what is here already costs no more than its name.
  * Folders are opened by EXAMINE, messages read by BODY.PEEK: nothing changes there.
  */
-#define FOLDERS_MAX 10000U
 #define MESSAGES_MAX 5000000U /* in one folder */
 #define NAME_ARENA 65536U
 #define COMMAND_MAX 32768U
-
-struct folder {
-    char *mailbox; /* here */
-    char *raw;     /* there, on the wire */
-};
 
 struct listed {
     uint32_t uid;
@@ -35,11 +29,8 @@ struct imap {
     struct source source;
     struct imap_url url;
     struct imap_connection *connection;
-    struct buf prefix; /* of the personal namespace */
-    struct folder *folders;
-    size_t count;
-    size_t next_folder;
-    const struct folder *folder; /* at hand, or NULL */
+    struct buf prefix;                  /* of the personal namespace */
+    const struct source_folder *folder; /* at hand, or NULL */
     uint32_t uidvalidity;
     struct listed *list;
     size_t list_count;
@@ -59,11 +50,7 @@ static void imap_free(struct source *source)
 {
     struct imap *imap = (struct imap *)source;
     forget_list(imap);
-    for (size_t i = 0; i < imap->count; i++) {
-        free(imap->folders[i].mailbox);
-        free(imap->folders[i].raw);
-    }
-    free(imap->folders);
+    source_end(source);
     free(imap->list);
     buf_deinit(&imap->prefix);
     imap_connection_free(imap->connection);
@@ -78,12 +65,13 @@ static bool is_ok(const struct imap_response *response)
 /* --- folders --- */
 
 /* '/' between levels, whatever stands there between them; without the prefix that all names there have. */
-static char *name_here(const struct imap *imap, span_t raw, uint8_t delimiter)
+static int add_folder(struct imap *imap, span_t there, uint8_t delimiter)
 {
     AUTO_BUF struct buf path;
     AUTO(arena) struct arena *arena = NULL;
     span_t decoded;
     buf_init(&path, IMAP_MAILBOX_MAX * 8);
+    span_t raw = there;
     span_t prefix = buf_span(&imap->prefix);
     if (prefix.len > 0 && raw.len > prefix.len && span_starts(raw, prefix))
         raw = span_from(raw, prefix.len);
@@ -92,10 +80,10 @@ static char *name_here(const struct imap *imap, span_t raw, uint8_t delimiter)
         (void)buf_append_byte(&path, byte == delimiter ? '/' : byte == '/' ? '_' : byte);
     }
     if (buf_fault(&path) < 0 || arena_new(NAME_ARENA, &arena) < 0)
-        return NULL;
+        return terminal_fail("out of memory");
     if (imap_mailbox_decode(buf_span(&path), arena, &decoded) < 0)
         decoded = buf_span(&path);
-    return source_mailbox(imap->source.options, decoded);
+    return source_add_folder(&imap->source, there, decoded);
 }
 
 static int note_folder(void *arg, const struct imap_response *response)
@@ -108,20 +96,8 @@ static int note_folder(void *arg, const struct imap_response *response)
     span_t raw = buf_span(&listed.name);
     bool is_there = result == 0 && !imap_response_has(listed.attributes, SPAN("\\Noselect")) &&
                     !imap_response_has(listed.attributes, SPAN("\\NonExistent"));
-    if (is_there && imap->count == FOLDERS_MAX) {
-        result = terminal_fail("%s has more than %u folders", imap->url.host, FOLDERS_MAX);
-    } else if (is_there) {
-        struct folder *folder = &imap->folders[imap->count];
-        folder->mailbox = name_here(imap, raw, listed.delimiter);
-        folder->raw = strndup((const char *)raw.at, raw.len);
-        if (folder->mailbox != NULL && folder->raw != NULL && strlen(folder->raw) == raw.len) {
-            imap->count++;
-        } else {
-            (void)terminal_fail("the folder %.*s cannot have its name here; it is left out", SPAN_PRINT(raw));
-            imap->source.left_out++;
-            free(folder->mailbox);
-            free(folder->raw);
-        }
+    if (is_there) {
+        result = add_folder(imap, raw, listed.delimiter);
     } else if (result < 0) {
         imap->source.left_out++;
     }
@@ -138,17 +114,62 @@ static int note_namespace(void *arg, const struct imap_response *response)
     return 0;
 }
 
+static int add_count(void *arg, const struct imap_response *response)
+{
+    struct imap *imap = arg;
+    uint64_t count = 0;
+    if (span_equal_nocase(response->word, SPAN("STATUS")) && imap_response_status(response->rest, &count) == 0)
+        imap->source.total += count;
+    return 0;
+}
+
+static int note_or_count(void *arg, const struct imap_response *response)
+{
+    int result = note_folder(arg, response);
+    return result == 0 ? add_count(arg, response) : result;
+}
+
+static void append_quoted(const char *name, struct buf *line)
+{
+    (void)buf_append_byte(line, '"');
+    for (const char *at = name; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\')
+            (void)buf_append_byte(line, '\\');
+        (void)buf_append_byte(line, (uint8_t)(*at == '\r' || *at == '\n' ? '?' : *at));
+    }
+    (void)buf_append_byte(line, '"');
+}
+
+/* How many messages there are, for telling how far it is: what a folder does not say is not counted. */
+static int count_messages(struct imap *imap)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < imap->source.folder_count; i++) {
+        struct imap_response response;
+        AUTO_BUF struct buf line;
+        buf_init(&line, COMMAND_MAX);
+        (void)buf_append(&line, SPAN("STATUS "));
+        append_quoted(imap->source.folders[i].place, &line);
+        (void)buf_append(&line, SPAN(" (MESSAGES)"));
+        result = imap_do(imap->connection, buf_span(&line), add_count, imap, &response);
+    }
+    return result;
+}
+
 static int list_folders(struct imap *imap)
 {
     struct imap_response response;
     int result = 0;
+    bool at_once = imap_can(imap->connection, SPAN("LIST-STATUS")); /* RFC 5819 */
     if (imap_can(imap->connection, SPAN("NAMESPACE")))
         result = imap_do(imap->connection, SPAN("NAMESPACE"), note_namespace, imap, &response);
     if (result == 0)
-        result = imap_do(imap->connection, SPAN("LIST \"\" \"*\""), note_folder, imap, &response);
+        result = imap_do(imap->connection,
+                         at_once ? SPAN("LIST \"\" \"*\" RETURN (STATUS (MESSAGES))") : SPAN("LIST \"\" \"*\""),
+                         note_or_count, imap, &response);
     if (result == 0 && !is_ok(&response))
         result = terminal_fail("%s does not list its folders: %.*s", imap->url.host, SPAN_PRINT(response.rest));
-    return result;
+    return result == 0 && !at_once ? count_messages(imap) : result;
 }
 
 static int imap_open(const struct transfer_options *options, struct source **ret_source)
@@ -156,12 +177,10 @@ static int imap_open(const struct transfer_options *options, struct source **ret
     struct imap *imap = mem_new(sizeof(*imap));
     if (imap == NULL)
         return terminal_fail("out of memory");
-    imap->source.options = options;
     *ret_source = &imap->source;
     buf_init(&imap->prefix, IMAP_MAILBOX_MAX);
-    imap->folders = mem_new_array(FOLDERS_MAX, sizeof(*imap->folders));
-    if (imap->folders == NULL)
-        return terminal_fail("out of memory");
+    if (source_begin(&imap->source, options) != 0)
+        return 1;
     if (imap_url_read(options->place, &imap->url) < 0)
         return terminal_fail("%s is no address of a server; give imaps://USER@HOST, or imap://USER@HOST for STARTTLS",
                              options->place);
@@ -195,7 +214,7 @@ static int add_listed(struct imap *imap, const struct imap_fetched *fetched)
         size_t room = imap->list_room == 0 ? 1024 : 2 * imap->list_room;
         struct listed *more = imap->list_room > MESSAGES_MAX ? NULL : mem_resize(imap->list, room * sizeof(*more));
         if (more == NULL)
-            return terminal_fail("the folder %s has too many messages", imap->folder->raw);
+            return terminal_fail("the folder %s has too many messages", imap->folder->place);
         imap->list = more;
         imap->list_room = room;
     }
@@ -240,13 +259,8 @@ static int examine(struct imap *imap, struct imap_response *ret_response)
 {
     AUTO_BUF struct buf line;
     buf_init(&line, COMMAND_MAX);
-    (void)buf_append(&line, SPAN("EXAMINE \""));
-    for (const char *at = imap->folder->raw; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\')
-            (void)buf_append_byte(&line, '\\');
-        (void)buf_append_byte(&line, (uint8_t)(*at == '\r' || *at == '\n' ? '?' : *at));
-    }
-    (void)buf_append_byte(&line, '"');
+    (void)buf_append(&line, SPAN("EXAMINE "));
+    append_quoted(imap->folder->place, &line);
     imap->uidvalidity = 0;
     return imap_do(imap->connection, buf_span(&line), note_selected, imap, ret_response);
 }
@@ -261,8 +275,8 @@ static int list_messages(struct imap *imap)
         result = imap_do(imap->connection, SPAN("UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)"), note_listed,
                          imap, &response);
     if (result == 0 && !is_ok(&response)) {
-        (void)terminal_fail("the folder %s cannot be read: %.*s", imap->folder->raw, SPAN_PRINT(response.rest));
-        imap->source.left_out++;
+        source_leave_out(&imap->source, "the folder %s cannot be read: %.*s", imap->folder->place,
+                         SPAN_PRINT(response.rest));
     }
     if (imap->list_count > 0)
         qsort(imap->list, imap->list_count, sizeof(*imap->list), compare_uids);
@@ -279,6 +293,7 @@ static void fill_item(struct imap *imap, const struct listed *listed, struct sou
     letter_origin_named(span_of_text(source), span_of_text(imap->folder->mailbox), span_of_text(name), item->origin);
     item->mailbox = imap->folder->mailbox;
     item->received = listed->received;
+    item->done = imap->source.done;
     item->uid = listed->uid;
     item->length = listed->size;
     source_put_flags(item, span_of_text(listed->flags));
@@ -289,13 +304,13 @@ static int imap_next(struct source *source, struct source_item *item)
     struct imap *imap = (struct imap *)source;
     while (imap->folder != NULL && imap->next_listed < imap->list_count) {
         const struct listed *listed = &imap->list[imap->next_listed++];
+        source->done++;
         bool is_repeated = imap->next_listed > 1 && imap->list[imap->next_listed - 2].uid == listed->uid;
         if (is_repeated)
             continue;
         if (listed->size > TRANSFER_MESSAGE_MAX) {
-            (void)terminal_fail("message %u of %s is left out: it is longer than %llu bytes", listed->uid,
-                                imap->folder->raw, (unsigned long long)TRANSFER_MESSAGE_MAX);
-            source->left_out++;
+            source_leave_out(source, "message %u of %s is longer than %llu bytes", listed->uid, imap->folder->place,
+                             (unsigned long long)TRANSFER_MESSAGE_MAX);
             continue;
         }
         fill_item(imap, listed, item);
@@ -305,9 +320,9 @@ static int imap_next(struct source *source, struct source_item *item)
         imap->folder = NULL;
         return SOURCE_PAUSE; /* another folder is selected for the next */
     }
-    if (imap->next_folder == imap->count)
+    imap->folder = source_next_folder(source);
+    if (imap->folder == NULL)
         return SOURCE_END;
-    imap->folder = &imap->folders[imap->next_folder++];
     item->mailbox = imap->folder->mailbox;
     return list_messages(imap) == 0 ? SOURCE_FOLDER : -1;
 }

@@ -15,43 +15,26 @@
  * A Maildir: the folder itself is INBOX, folders whose names begin with a dot are Maildir++'s, and other folders that
  * are Maildirs go by their paths. Read in the order of the file names, which begin with a time.
  */
-#define FOLDERS_MAX 10000U
 #define NAME_SIZE 1024U
-
-struct folder {
-    char *mailbox;
-    char *path; /* below the source's */
-};
 
 struct maildir {
     struct source source;
     int root;
-    struct folder *folders;
-    size_t count;
-    size_t next_folder;
-    const struct folder *folder; /* at hand, or NULL */
-    int fd;                      /* of it */
+    const struct source_folder *folder; /* at hand, or NULL */
+    int fd;                             /* of it */
     struct maildir_keywords keywords;
     struct tree_names names; /* of cur or new */
     size_t next_name;
     bool is_new; /* new is read after cur */
     bool is_paused;
-    struct map *counts;
 };
 
 static void maildir_free(struct source *source)
 {
     struct maildir *maildir = (struct maildir *)source;
-    if (maildir == NULL)
-        return;
-    for (size_t i = 0; i < maildir->count; i++) {
-        free(maildir->folders[i].mailbox);
-        free(maildir->folders[i].path);
-    }
-    free(maildir->folders);
+    source_end(source);
     tree_names_deinit(&maildir->names);
     maildir_keywords_deinit(&maildir->keywords);
-    map_free(maildir->counts);
     scope_close(&maildir->fd);
     scope_close(&maildir->root);
     free(maildir);
@@ -65,37 +48,38 @@ static bool is_maildir(int dir)
     return fstatat(dir, "cur", &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
-static int note_folder(struct maildir *maildir, const char *path, span_t folder)
+static bool is_letter(const char *name)
 {
-    if (maildir->count == FOLDERS_MAX)
-        return terminal_fail("%s has more than %u folders", maildir->source.options->place, FOLDERS_MAX);
-    char *mailbox = source_mailbox(maildir->source.options, folder);
-    if (mailbox == NULL) {
-        (void)terminal_fail("the folder %s cannot have its name here; it is left out", path);
-        maildir->source.left_out++;
-        return 0;
-    }
-    struct folder *found = &maildir->folders[maildir->count];
-    found->mailbox = mailbox;
-    found->path = mem_copy_text(path);
-    if (found->path == NULL) {
-        free(mailbox);
-        return terminal_fail("out of memory");
-    }
-    maildir->count++;
-    return 0;
+    return name[0] != '.';
 }
 
-static int note_dotted(struct maildir *maildir, const char *path, const char *name)
+static void count_letters(struct source *source, int folder, const char *part)
+{
+    struct tree_names names;
+    AUTO_FD int dir = -1;
+    if (tree_open(folder, part, &dir) < 0 || tree_list(dir, &names) < 0)
+        return; /* told when its turn comes */
+    for (size_t i = 0; i < names.count; i++)
+        source->total += is_letter(names.names[i]);
+    tree_names_deinit(&names);
+}
+
+static int note_folder(struct maildir *maildir, int fd, const char *path, span_t folder)
+{
+    count_letters(&maildir->source, fd, "cur");
+    count_letters(&maildir->source, fd, "new");
+    return source_add_folder(&maildir->source, span_of_text(path), folder);
+}
+
+static int note_dotted(struct maildir *maildir, int fd, const char *path, const char *name)
 {
     AUTO_BUF struct buf mailbox;
     buf_init(&mailbox, NAME_SIZE);
     if (maildir_folder_read(span_of_text(name), &mailbox) < 0) {
-        (void)terminal_fail("the folder %s has a name that cannot be read; it is left out", path);
-        maildir->source.left_out++;
+        source_leave_out(&maildir->source, "the folder %s has a name that cannot be read", path);
         return 0;
     }
-    return note_folder(maildir, path, buf_span(&mailbox));
+    return note_folder(maildir, fd, path, buf_span(&mailbox));
 }
 
 static int look_below(struct maildir *maildir, int dir, const char *path, unsigned depth);
@@ -108,12 +92,11 @@ static int look_at(struct maildir *maildir, int dir, const char *path, const cha
     for (size_t i = 0; i < COUNT_OF(parts); i++)
         if (strcmp(name, parts[i]) == 0)
             return 0;
-    int length = snprintf(below, sizeof(below), "%s%s%s", path, path[0] == '\0' ? "" : "/", name);
-    if (length < 0 || (size_t)length >= sizeof(below) || tree_open(dir, name, &fd) < 0)
+    if (tree_join(path, name, below, sizeof(below)) < 0 || tree_open(dir, name, &fd) < 0)
         return 0; /* a file, or a link, or nothing a mail program makes */
     if (name[0] == '.')
-        return depth == 0 && is_maildir(fd) ? note_dotted(maildir, below, name) : 0;
-    int status = is_maildir(fd) ? note_folder(maildir, below, span_of_text(below)) : 0;
+        return depth == 0 && is_maildir(fd) ? note_dotted(maildir, fd, below, name) : 0;
+    int status = is_maildir(fd) ? note_folder(maildir, fd, below, span_of_text(below)) : 0;
     return status != 0 || depth >= TREE_DEPTH_MAX ? status : look_below(maildir, fd, below, depth + 1);
 }
 
@@ -135,19 +118,18 @@ static int maildir_open(const struct transfer_options *options, struct source **
     struct maildir *maildir = mem_new(sizeof(*maildir));
     if (maildir == NULL)
         return terminal_fail("out of memory");
-    *maildir = (struct maildir){.source = {.options = options}, .root = -1, .fd = -1};
+    *maildir = (struct maildir){.root = -1, .fd = -1};
     *ret_source = &maildir->source;
     maildir_keywords_init(&maildir->keywords);
-    maildir->folders = mem_new_array(FOLDERS_MAX, sizeof(*maildir->folders));
-    if (maildir->folders == NULL || map_new(&maildir->counts) < 0)
-        return terminal_fail("out of memory");
+    if (source_begin(&maildir->source, options) != 0)
+        return 1;
     int result = tree_open(AT_FDCWD, options->place, &maildir->root);
     if (result < 0)
         return terminal_fail("cannot open %s: %s", options->place, strerror(-result));
-    int status = is_maildir(maildir->root) ? note_folder(maildir, ".", SPAN("INBOX")) : 0;
+    int status = is_maildir(maildir->root) ? note_folder(maildir, maildir->root, ".", SPAN("INBOX")) : 0;
     if (status == 0)
         status = look_below(maildir, maildir->root, "", 0);
-    if (status == 0 && maildir->count == 0)
+    if (status == 0 && maildir->source.folder_count == 0)
         return terminal_fail("%s is no Maildir, and holds none: there is no folder cur in it", options->place);
     return status;
 }
@@ -179,14 +161,13 @@ static int next_folder(struct maildir *maildir, struct source_item *item)
 {
     scope_close(&maildir->fd);
     maildir->fd = -1;
-    while (maildir->next_folder < maildir->count) {
-        const struct folder *folder = &maildir->folders[maildir->next_folder++];
-        int result = tree_open_path(maildir->root, folder->path, &maildir->fd);
+    const struct source_folder *folder = NULL;
+    while ((folder = source_next_folder(&maildir->source)) != NULL) {
+        int result = tree_open_path(maildir->root, folder->place, &maildir->fd);
         if (result == 0)
             result = list_part(maildir, "cur");
         if (result < 0) {
-            (void)terminal_fail("cannot read the folder %s: %s; it is left out", folder->path, strerror(-result));
-            maildir->source.left_out++;
+            source_leave_out(&maildir->source, "the folder %s cannot be read: %s", folder->place, strerror(-result));
             continue;
         }
         read_keywords(maildir);
@@ -212,13 +193,8 @@ static bool read_letter(struct maildir *maildir, const char *part, const char *n
         result = buf_len(&file) == 0 ? -ENODATA : letter_from_file(buf_span(&file), message);
     if (result == 0)
         return true;
-    if (result != -ENOENT) { /* that one was moved meanwhile */
-        (void)terminal_fail("%s/%s/%s is left out: %s", maildir->folder->path, part, name,
-                            result == -ENODATA  ? "it is empty"
-                            : result == -EINVAL ? "it is not a file"
-                                                : strerror(-result));
-        maildir->source.left_out++;
-    }
+    if (result != -ENOENT) /* that one was moved meanwhile */
+        source_leave_out(&maildir->source, "%s/%s/%s: %s", maildir->folder->place, part, name, source_why(result));
     return false;
 }
 
@@ -234,9 +210,13 @@ static bool fill_item(struct maildir *maildir, char *name, struct source_item *i
     struct stat status;
     buf_init(&message, 2 * TRANSFER_MESSAGE_MAX);
     buf_init(&flags, SOURCE_FLAGS_MAX);
-    if (name[0] == '.' || !read_letter(maildir, part_of(maildir), name, &message, &status))
+    if (!is_letter(name))
         return false;
-    if (letter_origin(maildir->counts, span_of_text(maildir->folder->mailbox), buf_span(&message), item->origin) < 0)
+    item->done = ++maildir->source.done;
+    if (!read_letter(maildir, part_of(maildir), name, &message, &status))
+        return false;
+    if (letter_origin(maildir->source.counts, span_of_text(maildir->folder->mailbox), buf_span(&message),
+                      item->origin) < 0)
         return false;
     /* Flags beyond what there is room for stay behind. */
     (void)(maildir_flags_read(span_of_text(name), &maildir->keywords, &flags) < 0);

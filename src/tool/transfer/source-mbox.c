@@ -17,27 +17,18 @@
 /*
  * mbox files: one, which is INBOX, or a tree of them, where a file is the mailbox its path says, without ".mbox" (and
  * without the ".sbd" of Thunderbird's folders). What does not begin as an mbox does is passed over. A file is mapped,
- * and every message copied out of it whole; one that is made shorter meanwhile ends the import.
+ * and every message copied out of it whole; one that is made shorter meanwhile ends the import (SIGBUS: the bytes are
+ * gone).
  */
-#define FILES_MAX 10000U
 #define PATH_SIZE 1024U
-
-struct file {
-    char *mailbox;
-    char *path; /* below the source's, or the source */
-};
 
 struct mbox {
     struct source source;
-    int root; /* AT_FDCWD where it is one file */
-    struct file *files;
-    size_t count;
-    size_t next_file;
-    const struct file *file; /* at hand, or NULL */
-    span_t bytes;            /* of it */
+    int root;                         /* AT_FDCWD where it is one file */
+    const struct source_folder *file; /* at hand, or NULL */
+    span_t bytes;                     /* of it */
     size_t at;
     bool is_paused;
-    struct map *counts;
 };
 
 static void unmap(struct mbox *mbox)
@@ -51,12 +42,7 @@ static void mbox_free(struct source *source)
 {
     struct mbox *mbox = (struct mbox *)source;
     unmap(mbox);
-    for (size_t i = 0; i < mbox->count; i++) {
-        free(mbox->files[i].mailbox);
-        free(mbox->files[i].path);
-    }
-    free(mbox->files);
-    map_free(mbox->counts);
+    source_end(source);
     if (mbox->root >= 0)
         scope_close(&mbox->root);
     free(mbox);
@@ -64,32 +50,15 @@ static void mbox_free(struct source *source)
 
 /* --- which files there are --- */
 
-static int note_file(struct mbox *mbox, const char *path, span_t folder)
-{
-    if (mbox->count == FILES_MAX)
-        return terminal_fail("%s has more than %u files", mbox->source.options->place, FILES_MAX);
-    struct file *file = &mbox->files[mbox->count];
-    file->mailbox = source_mailbox(mbox->source.options, folder);
-    file->path = mem_copy_text(path);
-    if (file->mailbox != NULL && file->path != NULL) {
-        mbox->count++;
-        return 0;
-    }
-    (void)terminal_fail("the file %s cannot be a folder of its name here; it is left out", path);
-    mbox->source.left_out++;
-    free(file->mailbox);
-    free(file->path);
-    return 0;
-}
-
 /* An empty file is an empty folder, where its name says that it is an mbox. */
-static bool begins_as_mbox(int dir, const char *name)
+static bool begins_as_mbox(int dir, const char *name, uint64_t *ret_size)
 {
     uint8_t start[5];
     struct stat status;
     AUTO_FD int fd = -1;
     if (tree_open_file(dir, name, &fd, &status) < 0)
         return false;
+    *ret_size = (uint64_t)status.st_size;
     if (status.st_size == 0)
         return span_ends(span_of_text(name), SPAN(".mbox"));
     return pread(fd, start, sizeof(start), 0) == (ssize_t)sizeof(start) &&
@@ -103,16 +72,19 @@ static int look_at(struct mbox *mbox, int dir, const char *path, const char *nam
     char below[PATH_SIZE];
     AUTO_BUF struct buf folder;
     AUTO_FD int fd = -1;
+    uint64_t size = 0;
     buf_init(&folder, PATH_SIZE);
     (void)buf_append(&folder, above);
     if (level_read(span_of_text(name), &folder) < 0)
         return 0;
-    int length = snprintf(below, sizeof(below), "%s%s%s", path, path[0] == '\0' ? "" : "/", name);
-    if (length < 0 || (size_t)length >= sizeof(below) || buf_fault(&folder) < 0 || strcmp(name, SINK_MARK) == 0)
+    if (tree_join(path, name, below, sizeof(below)) < 0 || strcmp(name, SINK_MARK) == 0)
         return 0;
     if (tree_open(dir, name, &fd) == 0)
         return depth >= TREE_DEPTH_MAX ? 0 : look_below(mbox, fd, below, buf_span(&folder), depth + 1);
-    return begins_as_mbox(dir, name) ? note_file(mbox, below, buf_span(&folder)) : 0;
+    if (!begins_as_mbox(dir, name, &size))
+        return 0;
+    mbox->source.total += size;
+    return source_add_folder(&mbox->source, span_of_text(below), buf_span(&folder));
 }
 
 static int look_below(struct mbox *mbox, int dir, const char *path, span_t folder, unsigned depth)
@@ -128,25 +100,33 @@ static int look_below(struct mbox *mbox, int dir, const char *path, span_t folde
     return status;
 }
 
+static int open_one(struct mbox *mbox)
+{
+    struct stat status;
+    const char *path = mbox->source.options->place;
+    if (stat(path, &status) == 0)
+        mbox->source.total = (uint64_t)status.st_size;
+    return source_add_folder(&mbox->source, span_of_text(path), SPAN("INBOX"));
+}
+
 static int mbox_open(const struct transfer_options *options, struct source **ret_source)
 {
     struct mbox *mbox = mem_new(sizeof(*mbox));
     if (mbox == NULL)
         return terminal_fail("out of memory");
-    *mbox = (struct mbox){.source = {.options = options}, .root = AT_FDCWD};
+    *mbox = (struct mbox){.source = {.in_bytes = true}, .root = AT_FDCWD};
     *ret_source = &mbox->source;
-    mbox->files = mem_new_array(FILES_MAX, sizeof(*mbox->files));
-    if (mbox->files == NULL || map_new(&mbox->counts) < 0)
-        return terminal_fail("out of memory");
+    if (source_begin(&mbox->source, options) != 0)
+        return 1;
     int root = -1;
     int result = tree_open(AT_FDCWD, options->place, &root);
     if (result == -ENOTDIR)
-        return note_file(mbox, options->place, SPAN("INBOX"));
+        return open_one(mbox);
     if (result < 0)
         return terminal_fail("cannot open %s: %s", options->place, strerror(-result));
     mbox->root = root;
     int status = look_below(mbox, root, "", SPAN_NONE, 0);
-    if (status == 0 && mbox->count == 0)
+    if (status == 0 && mbox->source.folder_count == 0)
         return terminal_fail("%s has no mbox in it: no file that begins with \"From \"", options->place);
     return status;
 }
@@ -167,7 +147,7 @@ static int map_file(struct mbox *mbox)
 {
     struct stat status;
     AUTO_FD int fd = -1;
-    int result = open_file(mbox, mbox->file->path, &fd, &status);
+    int result = open_file(mbox, mbox->file->place, &fd, &status);
     if (result < 0 || status.st_size == 0)
         return result;
     void *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -180,9 +160,9 @@ static int map_file(struct mbox *mbox)
 
 static int next_file(struct mbox *mbox, struct source_item *item)
 {
+    mbox->source.done += mbox->bytes.len;
     unmap(mbox);
-    while (mbox->next_file < mbox->count) {
-        mbox->file = &mbox->files[mbox->next_file++];
+    while ((mbox->file = source_next_folder(&mbox->source)) != NULL) {
         int result = map_file(mbox);
         if (result == 0) {
             /* Some have empty lines in front. */
@@ -191,10 +171,8 @@ static int next_file(struct mbox *mbox, struct source_item *item)
             item->mailbox = mbox->file->mailbox;
             return SOURCE_FOLDER;
         }
-        (void)terminal_fail("%s cannot be read: %s; it is left out", mbox->file->path, strerror(-result));
-        mbox->source.left_out++;
+        source_leave_out(&mbox->source, "%s cannot be read: %s", mbox->file->place, strerror(-result));
     }
-    mbox->file = NULL;
     return SOURCE_END;
 }
 
@@ -217,15 +195,16 @@ static bool fill_item(struct mbox *mbox, const struct mbox_place *place, struct 
     if (result == 0 && buf_len(&message) == 0)
         result = -ENODATA;
     if (result == 0)
-        result = letter_origin(mbox->counts, span_of_text(mbox->file->mailbox), buf_span(&message), item->origin);
+        result =
+            letter_origin(mbox->source.counts, span_of_text(mbox->file->mailbox), buf_span(&message), item->origin);
     if (result < 0) {
-        (void)terminal_fail("a message at byte %zu of %s is left out: %s", place->start, mbox->file->path,
-                            result == -ENODATA ? "it is empty" : strerror(-result));
-        mbox->source.left_out++;
+        source_leave_out(&mbox->source, "a message at byte %zu of %s: %s", place->start, mbox->file->place,
+                         source_why(result));
         return false;
     }
     item->mailbox = mbox->file->mailbox;
     item->received = place->seconds * 1000000;
+    item->done = mbox->source.done + place->next;
     item->offset = place->start;
     item->length = text.len;
     source_put_flags(item, buf_span(&flags));
@@ -239,7 +218,7 @@ static int mbox_next(struct source *source, struct source_item *item)
         struct mbox_place place;
         if (mbox_find(mbox->bytes, mbox->at, &place) < 0) {
             (void)terminal_fail("%s is no mbox from byte %zu on: no line there begins with \"From \" and has a date",
-                                mbox->file->path, mbox->at);
+                                mbox->file->place, mbox->at);
             source->left_out++;
             break;
         }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "ipc/transfer.h"
 #include "tool/transfer/options.h"
 
@@ -16,6 +17,7 @@ struct source_item {
     int64_t received; /* microseconds */
     uint8_t origin[TRANSFER_ORIGIN_SIZE];
     bool is_wanted; /* not here yet */
+    uint64_t done;  /* what the source's is once this one is brought in */
     /* the source's own: */
     uint64_t offset;
     uint64_t length;
@@ -47,16 +49,42 @@ struct source_type {
 
 extern const struct source_type source_maildir, source_mbox, source_eml, source_imap;
 
+/* A folder of the source, or a file that is one. */
+struct source_folder {
+    char *mailbox; /* as it is to be called here */
+    char *place;   /* its path below what was named, or its name at the other server */
+};
+#define SOURCE_FOLDERS_MAX 10000U
+
 /* What every source begins with. */
 struct source {
     const struct transfer_options *options;
-    uint64_t left_out; /* messages and folders that could not be read */
+    struct source_folder *folders;
+    size_t folder_count;
+    size_t next_folder;
+    struct map *counts; /* for letter_origin */
+    uint64_t left_out;  /* messages and folders that could not be read */
+    bool in_bytes;      /* total and done are bytes, else messages */
+    uint64_t total;     /* 0: nobody knows */
+    uint64_t done;      /* of them, given by next or left out */
 };
+
+/* 0, or 1, and it is told. */
+MUST_USE int source_begin(struct source *source, const struct transfer_options *options);
+void source_end(struct source *source);
 
 /*
  * The mailbox a folder becomes: below --folder where that is given (where INBOX is that one itself), and with what no
- * name here may have made '_'. A copy, or NULL.
+ * name here may have made '_'. One that cannot have its name here is told and left out. 0, or 1, and it is told.
  */
-char *source_mailbox(const struct transfer_options *options, span_t folder);
+MUST_USE int source_add_folder(struct source *source, span_t place, span_t folder);
+/* The next of them, or NULL. */
+const struct source_folder *source_next_folder(struct source *source);
+/* Says why something is left out, and counts it. */
+void source_leave_out(struct source *source, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* What is wrong with a file that could not be read as a message. */
+const char *source_why(int fault);
+
 /* Copies flags into an item as far as there is room. */
 void source_put_flags(struct source_item *item, span_t flags);

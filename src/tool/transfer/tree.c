@@ -64,6 +64,12 @@ int tree_open_parent(int root, const char *path, int *ret_fd, const char **ret_n
     return result;
 }
 
+int tree_join(const char *path, const char *name, char *below, size_t size)
+{
+    int length = snprintf(below, size, "%s%s%s", path, path[0] == '\0' ? "" : "/", name);
+    return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
 static int compare(const void *one, const void *other)
 {
     return strcmp(*(char *const *)one, *(char *const *)other);

@@ -21,6 +21,9 @@ MUST_USE int tree_open_path(int root, const char *path, int *ret_fd);
 /* The same for the folder that holds what the path names; *ret_name is that name, in the path. */
 MUST_USE int tree_open_parent(int root, const char *path, int *ret_fd, const char **ret_name);
 
+/* Writes the path of a name in a folder whose path is that one; "" has none. -ENAMETOOLONG. */
+MUST_USE int tree_join(const char *path, const char *name, char *below, size_t size);
+
 /* The names in a folder in their order, bytewise. -EOVERFLOW: too many. */
 struct tree_names {
     char **names;

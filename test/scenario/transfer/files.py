@@ -1,12 +1,14 @@
 """mbox and .eml in and out: the round trip, Python's own mbox, a program that is broken off, and hostile files."""
 import mailbox
 import os
+import re
 import signal
 import time
 
 import letters
 import pytest
-from server import PASSWORD, crlf, wait_until
+from server import PASSWORD, PROGRAM, crlf, wait_until
+from terminal import in_terminal
 
 
 @pytest.mark.parametrize("form", ["mbox", "eml"])
@@ -106,6 +108,30 @@ def test_the_server_goes_away_and_the_import_goes_on_later(own, tmp_path):
     found = letters.account(own, "a")["INBOX"]
     assert len(found) == len({row[0] for row in found}) == count
     assert own.tool("check", "a@demo.test", stdin=PASSWORD + "\n", check=False).returncode == 0
+
+
+@pytest.mark.parametrize("form, pattern", [
+    ("mbox", rb"\[#+\.+\] \d+ messages, \d+ %"),
+    ("maildir", rb"\[#+\.+\] \d+ of 3000 messages, \d+ %"),
+    ("eml", rb"\[#+\.+\] \d+ of 3000 messages, \d+ %"),
+])
+def test_on_a_terminal_it_shows_how_far_all_of_it_is(server, user, tmp_path, form, pattern):
+    """Of all folders together."""
+    for folder in range(6):
+        letters_of = [letters.letter(number, b"x" * 4000) for number in range(folder * 500, folder * 500 + 500)]
+        place = tmp_path / "in" / (f"f{folder}.mbox" if form == "mbox" else f"f{folder}/cur" if form == "maildir" else f"f{folder}")
+        (place.parent if form == "mbox" else place).mkdir(parents=True, exist_ok=True)
+        if form == "mbox":
+            place.write_bytes(b"".join(b"From a Fri Jul 14 02:40:00 2017\n" + letter.replace(b"\r\n", b"\n") + b"\n\n"
+                                       for letter in letters_of))
+        for number, letter in enumerate(letters_of if form != "mbox" else ()):
+            (place / f"{number}.eml").write_bytes(letter)
+    shown = in_terminal(PROGRAM, "-c", server.conf, "import", user, form, tmp_path / "in", prompt=b"password: ",
+                        typed=PASSWORD.encode() + b"\n")
+    assert b"3000 messages in 6 folders imported" in shown, shown
+    lines = re.findall(pattern, shown)
+    percents = [int(line.split()[-2]) for line in lines]
+    assert len(lines) > 2 and percents == sorted(percents) and 0 < percents[-1] <= 100, lines
 
 
 def test_clients_go_on_meanwhile_and_it_is_quick(server, user, tmp_path):
