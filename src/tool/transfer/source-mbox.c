@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,16 @@ static int look_below(struct mbox *mbox, int dir, const char *path, span_t folde
     return status;
 }
 
+/* Nothing but what a signal handler may call. What was sent so far, the session files. */
+static void on_bytes_gone(int number)
+{
+    static const char why[] =
+        "\nwaxwing: the mbox was made shorter while it was being read, or its disk cannot be read; "
+        "it is not all; run the same command again to go on\n";
+    (void)number;
+    _exit(write(STDERR_FILENO, why, sizeof(why) - 1) < 0 ? 2 : 1);
+}
+
 static int open_one(struct mbox *mbox)
 {
     struct stat status;
@@ -116,6 +127,8 @@ static int mbox_open(const struct transfer_options *options, struct source **ret
         return terminal_fail("out of memory");
     *mbox = (struct mbox){.source = {.in_bytes = true}, .root = AT_FDCWD};
     *ret_source = &mbox->source;
+    const struct sigaction action = {.sa_handler = on_bytes_gone};
+    (void)sigaction(SIGBUS, &action, NULL);
     if (source_begin(&mbox->source, options) != 0)
         return 1;
     int root = -1;

@@ -110,6 +110,18 @@ def test_the_server_goes_away_and_the_import_goes_on_later(own, tmp_path):
     assert own.tool("check", "a@demo.test", stdin=PASSWORD + "\n", check=False).returncode == 0
 
 
+def begin_in_the_middle(server, user, box, *words):
+    """An import of an mbox, stopped (SIGSTOP) when some of it has come."""
+    with open(box, "wb") as file:
+        for number in range(3000):
+            file.write(b"From a Fri Jul 14 02:40:00 2017\n" + letters.letter(number, b"x" * 6000).replace(b"\r\n", b"\n") + b"\n\n")
+    process = letters.begin(server, "import", user, "mbox", box, *words)
+    with server.imap(user) as client:
+        wait_until(lambda: int(client.select("INBOX")[1][0]) > 50, 30, "some have come")
+    process.send_signal(signal.SIGSTOP)
+    return process
+
+
 @pytest.mark.parametrize("form, pattern", [
     ("mbox", rb"\[#+\.+\] \d+ messages, \d+ %"),
     ("maildir", rb"\[#+\.+\] \d+ of 3000 messages, \d+ %"),
@@ -132,6 +144,17 @@ def test_on_a_terminal_it_shows_how_far_all_of_it_is(server, user, tmp_path, for
     lines = re.findall(pattern, shown)
     percents = [int(line.split()[-2]) for line in lines]
     assert len(lines) > 2 and percents == sorted(percents) and 0 < percents[-1] <= 100, lines
+
+
+def test_an_mbox_made_shorter_meanwhile_is_said(server, user, tmp_path):
+    process = begin_in_the_middle(server, user, tmp_path / "box")
+    os.truncate(tmp_path / "box", 1000)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(30) == 1
+    error = process.stderr.read()
+    assert "made shorter while it was being read" in error and "run the same command again" in error
+    found = letters.account(server, user)["INBOX"]
+    assert 50 < len(found) == len({row[0] for row in found}) < 3000
 
 
 def test_clients_go_on_meanwhile_and_it_is_quick(server, user, tmp_path):
