@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "crypto/record.h"
 #include "ipc/row.h"
+#include "role/session/damaged.h"
 #include "role/session/flags.h"
 #include "role/session/service/import.h"
 #include "role/session/index.h"
@@ -189,19 +190,12 @@ static int commit(struct batch *batch)
 
 /* --- reading --- */
 
-static struct vault_place row_place(const uint8_t *row)
+static int read_row(struct task *task, struct batch *batch, const struct pending_row *row, struct entry *entry)
 {
-    return (struct vault_place){.record = bytes_get_u64(row),
-                                .segment = bytes_get_u64(row + 8),
-                                .offset = bytes_get_u64(row + 16),
-                                .length = bytes_get_u64(row + 24)};
-}
-
-static int read_row(struct task *task, struct batch *batch, const uint8_t *row, struct entry *entry)
-{
-    struct vault_place place = row_place(row);
+    struct vault_place place = {
+        .record = row->record, .segment = row->segment, .offset = row->offset, .length = row->length};
     AUTO(message) struct message *message = NULL;
-    int result = message_open_pending(task, batch->session, &place, row + 40, &message);
+    int result = message_open_pending(task, batch->session, &place, row->sealed_key, &message);
     if (result < 0)
         return result;
     struct buf bytes AUTO_BUF;
@@ -219,6 +213,17 @@ static int read_row(struct task *task, struct batch *batch, const uint8_t *row, 
     return result < 0 ? result : arena_copy(batch->keep, meta->return_path, &entry->meta.return_path);
 }
 
+/*
+ * A damaged record stays pending, for there may be a backup to put it right; `waxwing check` lists it. A note in INBOX
+ * says that something was there.
+ */
+static int note_unreadable(struct task *task, struct batch *batch, const struct pending_row *row, int fault)
+{
+    log_error("takein.unreadable", F_U64("record", row->record), F_FAULT(fault));
+    int result = damaged_note_pending(task, batch->session, row);
+    return result < 0 ? result : map_put(batch->unreadable, row->record, batch);
+}
+
 /* Rows are read in their order, up to a number of bytes. *ret_read says how many were dealt with. */
 static int read_rows(struct task *task, struct batch *batch, span_t rows, size_t *ret_read)
 {
@@ -226,27 +231,25 @@ static int read_rows(struct task *task, struct batch *batch, span_t rows, size_t
     size_t turn = 0;
     size_t read = 0;
     for (; read < rows.len / PENDING_ROW_SIZE && bytes < BATCH_BYTES; read++) {
-        const uint8_t *row = rows.at + read * PENDING_ROW_SIZE;
-        struct vault_place place = row_place(row);
+        struct pending_row row;
         uint64_t id = 0;
-        if (map_get(batch->unreadable, place.record) != NULL || import_holds(batch->session, place.record))
+        pending_row_get(rows.at + read * PENDING_ROW_SIZE, &row);
+        if (map_get(batch->unreadable, row.record) != NULL || import_holds(batch->session, row.record))
             continue;
-        if (vault_email_find_record(batch->session->vault, place.record, &id) == 0 ||
-            vault_outbox_find(batch->session->vault, place.record) == 0) {
-            takein_note_taken(batch->session, place.record);
+        if (vault_email_find_record(batch->session->vault, row.record, &id) == 0 ||
+            vault_outbox_find(batch->session->vault, row.record) == 0) {
+            takein_note_taken(batch->session, row.record);
             continue;
         }
-        if (read > 0 && bytes + place.length > BATCH_BYTES)
+        if (read > 0 && bytes + row.length > BATCH_BYTES)
             break;
-        int result = read_row(task, batch, row, &batch->entries[batch->count]);
-        if (result == -EBADMSG || result == -ENOENT) {
-            log_error("takein.unreadable", F_U64("record", place.record), F_FAULT(result));
-            result = map_put(batch->unreadable, place.record, batch);
-        } else if (result == 0) {
+        int result = read_row(task, batch, &row, &batch->entries[batch->count]);
+        if (result == -EBADMSG || result == -ENOENT || result == -EIO)
+            result = note_unreadable(task, batch, &row, result);
+        else if (result == 0)
             batch->count++;
-        }
-        bytes += place.length;
-        turn += place.length;
+        bytes += row.length;
+        turn += row.length;
         if (result == 0 && turn >= YIELD_BYTES) {
             turn = 0;
             result = task_yield(task);

@@ -1,7 +1,6 @@
 #include <errno.h>
 
 #include "base/bytes.h"
-#include "ipc/row.h"
 #include "role/session/service/check.h"
 #include "role/session/message.h"
 #include "role/session/takein.h"
@@ -40,7 +39,7 @@ static int report(struct check *check, const struct pending_row *row)
     if (result < 0 || !is_pending)
         return result;
     if (check->repair)
-        result = check_replace_pending(check, row->record, (int64_t)row->arrival, row->length);
+        result = check_replace_pending(check, row);
     if (result < 0)
         return result;
     struct finding finding = {.kind = "pending",

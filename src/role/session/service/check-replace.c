@@ -1,21 +1,17 @@
 #include <errno.h>
 #include <string.h>
 
-#include "mime/date.h"
-#include "proto/imap/envelope.h"
 #include "role/session/append.h"
+#include "role/session/damaged.h"
 #include "role/session/service/check.h"
 #include "role/session/flags.h"
 #include "role/session/message.h"
-#include "vault/mailbox.h"
 #include "vault/member.h"
 #include "vault/outbox.h"
 
 #define PIECE 4096U /* as finely as a disk loses bytes */
 #define LINE 76U
-#define NOTE_MAX 65536U
 #define FLAGS_TEXT_MAX 65536U
-#define FIELD_MAX 900U /* of an envelope's string that is repeated in a header */
 
 /* --- what can still be read --- */
 
@@ -53,96 +49,6 @@ int check_salvage(struct task *task, struct session *session, const struct vault
     return lost == len ? -EBADMSG : buf_fault(message);
 }
 
-/* --- a note, where nothing can --- */
-
-/* An nstring (RFC 9051 §9) of the envelope; false where there is none. Quoted ones keep their backslashes out. */
-static bool cut_string(span_t *rest, struct buf *value)
-{
-    buf_clear(value);
-    *rest = span_trim(*rest);
-    if (span_starts(*rest, SPAN("NIL"))) {
-        *rest = span_from(*rest, 3);
-        return true;
-    }
-    if (!span_starts(*rest, SPAN("\"")))
-        return false; /* a literal: too long or too strange to be repeated */
-    size_t at = 1;
-    for (; at < rest->len && rest->at[at] != '"'; at++) {
-        if (rest->at[at] == '\\' && at + 1 < rest->len)
-            at++;
-        buf_append_byte(value, rest->at[at]);
-    }
-    *rest = span_from(*rest, at + 1);
-    return buf_fault(value) == 0;
-}
-
-static void append_field(struct buf *message, const char *name, const char *otherwise, const struct buf *value)
-{
-    buf_append_text(message, name);
-    if (buf_len(value) > 0)
-        buf_append(message, buf_span(value));
-    else
-        buf_append_text(message, otherwise);
-    buf_append_text(message, "\r\n");
-}
-
-/* The first sender of `((name route mailbox host) …)`. */
-static void append_sender(struct buf *message, span_t from, struct buf *value)
-{
-    AUTO_BUF struct buf name;
-    AUTO_BUF struct buf local;
-    buf_init(&name, FIELD_MAX);
-    buf_init(&local, FIELD_MAX);
-    from = span_trim(from);
-    bool is_there = span_starts(from, SPAN("(("));
-    from = span_from(from, 2);
-    is_there = is_there && cut_string(&from, &name) && cut_string(&from, value) && cut_string(&from, &local) &&
-               cut_string(&from, value) && buf_len(&local) > 0 && buf_len(value) > 0;
-    if (!is_there) {
-        buf_append_text(message, "From: unknown sender <unknown@invalid>\r\n");
-        return;
-    }
-    buf_append_text(message, "From: ");
-    if (buf_len(&name) > 0) {
-        (void)imap_string_append(buf_span(&name), message); /* quoted, which RFC 5322 §3.2.4 has alike */
-        buf_append_byte(message, ' ');
-    }
-    buf_append_byte(message, '<');
-    buf_append(message, buf_span(&local));
-    buf_append_byte(message, '@');
-    buf_append(message, buf_span(value));
-    buf_append_text(message, ">\r\n");
-}
-
-int check_write_note(span_t envelope, int64_t received, uint64_t size, struct buf *message)
-{
-    AUTO_BUF struct buf date;
-    AUTO_BUF struct buf value;
-    AUTO_BUF struct buf arrived;
-    buf_init(&date, FIELD_MAX);
-    buf_init(&value, FIELD_MAX);
-    buf_init(&arrived, FIELD_MAX);
-    const struct mime_date moment = {.unix_time = received / 1000000};
-    int result = mime_date_format(&moment, &arrived);
-    span_t rest = span_starts(envelope, SPAN("(")) ? span_from(envelope, 1) : SPAN_NONE;
-    bool has_date = cut_string(&rest, &date);
-    span_t sent = has_date && buf_len(&date) > 0 ? buf_span(&date) : buf_span(&arrived);
-    buf_append_text(message, "Date: ");
-    buf_append(message, sent);
-    buf_append_text(message, "\r\n");
-    bool has_subject = has_date && cut_string(&rest, &value);
-    append_field(message, "Subject: [damaged] ", "a message that was lost", &value);
-    append_sender(message, has_subject ? rest : SPAN_NONE, &value);
-    buf_append_text(message, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n"
-                             "Auto-Submitted: auto-generated\r\n\r\n"
-                             "A message stood here. Its record on the server's disk was damaged, so that it can\r\n"
-                             "not be read any more; what is known of it stands in the header above.\r\n\r\n");
-    buf_append_format(message, "It arrived at %.*s and had %llu bytes.\r\n", SPAN_PRINT(buf_span(&arrived)),
-                      (unsigned long long)size);
-    buf_append_text(message, "Whoever runs the server may have a backup in which it can still be read.\r\n");
-    return result < 0 ? result : buf_fault(message);
-}
-
 /* --- filing --- */
 
 struct place_of {
@@ -165,15 +71,6 @@ static int take_member(void *arg, const struct vault_member *member)
 {
     ((struct place_of *)arg)->member = *member;
     return 0;
-}
-
-static int append_like(struct check *check, const struct append *append)
-{
-    struct vault_filed filed;
-    int result = append_message(check->task, check->session, append, &filed);
-    if (result == APPEND_DISK_FULL)
-        return -ENOSPC;
-    return result == APPEND_STORE_AWAY ? -ENOTCONN : result;
 }
 
 static int expunge(struct check *check, const struct place_of *place)
@@ -202,7 +99,7 @@ static int replace_one(struct check *check, const struct place_of *place, span_t
         .mailbox = place->mailbox, .received = place->member.received, .flags = buf_span(&flags), .message = message};
     int result = buf_fault(&flags);
     if (result == 0)
-        result = append_like(check, &append);
+        result = damaged_append(check->task, check->session, &append);
     return result == 0 ? expunge(check, place) : result;
 }
 
@@ -210,7 +107,7 @@ static int write_stand_in(struct check *check, const struct vault_email *email, 
 {
     span_t envelope = SPAN_NONE;
     span_t structure = SPAN_NONE;
-    buf_init(message, email->place.length + NOTE_MAX);
+    buf_init(message, email->place.length + DAMAGED_NOTE_MAX);
     int result = check_salvage(check->task, check->session, &email->place, message);
     if (result != -EBADMSG && result != -ENOENT && result != -EIO)
         return result;
@@ -218,7 +115,7 @@ static int write_stand_in(struct check *check, const struct vault_email *email, 
     result = vault_email_get_cache(check->session->vault, email->id, &envelope, &structure);
     if (result != 0)
         envelope = SPAN_NONE;
-    return check_write_note(envelope, email->received, email->size, message);
+    return damaged_write_note(envelope, email->received, email->size, message);
 }
 
 int check_replace(struct check *check, const struct vault_email *email)
@@ -239,19 +136,12 @@ int check_replace(struct check *check, const struct vault_email *email)
     return result;
 }
 
-int check_replace_pending(struct check *check, uint64_t record, int64_t received, uint64_t size)
+int check_replace_pending(struct check *check, const struct pending_row *row)
 {
-    AUTO_BUF struct buf message;
-    buf_init(&message, NOTE_MAX);
-    int result = check_write_note(SPAN_NONE, received, size, &message);
-    struct append append = {
-        .mailbox = VAULT_INBOX, .received = received, .flags = SPAN(""), .message = buf_span(&message)};
+    int result = damaged_note_pending(check->task, check->session, row);
     if (result == 0)
-        result = append_like(check, &append);
+        result = vault_outbox_add(check->session->vault, row->record);
     if (result == 0)
-        result = vault_outbox_add(check->session->vault, record);
-    if (result < 0)
-        return result;
-    session_changed(check->session);
-    return 0;
+        session_changed(check->session);
+    return result;
 }

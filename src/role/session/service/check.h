@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "ipc/row.h"
 #include "role/session/service/service.h"
 #include "vault/email.h"
 
@@ -40,18 +41,16 @@ MUST_USE int check_report_end(struct check *check);
 
 /*
  * What can still be read of a record: the message with its unreadable pieces blanked, so that its parts stay where they
- * were. Where not even its beginning can be read, a note with its date, sender and subject, as far as the envelope
- * in the vault (may be empty) tells them.
+ * were. -EBADMSG, -ENOENT, -EIO: nothing of it can.
  */
 MUST_USE int check_salvage(struct task *task, struct session *session, const struct vault_place *place,
                            struct buf *message);
-MUST_USE int check_write_note(span_t envelope, int64_t received, uint64_t size, struct buf *message);
 
 /* Files the stand-in wherever the email is, with its flags and dates and a new UID, and expunges the email: a client's
  * copy of a UID must never change (RFC 9051 §2.3.1.1). */
 MUST_USE int check_replace(struct check *check, const struct vault_email *email);
-/* The same for a record that could not be taken in: the note goes to INBOX. */
-MUST_USE int check_replace_pending(struct check *check, uint64_t record, int64_t received, uint64_t size);
+/* Gives up a record that could not be taken in; the note for it is in INBOX. */
+MUST_USE int check_replace_pending(struct check *check, const struct pending_row *row);
 
 /* --- check-pending.c --- */
 MUST_USE int check_pending(struct check *check);

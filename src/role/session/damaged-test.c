@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "role/session/service/check.h"
+#include "role/session/damaged.h"
 
 #include <string.h>
 
@@ -31,7 +31,7 @@ static void a_note_says_what_the_envelope_knows(void **state)
     for (size_t i = 0; i < COUNT_OF(notes); i++) {
         AUTO_BUF struct buf note;
         buf_init(&note, 65536);
-        assert_int_equal(check_write_note(span_of_text(notes[i].envelope), 5000000, 1234, &note), 0);
+        assert_int_equal(damaged_write_note(span_of_text(notes[i].envelope), 5000000, 1234, &note), 0);
         if (!span_starts(buf_span(&note), span_of_text(notes[i].header)))
             fail_msg("%s: %.*s", notes[i].envelope, SPAN_PRINT(buf_span(&note)));
         assert_true(span_find(buf_span(&note), SPAN("had 1234 bytes.\r\n")) < buf_len(&note));
