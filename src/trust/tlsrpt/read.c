@@ -86,7 +86,7 @@ static bool get_time(const json_t *object, const char *key, int64_t *ret_seconds
     if (!get_digits(text, 0, 4, &year) || !get_digits(text, 5, 2, &month) || !get_digits(text, 8, 2, &day) ||
         !get_digits(text, 11, 2, &hour) || !get_digits(text, 14, 2, &minute) || !get_digits(text, 17, 2, &second))
         return false;
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
         return false;
     int64_t seconds = ((mime_date_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
     span_t zone = span_from(text, 19);
