@@ -7,6 +7,7 @@
 #include <string.h>
 
 struct reader {
+    htmlParserCtxtPtr parser;
     struct buf *text;
     unsigned hidden; /* elements open around whose text nobody sees */
 };
@@ -67,8 +68,8 @@ static void on_end(void *arg, const xmlChar *name)
 static void on_text(void *arg, const xmlChar *text, int len)
 {
     struct reader *reader = arg;
-    if (reader->hidden == 0 && len > 0)
-        (void)buf_append(reader->text, span_of(text, (size_t)len));
+    if (reader->hidden == 0 && len > 0 && buf_append(reader->text, span_of(text, (size_t)len)) < 0)
+        xmlStopParser(reader->parser); /* there is no room for what is behind it either */
 }
 
 static void free_parser(htmlParserCtxtPtr *parser)
@@ -90,7 +91,7 @@ int mime_html_text(span_t html, struct buf *text)
         htmlCreateMemoryParserCtxt((const char *)html.at, (int)html.len);
     if (parser == NULL)
         return -ENOMEM;
-    struct reader reader = {.text = text};
+    struct reader reader = {.parser = parser, .text = text};
     *parser->sax = handler; /* without a handler for errors: none is shown; without a tree: nothing is kept */
     parser->userData = &reader;
     (void)htmlCtxtUseOptions(parser, HTML_PARSE_RECOVER | HTML_PARSE_NONET | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |

@@ -76,3 +76,25 @@ def test_pieces_of_two_parts_in_turn(client):
     assert fetch(client, "BODY.PEEK[9]<0.10>") is None
     assert fetch(client, "BODY.PEEK[3.MIME]").startswith(b"Content-Type: message/rfc822")
     assert b"Subject: inside" in fetch(client, "BODY.PEEK[3.HEADER]")
+
+
+PADDING = b"0123456789abcdef" * 4 + b"\r\n"
+
+
+@pytest.mark.parametrize("front, kind, text, behind", [
+    (0, b"plain", b"Hello there.", 400000),  # only the front of it is read
+    (400000, b"plain", b"Hello there.", 0),  # no text in the front: all of it is
+    (0, b"html", b"<style>" + PADDING * 200 + b"</style><p>Hello\r\n <b>there</b>.", 0),
+    (0, b"html", b"<p>Hello there.</p>" + b"<p>and so on</p>" * 5000, 0),
+], ids=["front", "behind", "styles", "long"])
+def test_a_preview_is_found_wherever_the_text_stands(server, user, front, kind, text, behind):
+    def part(of, content):
+        return b"--cut\r\nContent-Type: %s\r\n\r\n%s\r\n" % (of, content)
+
+    message = (b"Subject: long\r\nContent-Type: multipart/mixed; boundary=cut\r\n\r\n" + part(b"application/x-data", b"x" * front) +
+               part(b"text/" + kind, text) + part(b"application/x-data", b"y" * behind) + b"--cut--\r\n")
+    with server.imap(user) as client:
+        assert client.append("INBOX", None, None, message)[0] == "OK"
+        client.noop()
+        preview = client.fetch("1", "(PREVIEW)")[1][0]
+    assert b'PREVIEW "Hello there.' in preview and len(preview) < 240, preview

@@ -5,7 +5,8 @@
 #include "role/session/imap/fetch.h"
 
 #define PREVIEW_MAX 200U /* characters (RFC 8970 §3.1) */
-#define TEXT_MAX 65536U  /* what of a part is looked at */
+#define TEXT_MAX 8192U   /* bytes of text they are taken from, white space included */
+#define HTML_MAX 65536U  /* and of HTML, which may begin with its styles */
 
 /* The first part that is text to be read and not to be kept. */
 static const struct mime_part *find_text(const struct mime_part *root)
@@ -26,9 +27,9 @@ static const struct mime_part *find_text(const struct mime_part *root)
 static int read_text(const struct mime_part *part, struct buf *text)
 {
     struct buf raw AUTO_BUF;
-    buf_init(&raw, TEXT_MAX);
-    int result = mime_text_append(part, &raw);
     bool is_html = mime_part_is(part, SPAN("text"), SPAN("html"));
+    buf_init(&raw, is_html ? HTML_MAX : TEXT_MAX);
+    int result = mime_text_append(part, &raw);
     if (result == 0 || result == -ENOBUFS)
         result = is_html ? mime_html_text(buf_span(&raw), text) : buf_append(text, buf_span(&raw));
     return result == -ENOBUFS ? 0 : result;
@@ -59,22 +60,32 @@ static void shorten(span_t text, struct buf *preview)
     }
 }
 
+static int write_preview(const struct mime_part *root, struct buf *preview)
+{
+    struct buf text AUTO_BUF;
+    const struct mime_part *part = find_text(root);
+    buf_init(&text, TEXT_MAX);
+    int result = part == NULL ? 0 : read_text(part, &text);
+    if (result == 0)
+        shorten(buf_span(&text), preview);
+    return result;
+}
+
 int fetch_preview(struct task *task, struct run *run, struct source *source)
 {
     const struct mime_part *root = NULL;
-    int result = source_whole(task, source, &root);
-    if (result < 0)
-        return result;
-    struct buf text AUTO_BUF;
     struct buf preview AUTO_BUF;
-    buf_init(&text, TEXT_MAX);
     buf_init(&preview, (size_t)8 * PREVIEW_MAX);
-    const struct mime_part *part = find_text(root);
-    if (part != NULL)
-        result = read_text(part, &text);
+    int result = source_front(task, source, &root);
+    if (result == 0)
+        result = write_preview(root, &preview);
+    if (result == 0 && buf_len(&preview) == 0 && root != source->root) {
+        result = source_whole(task, source, &root);
+        if (result == 0)
+            result = write_preview(root, &preview);
+    }
     if (result < 0)
         return result;
-    shorten(buf_span(&text), &preview);
     struct buf *out = &run->client->out;
     buf_append_text(out, source->begun ? " PREVIEW " : "PREVIEW ");
     source->begun = true;

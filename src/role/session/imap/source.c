@@ -106,6 +106,8 @@ static bool has_ended(const struct mime_part *part)
 static int read_front(struct task *task, struct source *source)
 {
     struct message *message = NULL;
+    if (source->root != NULL)
+        return 0;
     int result = source_message(task, source, &message);
     if (result < 0 || source->front_root != NULL || message_len(message) <= 2 * FRONT_LEN)
         return result;
@@ -117,10 +119,21 @@ static int read_front(struct task *task, struct source *source)
     return result;
 }
 
+int source_front(struct task *task, struct source *source, const struct mime_part **ret_root)
+{
+    int result = read_front(task, source);
+    if (result < 0)
+        return result;
+    if (source->root != NULL || source->front_root == NULL)
+        return source_whole(task, source, ret_root);
+    *ret_root = source->front_root;
+    return 0;
+}
+
 int source_part(struct task *task, struct source *source, const uint32_t *path, size_t depth,
                 const struct mime_part **ret_root, span_t *ret_bytes)
 {
-    int result = source->root == NULL ? read_front(task, source) : 0;
+    int result = read_front(task, source);
     if (result < 0)
         return result;
     if (source->root == NULL && source->front_root != NULL &&

@@ -32,6 +32,8 @@ MUST_USE int source_message(struct task *task, struct source *source, struct mes
 /* The header, parsed as a message without a body. */
 MUST_USE int source_header(struct task *task, struct source *source, const struct mime_part **ret_root);
 MUST_USE int source_whole(struct task *task, struct source *source, const struct mime_part **ret_root);
+/* What stands first in it: of a long message the first 128 KiB, parsed as if they were all; else all. */
+MUST_USE int source_front(struct task *task, struct source *source, const struct mime_part **ret_root);
 /*
  * The message as far as it is needed for this part (RFC 3501 §6.4.5): all of it, or its front where the part ends in
  * that. *ret_bytes: what was read, from the first byte of the message on.
