@@ -4,6 +4,9 @@
  *
  *   clear                                      forgets the zone
  *   zone NAME TYPE OUTCOME [HEX]               a record: type and outcome as numbers (proto/dns/lookup.h)
+ *   message LENGTH                             so many bytes follow the line: what the commands below are about
+ *   dkim NOW CHUNK                             a line for each signature: result, reason, domain, selector, bits
+ *   dkim-sign DOMAIN SELECTOR KEY NOW          the field, in hex; KEY: a file, PEM
  *   spf CLIENT HELO SENDER                     result, explanation
  */
 #include <stdio.h>
@@ -60,13 +63,23 @@ static void on_spf(struct probe *probe, char **words)
     printf("%s\t%.*s\t%s\n", spf_result_text(verdict.result), SPAN_PRINT(verdict.explanation), verdict.reason);
 }
 
+static void on_message(struct probe *probe, char **words)
+{
+    size_t len = strtoul(words[1], NULL, 10);
+    uint8_t *at = NULL;
+    buf_clear(&probe->message);
+    if (buf_reserve(&probe->message, len, &at) != 0 || fread(at, 1, len, stdin) != len)
+        puts("error");
+    else
+        buf_commit(&probe->message, len);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct probe *probe, char **words);
 } commands[] = {
-    {"clear", on_clear},
-    {"zone", on_zone},
-    {"spf", on_spf},
+    {"clear", on_clear},     {"zone", on_zone},    {"spf", on_spf},
+    {"message", on_message}, {"dkim", probe_dkim}, {"dkim-sign", probe_dkim_sign},
 };
 
 static void run(struct probe *probe, char *line)
@@ -92,6 +105,7 @@ int main(void)
     if (zone_new(&zone) != 0 || arena_new(16U << 20, &arena) != 0)
         return EXIT_FAILURE;
     struct probe probe = {.zone = zone, .arena = arena};
+    buf_init(&probe.message, 256U << 20);
     AUTO_FREE char *line = NULL;
     size_t room = 0;
     for (ssize_t len; (len = getline(&line, &room, stdin)) > 0;) {
@@ -99,5 +113,6 @@ int main(void)
             line[len - 1] = 0;
         run(&probe, line);
     }
+    buf_deinit(&probe.message);
     return EXIT_SUCCESS;
 }

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <openssl/evp.h>
+
 #include "base/arena.h"
+#include "base/buf.h"
+#include "trust/dkim/signature.h"
 #include "zone.h"
 
 #define PROBE_WORDS_MAX 16U
@@ -9,4 +13,15 @@
 struct probe {
     struct zone *zone;
     struct arena *arena;
+    struct buf message;
 };
+
+/* probe-dkim.c: the commands, and keys to sign with. */
+void probe_dkim(struct probe *probe, char **words);
+void probe_dkim_sign(struct probe *probe, char **words);
+
+EVP_PKEY *probe_load_key(const char *path);
+enum dkim_algorithm probe_algorithm(const EVP_PKEY *key);
+int probe_sign_hash(void *key, enum dkim_algorithm algorithm, span_t selector, const uint8_t *hash,
+                    struct buf *signature);
+void probe_print_hex(span_t bytes);
