@@ -1,32 +1,10 @@
 #include "trust/tlsrpt/report.h"
 
 #include <errno.h>
-#include <jansson.h>
 
 #include "mime/date.h"
+#include "trust/json.h"
 #include "trust/tlsrpt/name.h"
-
-/* Jansson reads depth by recursion, on whatever stack it finds: what is too deep must not get that far. */
-static bool is_shallow(span_t json)
-{
-    size_t depth = 0;
-    bool in_text = false;
-    for (size_t at = 0; at < json.len; at++) {
-        uint8_t byte = json.at[at];
-        if (in_text) {
-            at += byte == '\\' ? 1 : 0;
-            in_text = byte != '"';
-        } else if (byte == '"') {
-            in_text = true;
-        } else if (byte == '[' || byte == '{') {
-            if (++depth > TLSRPT_DEPTH_MAX)
-                return false;
-        } else if (byte == ']' || byte == '}') {
-            depth -= depth > 0 ? 1 : 0;
-        }
-    }
-    return true;
-}
 
 /* A member's text, copied; NULL where it is missing or no text. */
 static int get_text(const json_t *object, const char *key, struct arena *arena, const char **ret_text)
@@ -202,9 +180,7 @@ static int get_report(const json_t *root, struct arena *arena, struct tlsrpt_rep
 
 int tlsrpt_report_read(span_t json, struct arena *arena, struct tlsrpt_report *ret_report)
 {
-    if (json.len > TLSRPT_REPORT_MAX || !is_shallow(json))
-        return TLSRPT_MALFORMED;
-    json_t *root = json_loadb((const char *)json.at, json.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *root = json_read(json, TLSRPT_REPORT_MAX, TLSRPT_DEPTH_MAX);
     if (root == NULL)
         return TLSRPT_MALFORMED;
     struct tlsrpt_report report = {0};
