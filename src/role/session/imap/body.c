@@ -1,6 +1,8 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "mime/downgrade.h"
+#include "mime/utf8.h"
 #include "proto/imap/bodystructure.h"
 #include "proto/imap/envelope.h"
 #include "role/session/imap/fetch.h"
@@ -8,6 +10,9 @@
 
 #define PIECE 65536U
 #define FETCH_MEMO_DEPTH 8U
+/* The most a header may become: the shortest address, of four bytes with its comma, is shown in 64. */
+#define DOWNGRADE_GROWTH 20U
+#define DOWNGRADE_ROOM 4096U
 
 static void separate(struct source *source, struct buf *out)
 {
@@ -209,12 +214,38 @@ static void write_named(struct source *source, struct buf *out, const char *name
     buf_append(out, value);
 }
 
-static int make_envelope(struct task *task, struct source *source, struct buf *out)
+/* RFC 9051 §4.3, RFC 6855 §3: whoever has enabled one of these reads strings in UTF-8. */
+static bool takes_utf8(const struct run *run)
+{
+    return run_is_enabled(run, IMAP_ENABLE_REV2) || run_is_enabled(run, IMAP_ENABLE_UTF8);
+}
+
+/* Other 8-bit text than UTF-8 is no internationalised mail, and stays as it is. */
+static bool can_be_shown(const struct run *run, span_t envelope)
+{
+    return envelope.len > 0 && (takes_utf8(run) || ascii_is_clean(envelope) || !utf8_is_valid(envelope));
+}
+
+/* Of a header with UTF-8 the fields as RFC 6858 §2 shows them. */
+static int append_envelope(const struct run *run, span_t header, struct buf *out)
+{
+    AUTO_BUF struct buf ascii;
+    buf_init(&ascii, DOWNGRADE_ROOM + header.len * DOWNGRADE_GROWTH);
+    if (!takes_utf8(run) && mime_downgrade_needed(header)) {
+        int result = mime_downgrade_header(header, &ascii);
+        if (result < 0)
+            return result;
+        header = buf_span(&ascii);
+    }
+    return imap_envelope_append(header, out);
+}
+
+static int make_envelope(struct task *task, struct run *run, struct source *source, struct buf *out)
 {
     const struct mime_part *root = NULL;
     int result = source_header(task, source, &root);
     write_named(source, out, "ENVELOPE", SPAN_NONE);
-    return result < 0 ? result : imap_envelope_append(root->header, out);
+    return result < 0 ? result : append_envelope(run, root->header, out);
 }
 
 static int make_structure(struct task *task, struct source *source, unsigned items, struct buf *out)
@@ -242,12 +273,12 @@ int fetch_thread(struct run *run, struct source *source)
     return buf_append_format(&run->client->out, "THREADID (" IMAP_THREAD_ID ")", (unsigned long long)email->thread);
 }
 
-bool fetch_is_cached(span_t envelope, span_t structure, unsigned items)
+bool fetch_is_cached(const struct run *run, span_t envelope, span_t structure, unsigned items)
 {
     span_t body = SPAN_NONE;
     span_t extended = SPAN_NONE;
     bool wants_structure = (items & (IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE)) != 0;
-    return ((items & IMAP_FETCH_ENVELOPE) == 0 || envelope.len > 0) &&
+    return ((items & IMAP_FETCH_ENVELOPE) == 0 || can_be_shown(run, envelope)) &&
            (!wants_structure || index_structure_split(structure, &body, &extended));
 }
 
@@ -278,7 +309,7 @@ int fetch_structure(struct task *task, struct run *run, struct source *source, u
         return result < 0 ? result : -ENOENT;
     bool wants_structure = (items & (IMAP_FETCH_BODY | IMAP_FETCH_BODYSTRUCTURE)) != 0;
     bool has_structure = wants_structure && index_structure_split(structure, &body, &extended);
-    bool has_envelope = envelope.len > 0;
+    bool has_envelope = can_be_shown(run, envelope);
     /* All of the cache before anything that may suspend: then it is valid no more. */
     if ((items & IMAP_FETCH_ENVELOPE) != 0 && has_envelope)
         write_named(source, out, "ENVELOPE", envelope);
@@ -287,7 +318,7 @@ int fetch_structure(struct task *task, struct run *run, struct source *source, u
     if (has_structure && (items & IMAP_FETCH_BODYSTRUCTURE) != 0)
         write_named(source, out, "BODYSTRUCTURE", extended);
     if ((items & IMAP_FETCH_ENVELOPE) != 0 && !has_envelope)
-        result = make_envelope(task, source, out);
+        result = make_envelope(task, run, source, out);
     if (result == 0 && wants_structure && !has_structure)
         result = make_structure(task, source, items, out);
     return result < 0 ? result : buf_fault(out);

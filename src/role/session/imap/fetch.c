@@ -221,7 +221,7 @@ static int on_cache(void *arg, size_t index, span_t envelope, span_t structure)
     (void)index;
     if (buf_len(fetch->out) >= ANSWER_BYTES)
         return STEP_FULL;
-    if (!fetch_is_cached(envelope, structure, fetch->items))
+    if (!fetch_is_cached(fetch->run, envelope, structure, fetch->items))
         return NEEDS_MESSAGE;
     fetch->done++;
     size_t number = view_number(fetch->run->client->view, member->uid);

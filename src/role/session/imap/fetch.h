@@ -24,8 +24,9 @@ struct fetch {
 bool fetch_write_row(struct fetch *fetch, size_t number, const struct vault_member *member);
 void fetch_write_flags(struct fetch *fetch, const struct vault_member *member, bool begun);
 
-/* body.c: whether the caches hold all of the items that are about structure; then they can be written. */
-bool fetch_is_cached(span_t envelope, span_t structure, unsigned items);
+/* body.c: whether the caches hold all of the items that are about structure, and as the client can take them; then
+ * they can be written. */
+bool fetch_is_cached(const struct run *run, span_t envelope, span_t structure, unsigned items);
 void fetch_write_cached(struct buf *out, span_t envelope, span_t structure, unsigned items, bool begun);
 
 /* body.c: appends one BODY[…] item with its value to client->out, streaming what is large. *streamed is set once part
