@@ -17,6 +17,12 @@ struct ruleset {
     uint64_t scoped;
 };
 
+struct port_rule {
+    uint64_t allowed;
+    uint64_t port;
+};
+
+#define RULE_NET_PORT 2 /* ABI 4 */
 #define FILES_ABI_1 0x1fffU
 #define FILE_TRUNCATE 0x4000U /* ABI 3 */
 #define FILES_IOCTL 0x8000U   /* ABI 5 */
@@ -75,6 +81,7 @@ int landlock_open(unsigned flags, struct landlock *ret_landlock)
         return -errno;
     ret_landlock->ruleset = (int)fd;
     ret_landlock->files = ruleset.files;
+    ret_landlock->network = ruleset.network;
     if (flags & LANDLOCK_READ_ALL) {
         int result = allow(ret_landlock, "/", FILES_READ);
         return result < 0 ? result : allow(ret_landlock, "/dev/null", FILES_OF_A_FILE);
@@ -92,6 +99,16 @@ void landlock_close(struct landlock *landlock)
 int landlock_allow(struct landlock *landlock, const char *path)
 {
     return landlock->ruleset < 0 ? 0 : allow(landlock, path, ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE);
+}
+
+int landlock_allow_port(struct landlock *landlock, uint16_t port)
+{
+    const struct port_rule rule = {.allowed = NETWORK_CONNECT, .port = port};
+    if (landlock->ruleset < 0 || (landlock->network & NETWORK_CONNECT) == 0)
+        return 0;
+    if (syscall(SYS_landlock_add_rule, landlock->ruleset, RULE_NET_PORT, &rule, 0U) < 0)
+        return -errno;
+    return 0;
 }
 
 int landlock_enter(struct landlock *landlock)

@@ -8,6 +8,7 @@
 struct landlock {
     int ruleset; /* -1: none */
     uint64_t files;
+    uint64_t network;
 };
 
 #define LANDLOCK_READ_ALL 1U   /* what can be read and executed now, can be further on */
@@ -21,6 +22,8 @@ void landlock_close(struct landlock *landlock);
 
 /* Everything at or below the path but executing it. The path must exist. */
 MUST_USE int landlock_allow(struct landlock *landlock, const char *path);
+/* Connecting to a TCP port, where connecting is confined at all. */
+MUST_USE int landlock_allow_port(struct landlock *landlock, uint16_t port);
 MUST_USE int landlock_enter(struct landlock *landlock);
 
 #define AUTO_LANDLOCK __attribute__((cleanup(landlock_close)))

@@ -26,7 +26,9 @@ enum attempt { DONE, REFUSED, NOT_ENTERED };
 
 static char data[] = "/tmp/waxwing-rights-XXXXXX";
 static int listening = -1;
+static int listening_elsewhere = -1;
 static uint16_t port;
+static uint16_t other_port;
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
@@ -104,6 +106,30 @@ static int connect_somewhere(void)
     return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
+static int connect_elsewhere(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(other_port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+static int send_datagram(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0 &&
+           sendto(fd, "?", 1, 0, (struct sockaddr *)&address, sizeof(address)) == 1;
+}
+
+static int listen_for_others(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && listen(fd, 1) == 0;
+}
+
 static int raw_socket(void)
 {
     return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0) >= 0;
@@ -178,7 +204,10 @@ static const struct row {
     {"make a file in its own vault", make_in_own_vault, ROLE(SUPERVISOR) | ROLE(SESSION), 0},
     {"read another vault", read_other_vault, ROLE(SUPERVISOR), 0},
     {"list the vaults", list_vaults, ROLE(SUPERVISOR), 0},
-    {"connect", connect_somewhere, 0, 0},
+    {"connect", connect_somewhere, ROLE(INTAKE), 0},
+    {"connect elsewhere", connect_elsewhere, 0, 0},
+    {"send a datagram", send_datagram, ROLE(SUPERVISOR) | ROLE(INTAKE), UNDER_FILTER},
+    {"listen", listen_for_others, ROLE(SUPERVISOR), UNDER_FILTER},
     {"open a raw socket", raw_socket, 0, UNDER_FILTER},
     {"execute", execute, ROLE(SUPERVISOR), UNDER_FILTER},
     {"trace another process", trace_parent, 0, UNDER_FILTER},
@@ -193,7 +222,7 @@ static enum attempt attempt_as(enum priv_role role, const struct row *row)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct priv_start start = {.data = data, .user = "nobody", .account = 7};
+        struct priv_start start = {.data = data, .user = "nobody", .account = 7, .ports = &port, .port_count = 1};
         if (priv_enter(role, &start) < 0)
             _exit(NOT_ENTERED);
         _exit(row->attempt() ? DONE : REFUSED);
@@ -250,12 +279,22 @@ static void make_folder(const char *name)
     assert_int_equal(mkdir(path, 0700), 0);
 }
 
-static int make_data(void **state)
+static int listen_somewhere(uint16_t *ret_port)
 {
-    (void)state;
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof(address);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 128), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static int make_data(void **state)
+{
+    (void)state;
     assert_non_null(mkdtemp(data));
     assert_int_equal(chmod(data, 0711), 0);
     make_folder("log");
@@ -268,11 +307,8 @@ static int make_data(void **state)
     assert_int_equal(chmod(path, 0711), 0);
     assert_true(try_open("server.key", O_WRONLY | O_CREAT));
     assert_true(try_open("vault/0000000000000008/vault.db", O_WRONLY | O_CREAT));
-    listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listening, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(listening, 128), 0);
-    assert_int_equal(getsockname(listening, (struct sockaddr *)&address, &length), 0);
-    port = ntohs(address.sin_port);
+    listening = listen_somewhere(&port);
+    listening_elsewhere = listen_somewhere(&other_port);
     return 0;
 }
 
@@ -281,6 +317,7 @@ static int remove_data(void **state)
     (void)state;
     char command[300];
     (void)close(listening);
+    (void)close(listening_elsewhere);
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", data);
     return system(command); /* NOLINT: a path we made */
 }

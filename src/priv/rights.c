@@ -39,10 +39,12 @@ static const struct rights rights[PRIV_ROLE_COUNT] = {
     [PRIV_GATE] = {REACH_NOTHING, CALLS_BASE | CALLS_ACCEPT, LANDLOCK_NO_NETWORK | LANDLOCK_NO_SIGNALS, 1,
                    PRIV_UID_DROP},
     [PRIV_KEEPER] = {REACH_DIRECTORY, CALLS_BASE | CALLS_FILES | CALLS_FORK, LANDLOCK_NO_NETWORK, 0, PRIV_UID_DROP},
-    [PRIV_INTAKE] = {REACH_NOTHING, CALLS_BASE, LANDLOCK_NO_NETWORK | LANDLOCK_NO_SIGNALS, 1, PRIV_UID_DROP},
+    [PRIV_INTAKE] = {REACH_NOTHING, CALLS_BASE | CALLS_CONNECT, LANDLOCK_NO_NETWORK | LANDLOCK_NO_SIGNALS, 1,
+                     PRIV_UID_DROP},
     [PRIV_STORE] = {REACH_LOG, CALLS_BASE | CALLS_FILES, LANDLOCK_NO_NETWORK | LANDLOCK_NO_SIGNALS, 0, PRIV_UID_DROP},
     [PRIV_SESSION] = {REACH_VAULT, CALLS_BASE | CALLS_FILES, LANDLOCK_NO_NETWORK | LANDLOCK_NO_SIGNALS, 0,
                       PRIV_UID_DROP},
+    [PRIV_HASHER] = {REACH_NOTHING, CALLS_BASE, LANDLOCK_NO_NETWORK | LANDLOCK_NO_SIGNALS, 1, PRIV_UID_DROP},
 };
 
 #define REACH_PATHS_MAX 4
@@ -126,6 +128,8 @@ int priv_enter(enum priv_role role, const struct priv_start *start)
     result = landlock_open(right->landlock, &landlock);
     for (size_t i = 0; result == 0 && i < paths.count; i++)
         result = landlock_allow(&landlock, paths.path[i]);
+    for (size_t i = 0; result == 0 && right->calls & CALLS_CONNECT && i < start->port_count; i++)
+        result = landlock_allow_port(&landlock, start->ports[i]);
     if (result == 0 && right->own_root)
         result = priv_user_chroot(start->data);
     if (result == 0)

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/result.h"
 
 /*
- * What each role may do, enforced by the kernel: one table (rights.c), one call. The order is that of enum ipc_role.
+ * What each role may do, enforced by the kernel: one table (rights.c), one call. The order is that of enum ipc_role,
+ * as far as that goes.
  */
 enum priv_role {
     PRIV_SUPERVISOR,
@@ -14,29 +16,35 @@ enum priv_role {
     PRIV_INTAKE,
     PRIV_STORE,
     PRIV_SESSION,
+    PRIV_HASHER, /* no role of its own: keeper's children, which see a password and nothing else */
     PRIV_ROLE_COUNT,
 };
 
 struct priv_start {
-    const char *data; /* the data directory, absolute */
-    const char *user; /* whom to become when started as root; "root" or empty: stay root, without capabilities */
-    uint64_t account; /* session only: whose vault */
+    const char *data;      /* the data directory, absolute */
+    const char *user;      /* whom to become when started as root; "root" or empty: stay root, without capabilities */
+    uint64_t account;      /* session only: whose vault */
+    const uint16_t *ports; /* roles that ask others: the TCP ports they may connect to */
+    size_t port_count;
 };
 
 /*
  * Gives up, for good, all that the role does not need: uid and gid where started as root, capabilities, the file
- * system (chroot to an empty folder for gate and intake as root), Landlock (as far as the kernel has it), a seccomp
- * filter, dumpability, core files. Raises the limit of descriptors. What a role can open by path afterwards:
+ * system (chroot to an empty folder for gate, intake and hasher as root), Landlock (as far as the kernel has it), a
+ * seccomp filter, dumpability, core files. Raises the limit of descriptors. What a role can open by path afterwards:
  *
  *   supervisor: reads and executes everything it could before; writes in DATA only
  *
- *   gate, intake: nothing
+ *   gate, intake, hasher: nothing
  *
  *   keeper: DATA/directory.db with its -wal and -journal (made, empty, where missing); server.key must be read before
  *
  *   store: DATA/log/
  *
  *   session: DATA/vault/<account as %016x>/, which must exist
+ *
+ * Intake may also send datagrams to anybody, and connect to the ports given: it asks the DNS. No role but the
+ * supervisor may make a socket that listens.
  *
  * These files may be made and opened before, as root too: they are given to the user here, the folders one level deep.
  * To be called once per process, after long-lived children (Argon2) are forked; those call it for themselves.

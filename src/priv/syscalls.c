@@ -106,6 +106,9 @@ static const int base[] = {
 
 static const int accepting[] = {SCMP_SYS(accept), SCMP_SYS(accept4)};
 
+#define SOCKET_TYPE 0xfU /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
+static const int connecting[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
+
 static const int files[] = {
     SCMP_SYS(open),       SCMP_SYS(openat),          SCMP_SYS(stat),       SCMP_SYS(lstat),
     SCMP_SYS(access),     SCMP_SYS(faccessat),       SCMP_SYS(faccessat2), SCMP_SYS(readlink),
@@ -186,11 +189,27 @@ static int add_by_argument(scmp_filter_ctx filter)
     return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
+/* UDP and TCP sockets; bind() is for a datagram's own port, which nobody should guess. */
+static int add_connecting(scmp_filter_ctx filter)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+    int result = add(filter, SCMP_ACT_ALLOW, connecting, COUNT_OF(connecting));
+    for (size_t i = 0; i < COUNT_OF(families); i++)
+        for (size_t k = 0; result == 0 && k < COUNT_OF(types); k++)
+            result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                                      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0),
+                                      SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, (scmp_datum_t)types[k]));
+    return result;
+}
+
 static int fill_role(scmp_filter_ctx filter, unsigned groups)
 {
     int result = add(filter, SCMP_ACT_ALLOW, base, COUNT_OF(base));
     if (result == 0 && groups & CALLS_ACCEPT)
         result = add(filter, SCMP_ACT_ALLOW, accepting, COUNT_OF(accepting));
+    if (result == 0 && groups & CALLS_CONNECT)
+        result = add_connecting(filter);
     if (result == 0 && groups & CALLS_FILES)
         result = add(filter, SCMP_ACT_ALLOW, files, COUNT_OF(files));
     if (result == 0 && groups & CALLS_FORK)
@@ -200,9 +219,11 @@ static int fill_role(scmp_filter_ctx filter, unsigned groups)
     if (result == 0)
         result = add(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT_OF(deadly));
     /* A library that looks for a local daemon gets EPERM; whoever wants the network, or raw packets, is not ours. */
-    return result < 0
-               ? result
-               : seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
+    if (result < 0)
+        return result;
+    const struct scmp_arg_cmp foreign =
+        groups & CALLS_CONNECT ? SCMP_A0(SCMP_CMP_GT, AF_INET6, 0) : SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0);
+    return seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(socket), 1, foreign);
 }
 
 static int fill_supervisor(scmp_filter_ctx filter)

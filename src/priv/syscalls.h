@@ -7,6 +7,7 @@
 #define CALLS_ACCEPT 2U      /* connections on sockets that listen already */
 #define CALLS_FILES 4U       /* files by path, as Landlock and the file system allow */
 #define CALLS_FORK 8U        /* processes like ourselves */
+#define CALLS_CONNECT 32U    /* to others over the internet, as Landlock allows; never to listen */
 #define CALLS_SUPERVISOR 16U /* everything but what no part of a mail server ever does */
 
 /*

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "crypto/recordkey.h"
+#include "dns/resolver.h"
 #include "ipc/wiring.h"
 #include "role/intake/trace.h"
 #include "role/start.h"
@@ -12,6 +13,7 @@ struct intake {
     const struct role_start *start;
     struct loop *loop;
     struct wiring *wiring;
+    struct resolver *resolver;
     struct task_group tasks;
     struct record_sender *sender; /* NULL until something is to be sealed, and again soon after */
     struct timer *sender_end;

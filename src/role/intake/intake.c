@@ -14,7 +14,8 @@
 static int on_begin(void *arg)
 {
     const struct intake *intake = arg;
-    const struct priv_start rights = {.data = intake->start->data, .user = intake->start->conf->server_user};
+    struct priv_start rights = {.data = intake->start->data, .user = intake->start->conf->server_user};
+    rights.port_count = resolver_ports(intake->resolver, &rights.ports);
     return priv_enter(PRIV_INTAKE, &rights);
 }
 
@@ -35,6 +36,7 @@ static void on_status(void *arg, struct buf *json)
     (void)buf_append_format(json, ",\"delivered\":%llu,\"refused\":%llu,\"held\":%llu",
                             (unsigned long long)intake->delivered, (unsigned long long)intake->refused,
                             (unsigned long long)intake->held);
+    resolver_status(intake->resolver, json);
 }
 
 static void on_stop(void *arg)
@@ -54,6 +56,14 @@ static void on_sender_end(void *arg)
         mem_give_back();
 }
 
+static int make_resolver(struct intake *intake)
+{
+    const int result = resolver_new(intake->loop, intake->start->conf, &intake->resolver);
+    if (result < 0)
+        log_error("intake.resolver.failed", F_TEXT("see", "[dns] resolver, trust_anchor"), F_FAULT(result));
+    return result;
+}
+
 int intake_run(const struct role_start *start)
 {
     struct intake *intake = mem_new(sizeof(*intake));
@@ -68,6 +78,8 @@ int intake_run(const struct role_start *start)
     if (result == 0)
         result = wiring_new(intake->loop, start->supervisor_fd, ROLE_INTAKE, &hooks, intake, &intake->wiring);
     if (result == 0)
+        result = make_resolver(intake);
+    if (result == 0)
         result = loop_run(intake->loop);
     if (result != 0)
         log_error("intake.failed", F_FAULT(result));
@@ -76,6 +88,7 @@ int intake_run(const struct role_start *start)
     wiring_free(intake->wiring);
     timer_free(intake->sender_end);
     record_sender_free(intake->sender);
+    resolver_free(intake->resolver);
     loop_free(intake->loop);
     free(intake);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

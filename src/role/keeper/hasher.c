@@ -65,7 +65,7 @@ __attribute__((noreturn)) static void child_main(int fd, const struct priv_start
         _exit(1);
     (void)!close_range(4, ~0U, 0);
     /* It needs what intake needs: memory, and the socket it has. */
-    if (confine != NULL && priv_enter(PRIV_INTAKE, confine) != 0)
+    if (confine != NULL && priv_enter(PRIV_HASHER, confine) != 0)
         _exit(1);
     for (;;) {
         ssize_t got = recv(3, request, sizeof(request), 0);
