@@ -42,6 +42,7 @@ static void put(struct field *field, span_t word)
     if (field->column + word.len > LINE_MAX_LEN) {
         (void)buf_append_text(&field->text, "\r\n\t");
         field->column = 8;
+        word = span_from(word, span_starts(word, SPAN(" ")) ? 1 : 0);
     }
     (void)buf_append(&field->text, word);
     field->column += word.len;
@@ -151,7 +152,7 @@ static int hash(const struct dkim_signing *signing, const struct dkim_header *he
     struct dkim_signature own = {.field = field, .empty_b = span_from(field, field.len), .header_canon = DKIM_RELAXED};
     if (signing->kind == DKIM_OF_ARC_SEAL)
         return hash_seal(signing, &own, ret_hash);
-    size_t start = span_find(field, SPAN(" h=")) + 3;
+    size_t start = span_find(field, SPAN("h=")) + 2;
     span_t list = span_from(field, start);
     list = span_upto(list, span_find_byte(list, ';'));
     AUTO_BUF struct buf names;

@@ -7,6 +7,10 @@
  *   message LENGTH                             so many bytes follow the line: what the commands below are about
  *   dkim NOW CHUNK                             a line for each signature: result, reason, domain, selector, bits
  *   dkim-sign DOMAIN SELECTOR KEY NOW          the field, in hex; KEY: a file, PEM
+ *   judge NOW CLIENT HELO SENDER TRUSTED SAMPLE
+ *                                              a line for each check, its name first; last "field", in hex
+ *   arc-seal DOMAIN SELECTOR KEY NOW CLIENT HELO SENDER TRUSTED SAMPLE
+ *                                              the three fields, in hex
  *   spf CLIENT HELO SENDER                     result, explanation
  */
 #include <stdio.h>
@@ -78,8 +82,14 @@ static const struct {
     const char *name;
     void (*run)(struct probe *probe, char **words);
 } commands[] = {
-    {"clear", on_clear},     {"zone", on_zone},    {"spf", on_spf},
-    {"message", on_message}, {"dkim", probe_dkim}, {"dkim-sign", probe_dkim_sign},
+    {"clear", on_clear},
+    {"zone", on_zone},
+    {"spf", on_spf},
+    {"message", on_message},
+    {"dkim", probe_dkim},
+    {"dkim-sign", probe_dkim_sign},
+    {"judge", probe_judge},
+    {"arc-seal", probe_arc_seal},
 };
 
 static void run(struct probe *probe, char *line)

@@ -16,9 +16,13 @@ struct probe {
     struct buf message;
 };
 
-/* probe-dkim.c: the commands, and keys to sign with. */
+/* probe-dkim.c, and at the end keys to sign with. */
 void probe_dkim(struct probe *probe, char **words);
 void probe_dkim_sign(struct probe *probe, char **words);
+
+/* probe-judge.c */
+void probe_judge(struct probe *probe, char **words);
+void probe_arc_seal(struct probe *probe, char **words);
 
 EVP_PKEY *probe_load_key(const char *path);
 enum dkim_algorithm probe_algorithm(const EVP_PKEY *key);

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "trust/dkim/verify.h"
+#include "trust/dmarc/record.h"
+#include "trust/spf/check.h"
+
+/* What a domain wants done with mail that names it in From and cannot show that it is its own (RFC 7489 §6.6). */
+enum dmarc_result { DMARC_RESULT_NONE, DMARC_PASS, DMARC_FAIL, DMARC_TEMPERROR, DMARC_PERMERROR };
+
+#define DMARC_DOMAINS_MAX 4U /* different ones in From */
+
+struct dmarc_request {
+    const struct dkim_header *header;
+    const struct spf_verdict *spf;
+    const struct dkim_verifier *dkim;
+    unsigned sample; /* 0 to 99, at random: for pct= */
+};
+
+struct dmarc_verdict {
+    enum dmarc_result result;
+    const char *reason;            /* or "" */
+    bool has_record;               /* what follows, but domain, is set */
+    enum dmarc_policy policy;      /* of the domain in From */
+    enum dmarc_policy disposition; /* what to do, after pct= (RFC 7489 §6.6.4); DMARC_NONE unless it failed */
+    span_t domain;                 /* in From, normal; empty where there is none */
+    span_t policy_domain;          /* whose record it is */
+    struct dmarc_record record;
+    bool is_dkim_aligned; /* and passed */
+    bool is_spf_aligned;
+};
+
+/*
+ * Of several domains in From all count, and the worst verdict is given: none of them may be forged (RFC 7489 §6.6.1).
+ * 0, -ENOMEM, -ECANCELED.
+ */
+MUST_USE int dmarc_check(const struct dns_lookup *lookup, const struct dmarc_request *request, struct arena *arena,
+                         struct dmarc_verdict *ret_verdict);
+
+const char *dmarc_result_text(enum dmarc_result result); /* RFC 7489 §11.2 */
+const char *dmarc_policy_text(enum dmarc_policy policy);
