@@ -10,9 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(imap_deflate) struct imap_deflate *deflate = NULL;
     struct buf plain AUTO_BUF;
+    buf_init(&plain, 1 << 20);
     if (size < 2 || imap_deflate_new(&deflate) < 0)
         return 0;
-    buf_init(&plain, 1 << 20);
     size_t piece = 1U + data[0];
     size_t max = 1U + 16U * data[1];
     span_t rest = span_of(data + 2, size - 2);
