@@ -100,8 +100,9 @@ static int send_message(struct task *task, struct sending *sending)
 {
     struct pop3_client *client = sending->client;
     bool is_all = client->engine.lines == POP3_LINES_ALL;
+    uint64_t octets = client->engine.entry->size - sending->taken + buf_len(&sending->piece); /* as downgraded */
     if (is_all)
-        buf_append_format(&client->out, "+OK %llu octets\r\n", (unsigned long long)client->engine.entry->size);
+        buf_append_format(&client->out, "+OK %llu octets\r\n", (unsigned long long)octets);
     else
         pop3_write_ok(&client->out, "The top of it follows");
     pop3_content_feed(&sending->content, buf_span(&sending->piece), &client->out);
