@@ -110,6 +110,30 @@ def test_a_silent_account_is_closed_and_told_of_mail_at_once(own):
     wait_for_end(own)
 
 
+def test_a_silent_pop3_client_is_one_of_them(own):
+    own.deliver("anna", MESSAGE)
+    client = own.pop3("anna")
+    count = client.stat()[0]
+    client.retr(count)
+    pid = session_of(own)
+    wait_for_quiet(pid)
+    assert b"Subject: news" in client.retr(count)[1]
+    beside = Line(own, "anna")
+    beside.idle()
+    wait_for_quiet(pid)
+    client.dele(count)
+    client.quit()
+    beside.hear(rb"\* %d EXPUNGE" % count)
+    wait_for_quiet(pid)
+    silent = own.pop3("anna")
+    wait_for_quiet(pid)
+    silent.close()  # without QUIT, while the vault is closed
+    beside.say("DONE")
+    beside.hear(rb"^i OK")
+    beside.close()
+    wait_for_end(own)
+
+
 def test_what_was_said_before_the_vault_was_closed_survives_a_kill(own):
     line = Line(own, "bert")
     own.deliver("bert", MESSAGE)

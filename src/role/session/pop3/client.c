@@ -47,9 +47,9 @@ int pop3_drain(struct task *task, struct pop3_client *client)
 }
 
 /* RFC 1939 §6: whatever comes of it, that was the connection. */
-static void update(struct pop3_client *client)
+static void update(struct task *task, struct pop3_client *client)
 {
-    int result = pop3_update(client->session, &client->maildrop);
+    int result = pop3_update(task, client->session, &client->maildrop);
     client->is_over = true;
     if (result == 0) {
         pop3_write_ok(&client->out, "Goodbye");
@@ -69,13 +69,43 @@ static int run_line(struct task *task, struct pop3_client *client, span_t line)
         step = pop3_engine_more(&client->engine, &client->out);
     }
     if (step == POP3_STEP_UPDATE)
-        update(client);
+        update(task, client);
     return step == POP3_STEP_SEND ? pop3_send(task, client) : pop3_drain(task, client);
+}
+
+static int hold_vault(struct pop3_client *client)
+{
+    int result = client->holds_vault ? 0 : quiet_hold(client->session);
+    client->holds_vault = result == 0;
+    return result;
+}
+
+static void let_go_of_vault(struct pop3_client *client)
+{
+    if (client->holds_vault)
+        quiet_let_go(client->session);
+    client->holds_vault = false;
+}
+
+/* Waits on without the vault, which is closed if all others are silent, too; it is there again afterwards. */
+static int read_resting(struct task *task, struct pop3_client *client, uint8_t *at, int64_t left, size_t *ret_got)
+{
+    client->session->parked++;
+    let_go_of_vault(client);
+    int result = stream_read(task, client->stream, at, READ_CHUNK, left, ret_got);
+    client->session->parked--;
+    int held = hold_vault(client);
+    if (held == 0 || result != STREAM_OK)
+        return result;
+    pop3_write_fault(&client->out, held);
+    (void)!flush(task, client);
+    return held;
 }
 
 static int read_more(struct task *task, struct pop3_client *client)
 {
     int64_t idle = (int64_t)client->session->conf->pop3_idle_timeout * 1000;
+    int64_t brief = idle < POP3_REST_MS ? idle : POP3_REST_MS;
     uint8_t *at = NULL;
     size_t got = 0;
     int result = flush(task, client);
@@ -86,7 +116,9 @@ static int read_more(struct task *task, struct pop3_client *client)
     buf_release(&client->out); /* a client that thinks holds next to nothing */
     result = buf_reserve(&client->input, READ_CHUNK, &at);
     if (result == 0)
-        result = stream_read(task, client->stream, at, READ_CHUNK, idle, &got);
+        result = stream_read(task, client->stream, at, READ_CHUNK, brief, &got);
+    if (result == -ETIMEDOUT && brief < idle)
+        result = read_resting(task, client, at, idle - brief, &got);
     if (result != STREAM_OK)
         return result == STREAM_END ? -ECONNRESET : result;
     buf_commit(&client->input, got);
@@ -148,7 +180,7 @@ static void run(struct task *task, void *arg)
 {
     struct pop3_client *client = arg;
     struct session *session = client->session;
-    int result = quiet_hold(session);
+    int result = hold_vault(client);
     if (result < 0) { /* without a word, for which the gate has one (splice.c) */
         client_free(client);
         return;
@@ -156,10 +188,11 @@ static void run(struct task *task, void *arg)
     result = serve(task, client);
     if (result < 0) { /* silent, broken or cancelled: no QUIT (RFC 1939 §3, §6) */
         log_debug("pop3.ended", F_FAULT(result));
-        pop3_leave(session, &client->maildrop);
+        if (client->holds_vault)
+            pop3_leave(task, session, &client->maildrop);
     }
+    let_go_of_vault(client);
     client_free(client);
-    quiet_let_go(session);
 }
 
 /* RFC 2449 §8.1.1. The socket is new and its buffer empty: it takes one line. */

@@ -7,6 +7,8 @@
 #include "vault/mailbox.h"
 #include "vault/member.h"
 
+#define SLICE 1000U /* messages to a transaction: a hundred thousand take a second and more */
+
 static int add_member(void *arg, const struct vault_member *member)
 {
     return pop3_maildrop_add(arg, member->uid, member->size);
@@ -41,95 +43,88 @@ static bool is_seen_and_stays(const struct pop3_entry *entry)
     return entry->is_shown && !entry->is_deleted;
 }
 
-/* The UIDs of those that pass, as few ranges as can be. Nobody else's message lies between two that are neighbours in
- * the maildrop: UIDs rise, and what came later is above. *ret_ranges: NULL where there is none. */
-static int collect(const struct pop3_maildrop *maildrop, entry_test *test, struct vault_range **ret_ranges,
-                   size_t *ret_count)
+/*
+ * The UIDs of the next that pass, SLICE at most, as few ranges as can be, in ranges[SLICE]; *at: where to go on. Nobody
+ * else's message lies between two that are neighbours in the maildrop: UIDs rise, and what came later is above.
+ */
+static size_t collect(const struct pop3_maildrop *maildrop, entry_test *test, size_t *at, struct vault_range *ranges)
 {
-    size_t runs = 0;
     size_t count = 0;
-    for (size_t i = 0; i < maildrop->count; i++)
-        runs += test(&maildrop->entries[i]) && (i == 0 || !test(&maildrop->entries[i - 1])) ? 1 : 0;
-    struct vault_range *ranges = runs > 0 ? mem_new_array(runs, sizeof(*ranges)) : NULL;
-    if (runs > 0 && ranges == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < maildrop->count; i++) {
-        const struct pop3_entry *entry = &maildrop->entries[i];
-        if (!test(entry))
-            continue;
-        if (i == 0 || !test(entry - 1))
+    bool is_run = false;
+    for (size_t taken = 0; *at < maildrop->count && taken < SLICE; (*at)++) {
+        const struct pop3_entry *entry = &maildrop->entries[*at];
+        bool passes = test(entry);
+        if (passes && !is_run)
             ranges[count++].first = entry->uid;
-        ranges[count - 1].last = entry->uid;
+        if (passes)
+            ranges[count - 1].last = entry->uid;
+        taken += passes ? 1 : 0;
+        is_run = passes;
     }
-    *ret_ranges = ranges;
-    *ret_count = count;
-    return 0;
+    return count;
 }
 
-static int mark_seen(struct session *session, const struct pop3_maildrop *maildrop, entry_test *test)
+typedef int act_fn(struct vault *vault, const struct vault_range *ranges, size_t count);
+
+static int mark_seen(struct vault *vault, const struct vault_range *ranges, size_t count)
 {
-    AUTO_FREE struct vault_range *ranges = NULL;
-    size_t count = 0;
     struct vault_flag_change change = {.mode = VAULT_FLAGS_ADD, .flags = VAULT_SEEN, .unchanged_since = UINT64_MAX};
-    int result = collect(maildrop, test, &ranges, &count);
-    if (result < 0 || count == 0)
-        return result;
-    result = vault_member_store(session->vault, VAULT_INBOX, ranges, count, &change);
-    return result > 0 ? -ENOENT : result;
+    return vault_member_store(vault, VAULT_INBOX, ranges, count, &change);
 }
 
-static int delete_marked(struct session *session, const struct pop3_maildrop *maildrop)
+static int delete (struct vault *vault, const struct vault_range *ranges, size_t count)
 {
-    AUTO_FREE struct vault_range *ranges = NULL;
-    size_t count = 0;
-    int result = collect(maildrop, is_deleted, &ranges, &count);
-    if (result < 0 || count == 0)
-        return result;
-    result = vault_member_expunge(session->vault, VAULT_INBOX, ranges, count, VAULT_EXPUNGE_ALL, NULL, NULL);
-    return result > 0 ? -ENOENT : result;
+    return vault_member_expunge(vault, VAULT_INBOX, ranges, count, VAULT_EXPUNGE_ALL, NULL, NULL);
 }
 
-static int finish(struct session *session, int result)
+static int act_on(struct session *session, act_fn *act, enum vault_durability durability,
+                  const struct vault_range *ranges, size_t count)
 {
+    int result = vault_begin(session->vault, durability);
+    if (result == 0)
+        result = act(session->vault, ranges, count);
     if (result == 0)
         result = vault_commit(session->vault);
-    if (result < 0)
-        vault_rollback(session->vault);
-    else
+    if (result == 0)
         session_changed(session);
+    else
+        vault_rollback(session->vault);
+    return result > 0 ? -ENOENT : result;
+}
+
+/* The account's other connections are served in between. Where the session is about to end, all is done at once. */
+static int act_on_all(struct task *task, struct session *session, const struct pop3_maildrop *maildrop,
+                      entry_test *test, act_fn *act, enum vault_durability durability)
+{
+    AUTO_FREE struct vault_range *ranges = mem_new_array(SLICE, sizeof(*ranges));
+    if (ranges == NULL)
+        return -ENOMEM;
+    size_t at = 0;
+    for (;;) {
+        size_t count = collect(maildrop, test, &at, ranges);
+        int result = count == 0 ? 0 : act_on(session, act, durability, ranges, count);
+        if (result < 0 || at == maildrop->count)
+            return result;
+        (void)!task_yield(task);
+    }
+}
+
+static void mark(struct task *task, struct session *session, const struct pop3_maildrop *maildrop, entry_test *test)
+{
+    int result = act_on_all(task, session, maildrop, test, mark_seen, VAULT_RELAXED);
+    if (result < 0)
+        log_warn("pop3.seen.failed", F_FAULT(result));
+}
+
+/* That something could not be marked is no reason to say that it was not deleted (RFC 1939 §6). */
+int pop3_update(struct task *task, struct session *session, const struct pop3_maildrop *maildrop)
+{
+    int result = act_on_all(task, session, maildrop, is_deleted, delete, VAULT_DURABLE);
+    mark(task, session, maildrop, is_seen_and_stays);
     return result;
 }
 
-static bool has_any(const struct pop3_maildrop *maildrop, entry_test *test)
+void pop3_leave(struct task *task, struct session *session, const struct pop3_maildrop *maildrop)
 {
-    for (size_t i = 0; i < maildrop->count; i++)
-        if (test(&maildrop->entries[i]))
-            return true;
-    return false;
-}
-
-int pop3_update(struct session *session, const struct pop3_maildrop *maildrop)
-{
-    if (maildrop->deleted == 0) {
-        pop3_leave(session, maildrop);
-        return 0;
-    }
-    int result = vault_begin(session->vault, VAULT_DURABLE);
-    if (result < 0)
-        return result;
-    result = mark_seen(session, maildrop, is_seen_and_stays);
-    if (result == 0)
-        result = delete_marked(session, maildrop);
-    return finish(session, result);
-}
-
-void pop3_leave(struct session *session, const struct pop3_maildrop *maildrop)
-{
-    if (!has_any(maildrop, is_seen))
-        return;
-    int result = vault_begin(session->vault, VAULT_RELAXED);
-    if (result == 0)
-        result = finish(session, mark_seen(session, maildrop, is_seen));
-    if (result < 0)
-        log_warn("pop3.seen.failed", F_FAULT(result));
+    mark(task, session, maildrop, is_seen);
 }

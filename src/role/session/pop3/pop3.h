@@ -15,6 +15,7 @@
 #define POP3_OUT_CHUNK 65536U   /* what is collected before it is sent */
 #define POP3_OUT_MAX (2U << 20) /* more is never collected */
 #define POP3_WRITE_MS 300000    /* for a client to take what it asked for */
+#define POP3_REST_MS 2000       /* a client that is silent for longer does without the vault */
 #define POP3_BAD_MAX 50U        /* refused commands in a row before the connection is ended */
 #define POP3_HEADER_MAX 65536U  /* a longer header is sent as it is, UTF-8 or not */
 
@@ -34,6 +35,7 @@ struct pop3_client {
     struct pop3_reader reader;
     struct pop3_maildrop maildrop;
     struct pop3_engine engine;
+    bool holds_vault; /* quiet.h: not while it is silent */
     bool is_over;
 };
 
@@ -45,10 +47,11 @@ void pop3_write_fault(struct buf *out, int fault);
 
 /* maildrop.c. Opens it, with the newest mail in it. */
 MUST_USE int pop3_open(struct task *task, struct session *session, struct pop3_maildrop *maildrop);
-/* Carries out what QUIT asks for (RFC 1939 §6): deletes what is marked, and marks as \Seen what was fetched. */
-MUST_USE int pop3_update(struct session *session, const struct pop3_maildrop *maildrop);
+/* Carries out what QUIT asks for (RFC 1939 §6): deletes what is marked, and marks as \Seen what was fetched. Goes on
+ * until that is done, cancelled or not, and lets others be served meanwhile. A fault: some of it is not deleted. */
+MUST_USE int pop3_update(struct task *task, struct session *session, const struct pop3_maildrop *maildrop);
 /* The end without QUIT: nothing is deleted, what was fetched is \Seen all the same. */
-void pop3_leave(struct session *session, const struct pop3_maildrop *maildrop);
+void pop3_leave(struct task *task, struct session *session, const struct pop3_maildrop *maildrop);
 
 /* send.c. Answers RETR or TOP, and marks the message as shown once all of it has gone out. Only faults of the
  * connection, and those after which it cannot go on, come back. */
