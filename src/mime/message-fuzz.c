@@ -26,12 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO(arena) struct arena *arena = NULL;
     AUTO_BUF struct buf text;
     struct mime_part *root = NULL;
+    buf_init(&text, (size_t)1024 * 1024);
     if (arena_new(MIME_ARENA_MAX, &arena) < 0)
         return 0;
     int result = mime_parse(span_of(data, size), arena, &root);
     assert(result == 0);
     size_t count = 0;
-    buf_init(&text, (size_t)1024 * 1024);
     for (const struct mime_part *part = root; part != NULL; part = mime_part_after(root, part)) {
         check_part(part, size);
         span_t name;

@@ -54,9 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const enum imap_state states[] = {IMAP_BEFORE_LOGIN, IMAP_AUTHENTICATED, IMAP_SELECTED, IMAP_SELECTED};
     struct imap_reader reader;
     struct buf input AUTO_BUF;
+    buf_init(&input, 1 << 20);
     if (size == 0)
         return 0;
-    buf_init(&input, 1 << 20);
     imap_reader_init(&reader, 8192, 1024, 4096);
     size_t piece = 1 + (size_t)(data[0] >> 2);
     for (size_t at = 1; at < size; at += piece) {

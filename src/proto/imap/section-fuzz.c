@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct mime_part *root = NULL;
     struct imap_section section;
     span_t message = span_of(data, size);
+    buf_init(&scratch, size + 1024);
     if (arena_new(MIME_ARENA_MAX * 2, &arena) < 0)
         return 0;
     int result = imap_section_parse(&message, arena, &section);
@@ -41,7 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     result = mime_parse(message, arena, &root);
     assert(result == 0);
     show(root);
-    buf_init(&scratch, size + 1024);
     if (has_section) {
         span_t bytes;
         result = imap_section_read(root, message, &section, &scratch, &bytes);

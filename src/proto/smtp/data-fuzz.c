@@ -26,11 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_BUF struct buf parts;
     struct smtp_data one;
     struct smtp_data other;
+    buf_init(&whole, size + 1);
+    buf_init(&parts, size + 1);
     if (size < 1)
         return 0;
     span_t input = span_of(data + 1, size - 1);
-    buf_init(&whole, size + 1);
-    buf_init(&parts, size + 1);
     size_t used = feed(input, input.len + 1, &one, &whole);
     assert(used == feed(input, data[0] % 16U + 1U, &other, &parts));
     assert(one.bare_newline == other.bare_newline && one.size == other.size && one.state == other.state);

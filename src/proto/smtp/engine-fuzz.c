@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct smtp_engine engine;
     AUTO_BUF struct buf reply;
+    buf_init(&reply, 65536);
     if (size < 1)
         return 0;
     struct smtp_settings settings = {.kind = data[0] % 2 == 0 ? SMTP_RECEIVING : SMTP_SUBMISSION,
@@ -60,7 +61,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .errors_max = 50,
                                      .can_tls = true};
     smtp_engine_init(&engine, &settings);
-    buf_init(&reply, 65536);
     if ((data[0] & 2) != 0)
         smtp_engine_tls(&engine, true);
     span_t rest = span_of(data + 1, size - 1);
