@@ -33,6 +33,12 @@ class Connection:
                 return lines + ["T: " + line[len(tag) + 1:].decode()]
             lines.append("S: " + line.decode("utf-8", "backslashreplace").replace(f'"{tag.decode()}"', '"TAG"'))
 
+    def hear(self):
+        """The next line, without a command."""
+        line = self.file.readline()
+        assert line, "the server has closed the connection"
+        return line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+
     def append(self, message, arguments="INBOX"):
         answer = self.run(f"APPEND {arguments} {{{len(message)}+}}\r\n".encode() + message)
         assert answer[-1].startswith("T: OK"), answer

@@ -107,6 +107,29 @@ static void lines_after_login_are_understood_or_refused(void **state)
         {"a SEARCH YOUNGER 0\r\n", IMAP_PARSE_BAD, 0},                                                /* RFC 5032 §3 */
         {"a UID SORT RETURN (COUNT) (REVERSE DATE SUBJECT) UTF-8 ALL\r\n", IMAP_PARSE_OK, IMAP_SORT}, /* RFC 5256 §3 */
         {"a SORT () UTF-8 ALL\r\n", IMAP_PARSE_BAD, 0},
+        {"a SORT RETURN (CONTEXT UPDATE COUNT) (SIZE) UTF-8 ALL\r\n", IMAP_PARSE_OK, IMAP_SORT}, /* RFC 5267 §4 */
+        {"a SEARCH RETURN (UPDATE (UID BODY.PEEK[]) MIN) ALL\r\n", IMAP_PARSE_OK, IMAP_SEARCH},  /* RFC 5465 §7 */
+        {"a SEARCH RETURN (UPDATE UPDATE) ALL\r\n", IMAP_PARSE_BAD, 0},
+        {"a SEARCH RETURN (UPDATE ()) ALL\r\n", IMAP_PARSE_BAD, 0},
+        {"a CANCELUPDATE \"b\" \"c\"\r\n", IMAP_PARSE_OK, IMAP_CANCELUPDATE}, /* RFC 5267 §5 */
+        {"a CANCELUPDATE b\r\n", IMAP_PARSE_BAD, 0},
+        {"a SEARCH RETURN (RELEVANCY) NOT FUZZY (TEXT x SEEN)\r\n", IMAP_PARSE_OK, IMAP_SEARCH}, /* RFC 6203 §6 */
+        {"a SORT (REVERSE RELEVANCY) UTF-8 FUZZY SUBJECT x\r\n", IMAP_PARSE_OK, IMAP_SORT},      /* RFC 6203 §6 */
+        {"a SEARCH RETURN (RELEVANCY) TEXT x\r\n", IMAP_PARSE_BAD, 0},
+        {"a SORT (RELEVANCY) UTF-8 TEXT x\r\n", IMAP_PARSE_BAD, 0},
+        {"a SEARCH FUZZY\r\n", IMAP_PARSE_BAD, 0},
+        {"a SEARCH UIDAFTER 7 UIDBEFORE 9\r\n", IMAP_PARSE_OK, IMAP_SEARCH}, /* RFC 9738 §3.2 */
+        {"a SEARCH UIDAFTER *\r\n", IMAP_PARSE_BAD, 0},
+        {"a UIDBATCHES 2000 1:4\r\n", IMAP_PARSE_OK, IMAP_UIDBATCHES}, /* RFC 10022 §3 */
+        {"a UIDBATCHES 2000 1:\r\n", IMAP_PARSE_BAD, 0},
+        {"a NOTIFY NONE\r\n", IMAP_PARSE_OK, IMAP_NOTIFY}, /* RFC 5465 §8 */
+        {"a notify set status (Selected-Delayed (MessageNew (UID) MessageExpunge)) (subtree (a b) NONE)\r\n",
+         IMAP_PARSE_OK, IMAP_NOTIFY},
+        {"a NOTIFY SET (mailboxes a (MessageExpunge MessageNew FlagChange ServerMetadataChange))\r\n", IMAP_PARSE_OK,
+         IMAP_NOTIFY},
+        {"a NOTIFY SET (selected (FlagChange))\r\n", IMAP_PARSE_BAD, 0},
+        {"a NOTIFY SET (selected ())\r\n", IMAP_PARSE_BAD, 0},
+        {"a NOTIFY SET selected NONE\r\n", IMAP_PARSE_BAD, 0},
         {"a SORT (DATE) UTF-8\r\n", IMAP_PARSE_BAD, 0},
         {"a THREAD REFERENCES UTF-8 ALL\r\n", IMAP_PARSE_OK, IMAP_THREAD},
         {"a THREAD NONE UTF-8 ALL\r\n", IMAP_PARSE_BAD, 0},

@@ -51,12 +51,15 @@ static const struct command_row table[IMAP_VERB_COUNT] = {
     [IMAP_SETMETADATA] = {"SETMETADATA", LOGGED_IN, imap_parse_setmetadata, PLAIN},            /* RFC 5464 §4.3 */
     [IMAP_APPEND] = {"APPEND", LOGGED_IN, imap_parse_append, PLAIN},                           /* RFC 3501 §6.3.11 */
     [IMAP_IDLE] = {"IDLE", LOGGED_IN, imap_parse_nothing, PLAIN},                              /* RFC 2177 §3 */
+    [IMAP_NOTIFY] = {"NOTIFY", LOGGED_IN, imap_parse_notify, PLAIN},                           /* RFC 5465 §3.1 */
     [IMAP_CHECK] = {"CHECK", IMAP_SELECTED, imap_parse_nothing, PLAIN},                        /* RFC 3501 §6.4.1 */
     [IMAP_CLOSE] = {"CLOSE", IMAP_SELECTED, imap_parse_nothing, PLAIN},                        /* RFC 3501 §6.4.2 */
     [IMAP_UNSELECT] = {"UNSELECT", IMAP_SELECTED, imap_parse_nothing, PLAIN},                  /* RFC 3691 §2 */
     [IMAP_EXPUNGE] = {"EXPUNGE", IMAP_SELECTED, imap_parse_expunge, WITH_UID},                 /* RFC 3501 §6.4.3 */
     [IMAP_SEARCH] = {"SEARCH", IMAP_SELECTED, imap_parse_search, WITH_UID},                    /* RFC 3501 §6.4.4 */
     [IMAP_ESEARCH] = {"ESEARCH", LOGGED_IN, imap_parse_esearch, PLAIN},                        /* RFC 7377 §2.1 */
+    [IMAP_CANCELUPDATE] = {"CANCELUPDATE", IMAP_SELECTED, imap_parse_cancelupdate, PLAIN},     /* RFC 5267 §4.3.5 */
+    [IMAP_UIDBATCHES] = {"UIDBATCHES", IMAP_SELECTED, imap_parse_uidbatches, PLAIN},           /* RFC 10022 §3 */
     [IMAP_SORT] = {"SORT", IMAP_SELECTED, imap_parse_sort, WITH_UID},                          /* RFC 5256 §3 */
     [IMAP_THREAD] = {"THREAD", IMAP_SELECTED, imap_parse_thread, WITH_UID},                    /* RFC 5256 §3 */
     [IMAP_FETCH] = {"FETCH", IMAP_SELECTED, imap_parse_fetch, WITH_UID},                       /* RFC 3501 §6.4.5 */
@@ -101,7 +104,7 @@ static const struct command_row *find_row(span_t name, bool uid)
 int imap_command_parse(span_t bytes, enum imap_state state, struct arena *arena, struct imap_command *ret_command,
                        const char **ret_why)
 {
-    *ret_command = (struct imap_command){.tag = imap_reader_tag(bytes)};
+    *ret_command = (struct imap_command){.bytes = bytes, .tag = imap_reader_tag(bytes)};
     struct imap_scan scan = {.rest = cut_line_end(bytes), .arena = arena, .utf8 = (state & IMAP_UTF8) != 0};
     *ret_why = "Missing or bad tag";
     if (span_equal(ret_command->tag, SPAN("*")))

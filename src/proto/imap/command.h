@@ -46,12 +46,15 @@ enum imap_verb {
     IMAP_SETMETADATA,
     IMAP_APPEND,
     IMAP_IDLE,
+    IMAP_NOTIFY,
     IMAP_CHECK,
     IMAP_CLOSE,
     IMAP_UNSELECT,
     IMAP_EXPUNGE,
     IMAP_SEARCH,
     IMAP_ESEARCH,
+    IMAP_CANCELUPDATE,
+    IMAP_UIDBATCHES,
     IMAP_SORT,
     IMAP_THREAD,
     IMAP_FETCH,
@@ -125,6 +128,12 @@ struct imap_body {
     bool peek;
 };
 
+struct imap_fetch { /* what is asked of a message: fetch-att of RFC 3501 §9 */
+    unsigned items; /* enum imap_fetch_item */
+    struct imap_body *bodies;
+    size_t count;
+};
+
 enum imap_search_key_kind {
     IMAP_KEY_ALL,
     IMAP_KEY_SET,     /* sequence numbers */
@@ -164,7 +173,8 @@ struct imap_search_key {
     struct imap_set set;
     uint64_t number;
     span_t field;
-    span_t text; /* in the command's charset */
+    span_t text;   /* in the command's charset */
+    bool is_fuzzy; /* of HEADER, BODY and TEXT: FUZZY stands before it, or around it (RFC 6203 §3) */
     struct imap_search_key *children;
     struct imap_search_key *next; /* the sibling */
 };
@@ -174,9 +184,12 @@ enum imap_search_return { /* RFC 4731 §3.1 */
                           IMAP_RETURN_MAX = 2,
                           IMAP_RETURN_ALL = 4,
                           IMAP_RETURN_COUNT = 8,
-                          IMAP_RETURN_EXTENDED = 16, /* there was a RETURN: answer ESEARCH */
-                          IMAP_RETURN_SAVE = 32,     /* RFC 5182 §2.1 */
-                          IMAP_RETURN_PARTIAL = 64,  /* RFC 9394 §3.1 */
+                          IMAP_RETURN_EXTENDED = 16,   /* there was a RETURN: answer ESEARCH */
+                          IMAP_RETURN_SAVE = 32,       /* RFC 5182 §2.1 */
+                          IMAP_RETURN_PARTIAL = 64,    /* RFC 9394 §3.1 */
+                          IMAP_RETURN_CONTEXT = 128,   /* RFC 5267 §4.2: a hint, which is not needed */
+                          IMAP_RETURN_UPDATE = 256,    /* RFC 5267 §4.3 */
+                          IMAP_RETURN_RELEVANCY = 512, /* RFC 6203 §4 */
 };
 
 struct imap_partial { /* RFC 9394 §3.1: of the results, from 1 on; from the end where negative */
@@ -184,13 +197,14 @@ struct imap_partial { /* RFC 9394 §3.1: of the results, from 1 on; from the end
     int64_t last; /* as far from the end it counts from as first, or farther */
 };
 
-enum imap_sort_field { /* RFC 5256 §3; the DISPLAY ones are RFC 5957 §3 */
+enum imap_sort_field { /* RFC 5256 §3; the DISPLAY ones are RFC 5957 §3, RELEVANCY is RFC 6203 §5 */
                        IMAP_SORT_ARRIVAL,
                        IMAP_SORT_CC,
                        IMAP_SORT_DATE,
                        IMAP_SORT_DISPLAYFROM,
                        IMAP_SORT_DISPLAYTO,
                        IMAP_SORT_FROM,
+                       IMAP_SORT_RELEVANCY,
                        IMAP_SORT_SIZE,
                        IMAP_SORT_SUBJECT,
                        IMAP_SORT_TO,
@@ -248,14 +262,50 @@ enum imap_scope_kind { /* RFC 5465 §6, RFC 7377 §2.2 */
                        IMAP_SCOPE_SUBTREE,
                        IMAP_SCOPE_SUBTREE_ONE,
                        IMAP_SCOPE_MAILBOXES,
+                       IMAP_SCOPE_SELECTED_DELAYED, /* NOTIFY only */
 };
 
 struct imap_scope {
     struct imap_scope_part {
         enum imap_scope_kind kind;
-        span_t name; /* of the last three */
+        span_t name; /* of those that have one */
     } * parts;
     size_t count;
+    size_t room;
+};
+
+enum imap_event { /* RFC 5465 §5 */
+                  IMAP_EVENT_MESSAGE_NEW = 1,
+                  IMAP_EVENT_MESSAGE_EXPUNGE = 2,
+                  IMAP_EVENT_FLAG_CHANGE = 4,
+                  IMAP_EVENT_MAILBOX_NAME = 8,
+                  IMAP_EVENT_SUBSCRIPTION_CHANGE = 16,
+                  IMAP_EVENT_MAILBOX_METADATA_CHANGE = 32,
+                  IMAP_EVENT_SERVER_METADATA_CHANGE = 64,
+};
+#define IMAP_EVENTS_OF_MESSAGES (IMAP_EVENT_MESSAGE_NEW | IMAP_EVENT_MESSAGE_EXPUNGE | IMAP_EVENT_FLAG_CHANGE)
+/* All there are, for BADEVENT (RFC 5465 §3.1). */
+#define IMAP_EVENT_NAMES                                                                                               \
+    "MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange MailboxMetadataChange ServerMetadataChange"
+#define IMAP_NOTIFY_GROUPS_MAX 100U
+
+struct imap_notify { /* RFC 5465 §3.1 */
+    struct imap_notify_group {
+        struct imap_scope scope;
+        unsigned events; /* enum imap_event; none: NONE */
+    } * groups;
+    size_t count;            /* none: NOTIFY NONE */
+    bool status;             /* SET STATUS */
+    bool has_unknown;        /* an event that there is not */
+    struct imap_fetch fetch; /* of a new message in the selected mailbox */
+};
+
+#define IMAP_TAGS_MAX 100U
+
+struct imap_batches { /* RFC 10022 §3 */
+    uint32_t size;
+    uint32_t first; /* of the batches, the one with the highest UIDs being 1; 0: all */
+    uint32_t last;
 };
 
 #define IMAP_ENTRY_MAX 1000U
@@ -277,6 +327,7 @@ struct imap_metadata {
 };
 
 struct imap_command {
+    span_t bytes; /* all of it, as it was parsed */
     span_t tag;
     enum imap_verb verb;
     bool uid;            /* UID FETCH and its like */
@@ -350,11 +401,17 @@ struct imap_command {
             size_t order_count;
             enum imap_thread_kind thread; /* THREAD */
             struct imap_scope scope;      /* ESEARCH IN (…) */
+            struct imap_fetch update;     /* UPDATE (…): of a message that comes in (RFC 5465 §7) */
+            bool is_fuzzy;                /* a key is */
         } search;
+        struct imap_notify notify;
+        struct imap_batches batches;
         struct {
-            unsigned items;
-            struct imap_body *bodies;
+            span_t *tags;
             size_t count;
+        } cancel;
+        struct {
+            struct imap_fetch what;
             uint64_t changed_since;
             bool modified;
             bool uid_implied; /* by UID FETCH, and not asked for */

@@ -8,32 +8,31 @@ static bool out_of_memory(struct imap_scan *scan)
     return imap_scan_fail(scan, "Command too large");
 }
 
-static struct imap_body *add_body(struct imap_scan *scan, struct imap_command *command)
+static struct imap_body *add_body(struct imap_scan *scan, struct imap_fetch *fetch)
 {
-    if (command->fetch.count == IMAP_SECTIONS_MAX) {
+    if (fetch->count == IMAP_SECTIONS_MAX) {
         (void)imap_scan_fail(scan, "Too many sections");
         return NULL;
     }
     /* Grown by doubling: most commands have one or two, and a section is large. */
-    size_t count = command->fetch.count;
+    size_t count = fetch->count;
     if ((count & (count - 1)) == 0) {
-        struct imap_body *more =
-            arena_alloc_array(scan->arena, count == 0 ? 1 : 2 * count, sizeof(*command->fetch.bodies));
+        struct imap_body *more = arena_alloc_array(scan->arena, count == 0 ? 1 : 2 * count, sizeof(*fetch->bodies));
         if (more == NULL) {
             (void)out_of_memory(scan);
             return NULL;
         }
         for (size_t i = 0; i < count; i++)
-            more[i] = command->fetch.bodies[i];
-        command->fetch.bodies = more;
+            more[i] = fetch->bodies[i];
+        fetch->bodies = more;
     }
-    return &command->fetch.bodies[command->fetch.count++];
+    return &fetch->bodies[fetch->count++];
 }
 
-static bool add_named(struct imap_scan *scan, struct imap_command *command, enum imap_section_kind kind,
+static bool add_named(struct imap_scan *scan, struct imap_fetch *fetch, enum imap_section_kind kind,
                       enum imap_body_form form)
 {
-    struct imap_body *body = add_body(scan, command);
+    struct imap_body *body = add_body(scan, fetch);
     if (body == NULL)
         return false;
     /* RFC 3501 §6.4.5: RFC822.HEADER does not set \Seen, the other two do. */
@@ -41,9 +40,9 @@ static bool add_named(struct imap_scan *scan, struct imap_command *command, enum
     return true;
 }
 
-static bool add_section(struct imap_scan *scan, struct imap_command *command, bool peek)
+static bool add_section(struct imap_scan *scan, struct imap_fetch *fetch, bool peek)
 {
-    struct imap_body *body = add_body(scan, command);
+    struct imap_body *body = add_body(scan, fetch);
     if (body == NULL)
         return false;
     *body = (struct imap_body){.form = IMAP_BODY_SECTION, .peek = peek};
@@ -54,11 +53,11 @@ static bool add_section(struct imap_scan *scan, struct imap_command *command, bo
 }
 
 /* RFC 3516 §7: section-binary is part numbers alone; sizes are not asked for in part. */
-static bool add_binary(struct imap_scan *scan, struct imap_command *command, enum imap_body_form form, bool peek)
+static bool add_binary(struct imap_scan *scan, struct imap_fetch *fetch, enum imap_body_form form, bool peek)
 {
-    if (!add_section(scan, command, peek))
+    if (!add_section(scan, fetch, peek))
         return false;
-    struct imap_body *body = &command->fetch.bodies[command->fetch.count - 1];
+    struct imap_body *body = &fetch->bodies[fetch->count - 1];
     body->form = form;
     if (body->section.kind != IMAP_SECTION_ALL || (form == IMAP_BODY_BINARY_SIZE && body->section.has_partial))
         return imap_scan_fail(scan, "Bad binary section");
@@ -66,9 +65,9 @@ static bool add_binary(struct imap_scan *scan, struct imap_command *command, enu
 }
 
 /* RFC 8970 §3.2: LAZY leaves it to us whether it is worth the work; it always is. */
-static bool scan_preview(struct imap_scan *scan, struct imap_command *command)
+static bool scan_preview(struct imap_scan *scan, struct imap_fetch *fetch)
 {
-    command->fetch.items |= IMAP_FETCH_PREVIEW;
+    fetch->items |= IMAP_FETCH_PREVIEW;
     span_t after = scan->rest;
     bool is_lazy = imap_scan_byte(scan, ' ') && imap_scan_byte(scan, '(') && imap_scan_word(scan, "LAZY");
     if (!is_lazy)
@@ -77,7 +76,7 @@ static bool scan_preview(struct imap_scan *scan, struct imap_command *command)
 }
 
 /* RFC 3501 §9: fetch-att. */
-static bool scan_item(struct imap_scan *scan, struct imap_command *command)
+static bool scan_item(struct imap_scan *scan, struct imap_fetch *fetch)
 {
     static const struct {
         const char *name;
@@ -97,32 +96,32 @@ static bool scan_item(struct imap_scan *scan, struct imap_command *command)
     for (size_t i = 0; i < COUNT_OF(plain); i++) {
         if (!imap_scan_word(scan, plain[i].name))
             continue;
-        command->fetch.items |= plain[i].items;
+        fetch->items |= plain[i].items;
         return true;
     }
     if (imap_scan_word(scan, "RFC822.HEADER"))
-        return add_named(scan, command, IMAP_SECTION_HEADER, IMAP_BODY_RFC822_HEADER);
+        return add_named(scan, fetch, IMAP_SECTION_HEADER, IMAP_BODY_RFC822_HEADER);
     if (imap_scan_word(scan, "RFC822.TEXT"))
-        return add_named(scan, command, IMAP_SECTION_TEXT, IMAP_BODY_RFC822_TEXT);
+        return add_named(scan, fetch, IMAP_SECTION_TEXT, IMAP_BODY_RFC822_TEXT);
     if (imap_scan_word(scan, "RFC822"))
-        return add_named(scan, command, IMAP_SECTION_ALL, IMAP_BODY_RFC822);
+        return add_named(scan, fetch, IMAP_SECTION_ALL, IMAP_BODY_RFC822);
     if (imap_scan_word(scan, "BODY.PEEK")) {
-        return imap_scan_peek(scan, '[') ? add_section(scan, command, true)
+        return imap_scan_peek(scan, '[') ? add_section(scan, fetch, true)
                                          : imap_scan_fail(scan, "BODY.PEEK needs a section");
     }
     if (imap_scan_word(scan, "PREVIEW"))
-        return scan_preview(scan, command);
+        return scan_preview(scan, fetch);
     if (imap_scan_word(scan, "BINARY.PEEK"))
-        return add_binary(scan, command, IMAP_BODY_BINARY, true);
+        return add_binary(scan, fetch, IMAP_BODY_BINARY, true);
     if (imap_scan_word(scan, "BINARY.SIZE"))
-        return add_binary(scan, command, IMAP_BODY_BINARY_SIZE, true);
+        return add_binary(scan, fetch, IMAP_BODY_BINARY_SIZE, true);
     if (imap_scan_word(scan, "BINARY"))
-        return add_binary(scan, command, IMAP_BODY_BINARY, false);
+        return add_binary(scan, fetch, IMAP_BODY_BINARY, false);
     if (!imap_scan_word(scan, "BODY"))
         return imap_scan_fail(scan, "Unknown FETCH item");
     if (imap_scan_peek(scan, '['))
-        return add_section(scan, command, false);
-    command->fetch.items |= IMAP_FETCH_BODY;
+        return add_section(scan, fetch, false);
+    fetch->items |= IMAP_FETCH_BODY;
     return true;
 }
 
@@ -141,21 +140,26 @@ static bool scan_macro(struct imap_scan *scan, unsigned *items)
     return true;
 }
 
-static bool scan_items(struct imap_scan *scan, struct imap_command *command)
+bool imap_scan_fetch_list(struct imap_scan *scan, struct imap_fetch *fetch)
 {
-    if (scan_macro(scan, &command->fetch.items))
-        return true;
     if (!imap_scan_byte(scan, '('))
-        return scan_item(scan, command);
+        return imap_scan_fail(scan, "Expected a list of FETCH items");
     do {
         while (imap_scan_byte(scan, ' '))
             ;
-        if (!scan_item(scan, command))
+        if (!scan_item(scan, fetch))
             return false;
         while (imap_scan_byte(scan, ' '))
             ;
     } while (!imap_scan_byte(scan, ')'));
     return true;
+}
+
+static bool scan_items(struct imap_scan *scan, struct imap_fetch *fetch)
+{
+    if (scan_macro(scan, &fetch->items))
+        return true;
+    return imap_scan_peek(scan, '(') ? imap_scan_fetch_list(scan, fetch) : scan_item(scan, fetch);
 }
 
 /* RFC 4466 §2.4; CHANGEDSINCE is RFC 7162 §3.1.4.1, VANISHED §3.2.6, PARTIAL RFC 9394 §3.2. */
@@ -166,7 +170,7 @@ static bool scan_fetch_modifiers(struct imap_scan *scan, struct imap_command *co
     do {
         if (imap_scan_word(scan, "CHANGEDSINCE")) {
             command->fetch.modified = true;
-            command->fetch.items |= IMAP_FETCH_MODSEQ;
+            command->fetch.what.items |= IMAP_FETCH_MODSEQ;
             if (!imap_scan_space(scan) || !imap_scan_number(scan, INT64_MAX, &command->fetch.changed_since))
                 return false;
         } else if (imap_scan_word(scan, "VANISHED")) {
@@ -189,13 +193,13 @@ static bool scan_fetch_modifiers(struct imap_scan *scan, struct imap_command *co
 bool imap_parse_fetch(struct imap_scan *scan, struct imap_command *command)
 {
     if (!imap_scan_space(scan) || !imap_scan_set(scan, &command->set) || !imap_scan_space(scan) ||
-        !scan_items(scan, command))
+        !scan_items(scan, &command->fetch.what))
         return false;
     if (imap_scan_byte(scan, ' ') && !imap_scan_at_end(scan) && !scan_fetch_modifiers(scan, command))
         return false;
-    command->fetch.uid_implied = command->uid && (command->fetch.items & IMAP_FETCH_UID) == 0;
+    command->fetch.uid_implied = command->uid && (command->fetch.what.items & IMAP_FETCH_UID) == 0;
     if (command->uid)
-        command->fetch.items |= IMAP_FETCH_UID; /* RFC 3501 §6.4.8 */
+        command->fetch.what.items |= IMAP_FETCH_UID; /* RFC 3501 §6.4.8 */
     return imap_scan_end(scan);
 }
 

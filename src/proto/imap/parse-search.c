@@ -3,7 +3,22 @@
 #include <errno.h>
 
 /* What comes after a key's name. */
-enum operand { NOTHING, TEXT, FIELD_TEXT, KEYWORD, DATE, NUMBER, UIDS, MODSEQ, OBJECT, ONE_KEY, TWO_KEYS };
+enum operand {
+    NOTHING,
+    TEXT,
+    FIELD_TEXT,
+    KEYWORD,
+    DATE,
+    NUMBER,
+    UIDS,
+    UIDS_AFTER,
+    UIDS_BEFORE,
+    MODSEQ,
+    OBJECT,
+    ONE_KEY,
+    TWO_KEYS,
+    FUZZY_KEY
+};
 
 struct key_row {
     const char *name;
@@ -14,7 +29,7 @@ struct key_row {
 };
 
 /* RFC 3501 §6.4.4 and §9: search-key; MODSEQ is RFC 7162 §3.1.5, OLDER and YOUNGER RFC 5032 §3, the ids RFC 8474 §6,
- * SAVED… RFC 8514 §4.3: every mailbox has save dates. */
+ * SAVED… RFC 8514 §4.3: every mailbox has save dates; FUZZY is RFC 6203 §3, UIDAFTER and UIDBEFORE RFC 9738 §3.2. */
 static const struct key_row rows[] = {
     {"ALL", IMAP_KEY_ALL, NOTHING, 0, false},
     {"ANSWERED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_ANSWERED, false},
@@ -27,6 +42,7 @@ static const struct key_row rows[] = {
     {"EMAILID", IMAP_KEY_EMAILID, OBJECT, 0, false},
     {"FLAGGED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_FLAGGED, false},
     {"FROM", IMAP_KEY_HEADER, TEXT, 0, false},
+    {"FUZZY", IMAP_KEY_AND, FUZZY_KEY, 0, false},
     {"HEADER", IMAP_KEY_HEADER, FIELD_TEXT, 0, false},
     {"KEYWORD", IMAP_KEY_KEYWORD, KEYWORD, 0, false},
     {"LARGER", IMAP_KEY_LARGER, NUMBER, 0, false},
@@ -53,6 +69,8 @@ static const struct key_row rows[] = {
     {"THREADID", IMAP_KEY_THREADID, OBJECT, 0, false},
     {"TO", IMAP_KEY_HEADER, TEXT, 0, false},
     {"UID", IMAP_KEY_UID, UIDS, 0, false},
+    {"UIDAFTER", IMAP_KEY_UID, UIDS_AFTER, 0, false},
+    {"UIDBEFORE", IMAP_KEY_UID, UIDS_BEFORE, 0, false},
     {"UNANSWERED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_ANSWERED, true},
     {"UNDELETED", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_DELETED, true},
     {"UNDRAFT", IMAP_KEY_FLAG, NOTHING, IMAP_FLAG_DRAFT, true},
@@ -67,6 +85,7 @@ struct search_scan {
     struct imap_command *command;
     size_t keys;
     size_t depth;
+    size_t fuzzy; /* FUZZY that the key at hand is within */
 };
 
 static struct imap_search_key *new_key(struct search_scan *search)
@@ -111,6 +130,37 @@ static bool scan_children(struct search_scan *search, struct imap_search_key *ke
     return true;
 }
 
+/* RFC 9738 §3.2: like "UID n+1:*", but where there is none above n it is empty, which a set with "*" never is. */
+static bool scan_uids_beside(struct search_scan *search, struct imap_search_key *key, enum operand operand)
+{
+    uint64_t uid = 0;
+    if (!imap_scan_number(search->scan, UINT32_MAX, &uid))
+        return false;
+    if (uid == 0)
+        return imap_scan_fail(search->scan, "A UID cannot be zero");
+    key->set.ranges = arena_alloc_array(search->scan->arena, 1, sizeof(*key->set.ranges));
+    if (key->set.ranges == NULL) {
+        search->scan->fault = -ENOMEM;
+        return false;
+    }
+    uint32_t bound = (uint32_t)uid;
+    if (operand == UIDS_BEFORE && bound > 1)
+        key->set.ranges[key->set.count++] = (struct imap_range){1, bound - 1};
+    if (operand == UIDS_AFTER && bound < IMAP_SET_STAR - 1)
+        key->set.ranges[key->set.count++] = (struct imap_range){bound + 1, IMAP_SET_STAR - 1};
+    return true;
+}
+
+/* RFC 6203 §3: flags and numbers within are what they are. */
+static bool scan_fuzzy(struct search_scan *search, struct imap_search_key *key)
+{
+    search->fuzzy++;
+    search->command->search.is_fuzzy = true;
+    bool well = scan_children(search, key, 1);
+    search->fuzzy--;
+    return well;
+}
+
 static bool scan_operand(struct search_scan *search, const struct key_row *row, struct imap_search_key *key)
 {
     struct imap_scan *scan = search->scan;
@@ -139,6 +189,11 @@ static bool scan_operand(struct search_scan *search, const struct key_row *row, 
             return false;
         return key->number > 0 || key->kind == IMAP_KEY_LARGER || key->kind == IMAP_KEY_SMALLER ||
                imap_scan_fail(scan, "An interval cannot be zero"); /* RFC 5032 §3: nz-number */
+    case UIDS_AFTER:
+    case UIDS_BEFORE:
+        return scan_uids_beside(search, key, row->operand);
+    case FUZZY_KEY:
+        return scan_fuzzy(search, key);
     case UIDS:
         return imap_scan_set(scan, &key->set);
     case MODSEQ:
@@ -176,6 +231,7 @@ static bool scan_named(struct search_scan *search, struct imap_search_key *key, 
         if (!imap_scan_word(search->scan, rows[i].name))
             continue;
         key->kind = rows[i].kind;
+        key->is_fuzzy = search->fuzzy > 0;
         if (!scan_operand(search, &rows[i], key))
             return false;
         *ret_key = key;
@@ -221,14 +277,33 @@ static bool scan_key(struct search_scan *search, struct imap_search_key **ret_ke
     return well;
 }
 
-/* RFC 4731 §3.1: RETURN (MIN MAX ALL COUNT); "()" stands for ALL. SAVE is RFC 5182 §2.1, PARTIAL RFC 9394 §3.1. */
+/* Return options that have something behind them: PARTIAL is RFC 9394 §3.1, UPDATE RFC 5267 §4.3 and RFC 5465 §7. */
+static bool scan_return_more(struct imap_scan *scan, struct imap_command *command)
+{
+    unsigned *returns = &command->search.returns;
+    if (imap_scan_word(scan, "PARTIAL") && (*returns & IMAP_RETURN_PARTIAL) == 0) {
+        *returns |= IMAP_RETURN_PARTIAL;
+        return imap_scan_space(scan) && imap_scan_partial(scan, &command->search.partial);
+    }
+    if (imap_scan_word(scan, "UPDATE") && (*returns & IMAP_RETURN_UPDATE) == 0) {
+        *returns |= IMAP_RETURN_UPDATE;
+        (void)imap_scan_byte(scan, ' ');
+        return !imap_scan_peek(scan, '(') || imap_scan_fetch_list(scan, &command->search.update);
+    }
+    return imap_scan_fail(scan, "Unknown SEARCH return option");
+}
+
+/* RFC 4731 §3.1: RETURN (MIN MAX ALL COUNT); "()" stands for ALL. SAVE is RFC 5182 §2.1, CONTEXT RFC 5267 §4.2,
+ * RELEVANCY RFC 6203 §4. */
 static bool scan_returns(struct imap_scan *scan, struct imap_command *command)
 {
     static const struct imap_option names[] = {{"MIN", IMAP_RETURN_MIN},
                                                {"MAX", IMAP_RETURN_MAX},
                                                {"ALL", IMAP_RETURN_ALL},
                                                {"COUNT", IMAP_RETURN_COUNT},
-                                               {"SAVE", IMAP_RETURN_SAVE}};
+                                               {"SAVE", IMAP_RETURN_SAVE},
+                                               {"CONTEXT", IMAP_RETURN_CONTEXT},
+                                               {"RELEVANCY", IMAP_RETURN_RELEVANCY}};
     unsigned *returns = &command->search.returns;
     *returns = IMAP_RETURN_EXTENDED;
     if (!imap_scan_space(scan) || !imap_scan_byte(scan, '('))
@@ -237,15 +312,10 @@ static bool scan_returns(struct imap_scan *scan, struct imap_command *command)
         size_t found = 0;
         while (found < COUNT_OF(names) && !imap_scan_word(scan, names[found].name))
             found++;
-        if (found < COUNT_OF(names)) {
+        if (found < COUNT_OF(names))
             *returns |= names[found].bit;
-        } else if (imap_scan_word(scan, "PARTIAL") && (*returns & IMAP_RETURN_PARTIAL) == 0) {
-            *returns |= IMAP_RETURN_PARTIAL;
-            if (!imap_scan_space(scan) || !imap_scan_partial(scan, &command->search.partial))
-                return false;
-        } else {
-            return imap_scan_fail(scan, "Unknown SEARCH return option");
-        }
+        else if (!scan_return_more(scan, command))
+            return false;
         (void)imap_scan_byte(scan, ' ');
     }
     if ((*returns & IMAP_RETURN_ALL) != 0 && (*returns & IMAP_RETURN_PARTIAL) != 0)
@@ -253,6 +323,15 @@ static bool scan_returns(struct imap_scan *scan, struct imap_command *command)
     if (*returns == IMAP_RETURN_EXTENDED)
         *returns |= IMAP_RETURN_ALL;
     return true;
+}
+
+/* RFC 6203 §4, §5. */
+static bool check_relevancy(struct imap_scan *scan, const struct imap_command *command)
+{
+    bool asks = (command->search.returns & IMAP_RETURN_RELEVANCY) != 0;
+    for (size_t i = 0; i < command->search.order_count; i++)
+        asks |= command->search.order[i].field == IMAP_SORT_RELEVANCY;
+    return !asks || command->search.is_fuzzy || imap_scan_fail(scan, "RELEVANCY needs a FUZZY search key");
 }
 
 bool imap_scan_returns(struct imap_scan *scan, struct imap_command *command)
@@ -263,7 +342,7 @@ bool imap_scan_returns(struct imap_scan *scan, struct imap_command *command)
 bool imap_scan_search_keys(struct imap_scan *scan, struct imap_command *command)
 {
     struct search_scan search = {.scan = scan, .command = command};
-    return scan_all(&search, &command->search.keys) && imap_scan_end(scan);
+    return scan_all(&search, &command->search.keys) && imap_scan_end(scan) && check_relevancy(scan, command);
 }
 
 bool imap_parse_search(struct imap_scan *scan, struct imap_command *command)

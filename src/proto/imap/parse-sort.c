@@ -8,7 +8,7 @@ static bool scan_sort_key(struct imap_scan *scan, struct imap_sort_key *ret_key)
         [IMAP_SORT_DATE] = "DATE",       [IMAP_SORT_DISPLAYFROM] = "DISPLAYFROM",
         [IMAP_SORT_FROM] = "FROM",       [IMAP_SORT_DISPLAYTO] = "DISPLAYTO",
         [IMAP_SORT_SIZE] = "SIZE",       [IMAP_SORT_SUBJECT] = "SUBJECT",
-        [IMAP_SORT_TO] = "TO",
+        [IMAP_SORT_TO] = "TO",           [IMAP_SORT_RELEVANCY] = "RELEVANCY",
     };
     ret_key->reverse = imap_scan_word(scan, "REVERSE");
     if (ret_key->reverse && !imap_scan_space(scan))

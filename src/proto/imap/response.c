@@ -56,6 +56,10 @@ static const struct capability capabilities[] = {
     {"METADATA", LOGGED_IN, 0, 0},              /* RFC 5464 §1 */
     {"LIST-METADATA", LOGGED_IN, 0, 0},         /* RFC 9590 §3 */
     {"COMPRESS=DEFLATE", LOGGED_IN, 0, 0},      /* RFC 4978 §2 */
+    {"NOTIFY", LOGGED_IN, 0, 0},                /* RFC 5465 §3 */
+    {"CONTEXT=SEARCH", LOGGED_IN, 0, 0},        /* RFC 5267 §4 */
+    {"CONTEXT=SORT", LOGGED_IN, 0, 0},          /* RFC 5267 §4 */
+    {"UIDBATCHES", LOGGED_IN, 0, 0},            /* RFC 10022 §3 */
     {"MULTISEARCH", LOGGED_IN, 0, 0},           /* RFC 7377 §2 */
     {"INPROGRESS", LOGGED_IN, 0, 0},            /* RFC 9585 §3 */
     {"UIDONLY", LOGGED_IN, 0, 0},               /* RFC 9586 §3.1 */

@@ -47,6 +47,10 @@ bool imap_scan_options(struct imap_scan *scan, const struct imap_option *options
 bool imap_scan_status_items(struct imap_scan *scan, unsigned *ret_items);         /* in parentheses, at least one */
 bool imap_scan_partial(struct imap_scan *scan, struct imap_partial *ret_partial); /* RFC 9394 §5 */
 
+bool imap_scan_fetch_list(struct imap_scan *scan, struct imap_fetch *fetch); /* fetch-atts in parentheses */
+/* One kind of mailboxes with its names (RFC 5465 §8, RFC 7377 §2.2); scope->parts has room. */
+bool imap_scan_scope_part(struct imap_scan *scan, struct imap_scope *scope);
+
 bool imap_scan_entries(struct imap_scan *scan, struct imap_metadata *metadata); /* RFC 5464 §5 */
 
 /* RETURN (…) with the space after it, where it stands there; search-keys up to the end of the command. */
@@ -62,6 +66,8 @@ imap_parser imap_parse_select, imap_parse_create, imap_parse_rename, imap_parse_
 imap_parser imap_parse_lsub, imap_parse_status, imap_parse_append;                       /* parse-mailbox.c */
 imap_parser imap_parse_fetch, imap_parse_store, imap_parse_copy, imap_parse_expunge;     /* parse-message.c */
 imap_parser imap_parse_search;                                                           /* parse-search.c */
+imap_parser imap_parse_cancelupdate, imap_parse_uidbatches;                              /* parse-context.c */
+imap_parser imap_parse_notify;                                                           /* parse-notify.c */
 imap_parser imap_parse_getquota, imap_parse_setquota;                                    /* parse-quota.c */
 imap_parser imap_parse_setacl, imap_parse_identifier;                                    /* parse-acl.c */
 imap_parser imap_parse_getmetadata, imap_parse_setmetadata;                              /* parse-metadata.c */

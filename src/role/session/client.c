@@ -9,7 +9,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proto/imap/deflate.h"
+#include "role/session/imap/context.h"
 #include "role/session/imap/imap.h"
+#include "role/session/imap/notify.h"
+#include "role/session/imap/tell.h"
 #include "role/session/quiet.h"
 #include "role/session/wire.h"
 #include "rt/watch.h"
@@ -56,16 +59,25 @@ int client_tell(struct task *task, struct client *client, struct view_format for
     return 0;
 }
 
-/* --- what happens while a client waits in IDLE --- */
+void client_leave(struct client *client)
+{
+    contexts_free(TAKE(client->contexts));
+    view_free(TAKE(client->view));
+    free(TAKE(client->saved));
+    client->saved_count = 0;
+    free(TAKE(client->memo));
+}
+
+/* --- what happens while a client waits --- */
 
 static void tell(struct task *task, void *arg)
 {
     struct client *client = arg;
-    struct view_format format = {.expunge = VIEW_TELL_EXPUNGED, .modseq = client->condstore};
+    enum tell_moment moment = client->tag != NULL ? TELL_IN_IDLE : TELL_BETWEEN;
     int result = quiet_hold(client->session);
     if (result == 0) {
         do {
-            result = client_tell(task, client, format);
+            result = tell_all(task, client, moment, VIEW_PLAIN);
             if (result >= 0)
                 result = client_flush(task, client);
         } while (result == 0 && !client->logged_out && client->heard != client->session->changes);
@@ -91,6 +103,14 @@ void client_notify(struct client *client)
 
 /* --- commands --- */
 
+enum imap_state client_state(const struct client *client)
+{
+    unsigned state = client->view != NULL ? IMAP_SELECTED : IMAP_AUTHENTICATED;
+    if ((client->enabled & (IMAP_ENABLE_REV2 | IMAP_ENABLE_UTF8)) != 0)
+        state |= IMAP_UTF8;
+    return (enum imap_state)state;
+}
+
 static int parse_and_run(struct task *task, struct client *client, size_t len)
 {
     span_t bytes = span_upto(buf_span(&client->input), len);
@@ -102,10 +122,7 @@ static int parse_and_run(struct task *task, struct client *client, size_t len)
     if (command == NULL)
         return -ENOMEM;
     const char *why = NULL;
-    unsigned state = client->view != NULL ? IMAP_SELECTED : IMAP_AUTHENTICATED;
-    if ((client->enabled & (IMAP_ENABLE_REV2 | IMAP_ENABLE_UTF8)) != 0)
-        state |= IMAP_UTF8;
-    result = imap_command_parse(bytes, (enum imap_state)state, arena, command, &why);
+    result = imap_command_parse(bytes, client_state(client), arena, command, &why);
     if (result == IMAP_PARSE_OK) {
         client->bad = 0;
         client->followed = buf_len(&client->input) > len;
@@ -137,7 +154,7 @@ static int catch_up(struct task *task, struct client *client)
     if (buf_len(&client->input) == 0)
         buf_release(&client->input);
     buf_release(&client->out);
-    if (result < 0 || client->tag == NULL)
+    if (result < 0 || (client->tag == NULL && client->notify == NULL))
         return result;
     client->idling = true;
     if (client->heard != client->session->changes)
@@ -185,6 +202,8 @@ static int serve_input(struct task *task, struct client *client)
             if (result == IMAP_IDLE_GOES_ON)
                 return catch_up(task, client);
         } else {
+            client->idling = false;
+            task_group_wait(task, &client->tellers);
             read = imap_reader_next(&client->reader, &client->input, &len);
             if (read == IMAP_READ_MORE)
                 return catch_up(task, client);
@@ -239,15 +258,14 @@ static void client_free(struct client *client)
     session->client_count--;
     session->parked -= client->parked;
     timer_free(client->patience);
-    view_free(client->view);
+    notify_free(client->notify, session);
+    client_leave(client);
     stream_free(client->stream);
     imap_deflate_free(client->deflate);
     imap_deflate_free(client->deflate_next);
     buf_deinit(&client->input);
     buf_deinit(&client->out);
     free(client->tag);
-    free(client->saved);
-    free(client->memo);
     free(client);
     session_client_gone(session);
 }

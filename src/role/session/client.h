@@ -27,9 +27,12 @@ struct client {
     struct buf input;
     struct buf out;
     struct imap_reader reader;
-    struct view *view;      /* the selected mailbox, or NULL */
-    char *tag;              /* of the login, until it is answered; then of the IDLE that is under way, or NULL */
-    struct timer *patience; /* while parked, up to the deadline */
+    struct view *view;         /* the selected mailbox, or NULL */
+    struct contexts *contexts; /* searches of it that are kept up to date (imap/context.h), or NULL */
+    struct notify *notify;     /* what the client wants to be told of at any time (imap/notify.h), or NULL */
+    struct imap_range made;    /* UIDs that the command at hand gave to messages in the selected mailbox, or 0 */
+    char *tag;                 /* of the login, until it is answered; then of the IDLE that is under way, or NULL */
+    struct timer *patience;    /* while parked, up to the deadline */
     int64_t deadline;
     uint64_t heard; /* session->changes when it was last told of them */
     bool greeted;
@@ -39,7 +42,7 @@ struct client {
     size_t saved_count;
     struct fetch_memo *memo; /* imap/body.c: where the part is that was last fetched by pieces, or NULL */
     bool condstore;          /* RFC 7162 §3.1: MODSEQ is told from now on */
-    bool idling;             /* "+ idling" has gone out: it is told at once (imap/idle.c) */
+    bool idling;             /* it is told at once: it waits in IDLE, or NOTIFY is in effect and no command under way */
     bool telling;            /* a task is at it */
     bool parked;
     bool is_late; /* silent for too long */
@@ -51,7 +54,7 @@ struct client {
 /* Takes the descriptor, always. prelude: the tag of the login command, which is answered. */
 MUST_USE int client_start(struct session *session, int fd, span_t prelude);
 
-/* Something has changed: where the client waits in IDLE, it is told. Never suspends. */
+/* Something has changed: where the client waits for that, it is told. Never suspends. */
 void client_notify(struct client *client);
 
 /* Sends what is in client->out, if it is much (or in any case, and all the way). Faults end the connection. */
@@ -60,6 +63,12 @@ MUST_USE int client_flush(struct task *task, struct client *client);
 
 /* Tells what has changed in the view; drains. VIEW_GONE: the mailbox was deleted, BYE has been written. */
 MUST_USE int client_tell(struct task *task, struct client *client, struct view_format format);
+
+/* What its commands may be now. */
+enum imap_state client_state(const struct client *client);
+
+/* No mailbox is selected any more. */
+void client_leave(struct client *client);
 
 /* At the end of the session: frees those that are parked. The others are ended by their tasks. */
 void client_end_parked(struct session *session);

@@ -23,8 +23,9 @@
  *   index.c     what the vault keeps of a message             message.c   reading messages from the log
  *   indexer.c   words into the index (words.c: which)         segments.c  descriptors of the log's segments
  *   quota.c     whether all it may hold is there              flags.c     flags as text
- *   quiet.c     little memory while nobody does anything      imap/       the commands, a file for each group
- *   service/    the owner's commands at the command line      pop3/       a POP3 connection, all of it
+ *   quiet.c     little memory while nobody does anything      notices.c   what happened to names and the like
+ *   imap/       the commands, a file for each group           pop3/       a POP3 connection, all of it
+ *   service/    the owner's commands at the command line
  *
  * Returns the exit status of the process.
  */
@@ -55,10 +56,12 @@ struct session {
     size_t client_count; /* POP3 and services included */
     size_t pop3_count;
     size_t service_count;
-    size_t parked;       /* clients that have no task, as they are silent */
-    size_t held;         /* quiet.c: reasons to keep the vault open */
-    struct timer *quiet; /* quiet.c: until the vault is closed */
-    uint64_t changes;    /* calls of session_changed() */
+    size_t parked;           /* clients that have no task, as they are silent */
+    size_t held;             /* quiet.c: reasons to keep the vault open */
+    struct timer *quiet;     /* quiet.c: until the vault is closed */
+    uint64_t changes;        /* calls of session_changed() */
+    struct notices *notices; /* notices.c; NULL while nobody listens */
+    uint64_t notice_count;   /* that there were */
     struct task_group tasks;
     struct timer *linger;
     int64_t alone_since; /* when the last client left, on the loop's clock */

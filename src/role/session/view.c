@@ -137,6 +137,7 @@ int view_new(struct session *session, uint64_t mailbox, bool read_only, struct v
     view->expunged_seen = now.highest_modseq;
     view->keywords = flags_keyword_count(session->vault);
     result = read_new(view);
+    view->shown = view_last_uid(view);
     if (result == 0)
         result = claim_recent(view, &now);
     if (result < 0)
@@ -201,6 +202,8 @@ static int drop_gone(struct telling *telling)
 {
     struct view *view = telling->view;
     struct imap_set_writer vanished;
+    if (view->on_gone != NULL)
+        view->on_gone(view->gone_arg, telling->gone, telling->gone_count);
     imap_set_writer_start(&vanished, telling->out);
     if (view->resyncs)
         buf_append_text(telling->out, "* VANISHED ");
@@ -349,7 +352,8 @@ int view_tell(struct view *view, struct view_format format, struct buf *out, boo
         view->is_gone = true;
         return VIEW_GONE;
     }
-    if (flags_keyword_count(view->session->vault) != view->keywords)
+    bool tells_flags = !format.is_blind && !format.is_flagless;
+    if (tells_flags && flags_keyword_count(view->session->vault) != view->keywords)
         view_write_flags(view, out);
     struct telling telling = {.view = view, .format = format, .out = out, .left = VIEW_STEP};
     if (format.expunge == VIEW_TELL_EXPUNGED) {
@@ -362,12 +366,13 @@ int view_tell(struct view *view, struct view_format format, struct buf *out, boo
     }
     uint32_t known = view_last_uid(view);
     uint64_t since = view->flags_seen;
-    result = tell_new(&telling, &now);
-    if (result == 0)
+    result = format.is_blind ? 0 : tell_new(&telling, &now);
+    if (result == 0 && tells_flags)
         result = tell_changes(&telling, since, now.highest_modseq, known);
     if (result < 0)
         return result;
-    view->flags_seen = now.highest_modseq;
+    if (tells_flags)
+        view->flags_seen = now.highest_modseq;
     return buf_fault(out);
 }
 

@@ -23,12 +23,16 @@ struct view {
     uint64_t expunged_seen; /* and up to which expunges were */
     uint64_t expunged_aim;  /* while some are still to be told: up to which these are, */
     uint32_t expunged_next; /* and the UID to go on from; else 0 */
+    uint32_t shown;         /* UID up to which new messages were told with what the client wants to know of them */
     unsigned keywords;      /* how many the client knows */
     bool read_only;
     bool resyncs;  /* VANISHED instead of EXPUNGE, and UID in each FETCH (RFC 7162 §3.2.10) */
     bool uid_only; /* UIDFETCH, and nothing with a sequence number (RFC 9586 §3) */
     bool rev2;     /* without \Recent (RFC 9051 §A) */
     bool is_gone;  /* the mailbox was deleted */
+    /* Before expunges are told: their UIDs, rising; may write responses. NULL: nobody wants to know. */
+    void (*on_gone)(void *arg, const uint32_t *uids, size_t count);
+    void *gone_arg;
 };
 
 enum view_outcome { VIEW_GONE = 1, VIEW_HOLDS_BACK };
@@ -65,8 +69,10 @@ enum view_expunge { VIEW_KEEP_EXPUNGED, VIEW_TELL_EXPUNGED };
 enum view_uid { VIEW_PLAIN, VIEW_WITH_UID };
 struct view_format {
     enum view_expunge expunge;
-    bool modseq; /* CONDSTORE is on: FETCH has MODSEQ (RFC 7162 §3.2) */
-    bool uid;    /* with UID in each FETCH */
+    bool modseq;      /* CONDSTORE is on: FETCH has MODSEQ (RFC 7162 §3.2) */
+    bool uid;         /* with UID in each FETCH */
+    bool is_blind;    /* new messages and flags are not told (RFC 5465 §3.1) */
+    bool is_flagless; /* only flags are not */
 };
 MUST_USE int view_tell(struct view *view, struct view_format format, struct buf *out, bool *ret_more);
 

@@ -88,14 +88,16 @@ def wait_for_end(server):
 
 
 def test_a_silent_account_is_closed_and_told_of_mail_at_once(own):
-    idling, silent = Line(own, "anna"), Line(own, "anna")
+    idling, silent, watching = Line(own, "anna"), Line(own, "anna"), Line(own, "anna")
     idling.idle()
+    watching.ask("NOTIFY SET (selected (MessageNew MessageExpunge))")
     pid = session_of(own)
     wait_for_quiet(pid)
     own.deliver("anna", MESSAGE)
     begun = time.monotonic()
     idling.hear(rb"\* 1 EXISTS")
     assert time.monotonic() - begun < 1
+    watching.hear(rb"\* 1 EXISTS")
     assert any(b"1 EXISTS" in line for line in silent.ask("NOOP"))
     # What one does, the other is told, and it was one process all along.
     wait_for_quiet(pid)
@@ -105,6 +107,7 @@ def test_a_silent_account_is_closed_and_told_of_mail_at_once(own):
     idling.hear(rb"^i OK")
     assert any(b"Subject: news" in line for line in idling.ask("FETCH 1 BODY[]"))
     assert session_of(own) == pid
+    watching.close()
     idling.close()
     silent.close()
     wait_for_end(own)

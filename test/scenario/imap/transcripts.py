@@ -78,6 +78,8 @@ class Player:
             self.user = f"quota-{self.path.stem}@demo.test"
             self.server.tool("account", "add", self.user, "--password-stdin", "--quota", words[1], stdin=PASSWORD + "\n")
             self.connections.clear()
+        elif words[0] == "tag":
+            self.names[words[1]] = f"t{self.connection('1').count}"
         elif words[0] == "mime":
             self.connection("0").append(MIME)
         elif words[0] == "thread":
@@ -112,6 +114,10 @@ class Player:
             elif found := re.fullmatch(r"C(\d?): (.*)", line):
                 self.finish(where)
                 self.answer = self.connection(found.group(1) or "1").run(self.fill_in(found.group(2)).replace(r"\r\n", "\r\n").encode())
+            elif found := re.fullmatch(r"W(\d?): (.*)", line):
+                self.finish(where)
+                came = self.connection(found.group(1) or "1").hear()
+                assert self.matches(found.group(2), came), f"{where}: expected {found.group(2)!r}, came {came!r}"
             else:
                 self.expect(line, where)
         self.finish(self.path.name)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "role/session/imap/context.h"
 #include "role/session/imap/search.h"
 
 /* What SEARCH and SORT answer, and what they keep for "$". */
@@ -165,8 +166,7 @@ void search_write_extended(struct run *run, const uint32_t *numbers, size_t coun
 {
     struct buf *out = &run->client->out;
     unsigned returns = run->command->search.returns;
-    const unsigned says = IMAP_RETURN_MIN | IMAP_RETURN_MAX | IMAP_RETURN_ALL | IMAP_RETURN_COUNT | IMAP_RETURN_PARTIAL;
-    if ((returns & says) == 0)
+    if ((returns & ~(unsigned)IMAP_RETURN_EXTENDED) == IMAP_RETURN_SAVE)
         return; /* SAVE alone is not answered (RFC 5182 §2.1) */
     buf_append_text(out, "* ESEARCH (TAG ");
     imap_write_quoted(out, run->command->tag);
@@ -198,6 +198,8 @@ static int write_plain(struct task *task, struct run *run, const struct search_f
 static int answer(struct task *task, struct run *run, struct search_found *found)
 {
     int result = search_save(run, found->uids, found->count);
+    if (result == 0 && (run->command->search.returns & IMAP_RETURN_UPDATE) != 0)
+        result = context_add(run, found->uids, found->count);
     if (result < 0)
         return result;
     search_number(run, found->uids, found->count);
@@ -216,6 +218,8 @@ int imap_do_search(struct task *task, struct run *run)
         run->command->search.returns = IMAP_RETURN_EXTENDED | IMAP_RETURN_ALL;
     if (run->command->search.charset.len > 0 && run_is_enabled(run, IMAP_ENABLE_UTF8))
         return run_bad(run, "No CHARSET once UTF-8 is accepted"); /* RFC 6855 §3 */
+    if (context_is_under(run->client, run->command->tag))
+        return run_bad(run, "That tag is in use for updates"); /* RFC 5267 §4.3 */
     int result = search_run(task, run, &found);
     if (result != 0 && (run->command->search.returns & IMAP_RETURN_SAVE) != 0)
         forget_saved(run->client); /* RFC 5182 §2.1: a failed one saves nothing */

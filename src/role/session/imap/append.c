@@ -35,6 +35,8 @@ int imap_do_append(struct task *task, struct run *run)
         return run_no(run, "[LIMIT] The disk is full");
     if (result == APPEND_STORE_AWAY)
         return run_no(run, "[UNAVAILABLE] Try again later");
+    if (run->client->view != NULL && run->client->view->mailbox == mailbox.id)
+        run->client->made = (struct imap_range){filed.uid, filed.uid};
     buf_clear(&run->reply);
     /* RFC 4315 §3. */
     return buf_append_format(&run->reply, "OK [APPENDUID %u %u] Appended", filed.uidvalidity, filed.uid);

@@ -10,6 +10,7 @@ struct copied {
     struct imap_set_writer from;
     struct imap_set_writer to;
     size_t count;
+    struct imap_range made; /* the lowest and the highest UID in the target */
 };
 
 #define COPIED_SET_MAX (512U << 10)
@@ -20,6 +21,8 @@ static int note(void *arg, uint32_t source, uint32_t target)
     imap_set_writer_add(&copied->from, source);
     imap_set_writer_add(&copied->to, target);
     copied->count++;
+    copied->made.first = copied->made.first == 0 ? target : copied->made.first;
+    copied->made.last = target;
     return 0;
 }
 
@@ -89,6 +92,8 @@ static int transfer(struct run *run, const struct vault_mailbox *target, bool mo
     result = run_end(run, result);
     if (result != 0)
         return result < 0 ? result : run_refuse(run, result);
+    if (target->id == source)
+        run->client->made = copied->made;
     struct buf *out = move ? &run->client->out : &run->reply;
     if (move && copied->count > 0) {
         /* RFC 6851 §4.3: before the EXPUNGE responses. */

@@ -1,7 +1,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "proto/imap/mailbox.h"
+#include "role/session/imap/context.h"
+#include "role/session/imap/scope.h"
 #include "role/session/imap/search.h"
 
 /*
@@ -21,56 +22,14 @@ struct places {
     struct place **link;
 };
 
-static bool is_below(span_t name, span_t top)
-{
-    return top.len == 0 || span_equal(name, top) ||
-           (name.len > top.len && span_starts(name, top) && name.at[top.len] == IMAP_SEPARATOR);
-}
-
-/* RFC 7377 §2.2: subtree-one goes one level down. */
-static bool is_child(span_t name, span_t top)
-{
-    span_t rest = span_from(name, top.len == 0 ? 0 : top.len + 1);
-    return is_below(name, top) && span_find_byte(rest, IMAP_SEPARATOR) == rest.len;
-}
-
-static span_t in_right_case(span_t name)
-{
-    return span_equal_nocase(name, SPAN("INBOX")) ? SPAN("INBOX") : name;
-}
-
-static bool covers(const struct run *run, const struct imap_scope_part *part, const struct vault_mailbox *mailbox)
-{
-    span_t name = span_of_text(mailbox->name);
-    span_t asked = in_right_case(part->name);
-    switch (part->kind) {
-    case IMAP_SCOPE_SELECTED:
-        return run->client->view != NULL && run->client->view->mailbox == mailbox->id;
-    case IMAP_SCOPE_INBOXES:
-        return mailbox->id == VAULT_INBOX;
-    case IMAP_SCOPE_PERSONAL:
-        return true;
-    case IMAP_SCOPE_SUBSCRIBED:
-        return mailbox->subscribed;
-    case IMAP_SCOPE_SUBTREE:
-        return is_below(name, asked);
-    case IMAP_SCOPE_SUBTREE_ONE:
-        return is_child(name, asked);
-    case IMAP_SCOPE_MAILBOXES:
-        return span_equal(name, asked);
-    }
-    return false;
-}
-
 /* Each mailbox once, however many parts name it (RFC 7377 §2.2). */
 static int add_place(void *arg, const struct vault_mailbox *mailbox)
 {
     struct places *places = arg;
     const struct imap_scope *scope = &places->run->command->search.scope;
-    bool is_covered = false;
-    for (size_t i = 0; i < scope->count; i++)
-        is_covered |= covers(places->run, &scope->parts[i], mailbox);
-    if (!is_covered || !mailbox->selectable)
+    const struct view *view = places->run->client->view;
+    bool is_selected = view != NULL && view->mailbox == mailbox->id;
+    if (!scope_covers(scope, mailbox, is_selected) || !mailbox->selectable)
         return 0;
     struct place *place = arena_alloc(places->run->arena, sizeof(*place));
     if (place == NULL)
@@ -90,31 +49,10 @@ static bool is_of_selected(const struct imap_search_key *key)
     return false;
 }
 
-/* A search puts its sets in order for the mailbox at hand, so each gets its own. As deep as the grammar allows. */
-static int copy_keys(struct arena *arena, const struct imap_search_key *from, struct imap_search_key **link)
-{
-    for (*link = NULL; from != NULL; from = from->next) {
-        struct imap_search_key *key = arena_alloc(arena, sizeof(*key));
-        struct imap_range *ranges = arena_alloc_array(arena, from->set.count + 1, sizeof(*ranges));
-        if (key == NULL || ranges == NULL)
-            return -ENOMEM;
-        *key = *from;
-        for (size_t i = 0; i < from->set.count; i++)
-            ranges[i] = from->set.ranges[i];
-        key->set.ranges = ranges;
-        *link = key;
-        link = &key->next;
-        int result = copy_keys(arena, from->children, &key->children);
-        if (result < 0)
-            return result;
-    }
-    return 0;
-}
-
 static int search_there(struct task *task, struct run *run, struct search_found *found)
 {
     struct imap_search_key *keys = run->command->search.keys;
-    int result = copy_keys(run->arena, keys, &run->command->search.keys);
+    int result = search_copy_keys(run->arena, keys, &run->command->search.keys);
     if (result == 0)
         result = search_run(task, run, found);
     run->command->search.keys = keys;
@@ -173,5 +111,7 @@ int imap_do_esearch(struct task *task, struct run *run)
         return run_bad(run, "Message numbers belong to one mailbox");
     if (run->command->search.charset.len > 0 && run_is_enabled(run, IMAP_ENABLE_UTF8))
         return run_bad(run, "No CHARSET once UTF-8 is accepted"); /* RFC 6855 §3 */
+    if ((run->command->search.returns & IMAP_RETURN_UPDATE) != 0)
+        context_refuse(run, "Only of the selected mailbox");
     return search_places(task, run);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/mem.h"
 #include "role/session/imap/resync.h"
 #include "role/session/wire.h"
 
@@ -121,8 +122,8 @@ static bool sets_seen(const struct run *run)
 {
     if (run->client->view->read_only)
         return false;
-    for (size_t i = 0; i < run->command->fetch.count; i++)
-        if (!run->command->fetch.bodies[i].peek)
+    for (size_t i = 0; i < run->command->fetch.what.count; i++)
+        if (!run->command->fetch.what.bodies[i].peek)
             return true;
     return false;
 }
@@ -141,8 +142,8 @@ static int write_content(struct task *task, struct fetch *fetch, const struct va
         result = fetch_preview(task, run, &source);
     if (result == 0 && (fetch->items & STRUCTURE) != 0)
         result = fetch_structure(task, run, &source, fetch->items);
-    for (size_t i = 0; result == 0 && i < run->command->fetch.count; i++)
-        result = fetch_body(task, run, &source, &run->command->fetch.bodies[i], streamed);
+    for (size_t i = 0; result == 0 && i < run->command->fetch.what.count; i++)
+        result = fetch_body(task, run, &source, &run->command->fetch.what.bodies[i], streamed);
     source_deinit(&source);
     return result;
 }
@@ -306,6 +307,20 @@ static void take_part(const struct view *view, const struct imap_partial *partia
     *count = kept;
 }
 
+static int fetch_ranges(struct task *task, struct fetch *fetch, const struct vault_range *ranges, size_t count)
+{
+    const struct imap_fetch *what = &fetch->run->command->fetch.what;
+    fetch->rows = arena_alloc_array(fetch->run->arena, CACHED_ROWS, sizeof(*fetch->rows));
+    if (fetch->rows == NULL)
+        return -ENOMEM;
+    bool content = what->count > 0 || (fetch->items & (IMAP_FETCH_THREADID | IMAP_FETCH_PREVIEW)) != 0;
+    fetch_way *way = content ? fetch_content : (fetch->items & STRUCTURE) != 0 ? fetch_cached : fetch_narrow;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = way(task, fetch, ranges[i]);
+    return result;
+}
+
 static int fetch_all(struct task *task, struct fetch *fetch)
 {
     struct run *run = fetch->run;
@@ -316,13 +331,7 @@ static int fetch_all(struct task *task, struct fetch *fetch)
         return result;
     if (run->command->fetch.partly)
         take_part(run->client->view, &run->command->fetch.partial, ranges, &count);
-    fetch->rows = arena_alloc_array(run->arena, CACHED_ROWS, sizeof(*fetch->rows));
-    if (fetch->rows == NULL)
-        return -ENOMEM;
-    bool content = run->command->fetch.count > 0 || (fetch->items & (IMAP_FETCH_THREADID | IMAP_FETCH_PREVIEW)) != 0;
-    fetch_way *way = content ? fetch_content : (fetch->items & STRUCTURE) != 0 ? fetch_cached : fetch_narrow;
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = way(task, fetch, ranges[i]);
+    result = fetch_ranges(task, fetch, ranges, count);
     if (result < 0 || fetch->fault < 0)
         return result < 0 ? result : fetch->fault;
     return run_ok(run, "Fetched");
@@ -332,13 +341,34 @@ int imap_do_fetch(struct task *task, struct run *run)
 {
     if (run->command->fetch.vanished && !run_is_enabled(run, IMAP_ENABLE_QRESYNC))
         return run_bad(run, "ENABLE QRESYNC first"); /* RFC 7162 §3.2.6 */
-    if ((run->command->fetch.items & IMAP_FETCH_MODSEQ) != 0)
+    if ((run->command->fetch.what.items & IMAP_FETCH_MODSEQ) != 0)
         run->client->condstore = true; /* RFC 7162 §3.1: it says that the client knows of it */
-    struct fetch fetch = {.run = run, .items = run->command->fetch.items, .out = &run->client->out};
+    struct fetch fetch = {.run = run, .items = run->command->fetch.what.items, .out = &run->client->out};
     if (run->client->view->uid_only && run->command->fetch.uid_implied)
         fetch.items &= ~(unsigned)IMAP_FETCH_UID; /* RFC 9586 §3.3: UIDFETCH says it already */
     buf_init(&fetch.flags, 65536);
     int result = fetch_all(task, &fetch);
+    buf_deinit(&fetch.flags);
+    return result;
+}
+
+int fetch_unasked(struct task *task, struct client *client, const struct imap_fetch *what, struct vault_range range)
+{
+    AUTO(arena) struct arena *arena = NULL;
+    AUTO_FREE struct imap_command *command = mem_new(sizeof(*command));
+    int result = command == NULL ? -ENOMEM : arena_new(CLIENT_ARENA_MAX, &arena);
+    if (result < 0)
+        return result;
+    *command = (struct imap_command){.verb = IMAP_FETCH, .uid = true, .fetch = {.what = *what}};
+    struct run run = {.client = client,
+                      .session = client->session,
+                      .vault = client->session->vault,
+                      .command = command,
+                      .arena = arena,
+                      .told = loop_now(client->session->loop)};
+    struct fetch fetch = {.run = &run, .items = what->items, .out = &client->out};
+    buf_init(&fetch.flags, 65536);
+    result = fetch_ranges(task, &fetch, &range, 1);
     buf_deinit(&fetch.flags);
     return result;
 }

@@ -20,6 +20,10 @@ struct fetch {
     int fault;   /* of the last message that could not be read */
 };
 
+/* Responses that nobody asked for, of messages in the client's view, as to `UID FETCH first:last`. */
+MUST_USE int fetch_unasked(struct task *task, struct client *client, const struct imap_fetch *what,
+                           struct vault_range range);
+
 /* row.c: `* n FETCH (` and what the narrow row holds but flags; false: none of its items was asked for. */
 bool fetch_write_row(struct fetch *fetch, size_t number, const struct vault_member *member);
 void fetch_write_flags(struct fetch *fetch, const struct vault_member *member, bool begun);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "role/session/imap/imap.h"
+#include "role/session/imap/tell.h"
 
 /*
  * RFC 2177 §3. The command ends at once, without its tagged response: until DONE the client has no command under way,
@@ -35,8 +36,7 @@ int imap_idle_input(struct task *task, struct client *client)
         buf_consume(&client->input, (size_t)used);
     else
         imap_reader_refuse(&client->reader, &client->input);
-    struct view_format format = {.expunge = VIEW_TELL_EXPUNGED, .modseq = client->condstore};
-    int result = client_tell(task, client, format);
+    int result = tell_all(task, client, TELL_IN_IDLE, VIEW_PLAIN);
     if (result != 0)
         return result < 0 ? result : 0;
     AUTO_FREE char *tag = TAKE(client->tag);

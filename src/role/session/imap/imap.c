@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "role/session/imap/tell.h"
 
 /* When a command's answer may tell of expunges (RFC 3501 §7.4.1): a UID command always may. */
 enum tells { TELLS_ALL, TELLS_NO_EXPUNGE, TELLS_NOTHING };
@@ -41,6 +42,9 @@ static const struct {
     [IMAP_SETMETADATA] = {imap_do_setmetadata, TELLS_ALL},   /* RFC 5464 §4.3 */
     [IMAP_APPEND] = {imap_do_append, TELLS_ALL},             /* RFC 3501 §6.3.11 */
     [IMAP_IDLE] = {imap_do_idle, TELLS_ALL},                 /* RFC 2177 §3 */
+    [IMAP_NOTIFY] = {imap_do_notify, TELLS_ALL},             /* RFC 5465 §3.1 */
+    [IMAP_CANCELUPDATE] = {imap_do_cancelupdate, TELLS_ALL}, /* RFC 5267 §4.3.5 */
+    [IMAP_UIDBATCHES] = {imap_do_uidbatches, TELLS_ALL},     /* RFC 10022 §3 */
     [IMAP_CHECK] = {imap_do_noop, TELLS_ALL},                /* RFC 3501 §6.4.1 */
     [IMAP_CLOSE] = {imap_do_close, TELLS_NOTHING},           /* RFC 3501 §6.4.2 */
     [IMAP_UNSELECT] = {imap_do_unselect, TELLS_NOTHING},     /* RFC 3691 §2 */
@@ -206,7 +210,9 @@ int run_say_modseq(struct run *run, uint64_t modseq, const char *text)
 int run_tell_now(struct run *run)
 {
     bool more = false;
-    struct view_format format = {.modseq = run->client->condstore, .uid = run->command->uid};
+    struct view_format format = tell_format(run->client, TELL_AFTER_NUMBERS);
+    format.expunge = VIEW_KEEP_EXPUNGED;
+    format.uid |= run->command->uid;
     int result = view_tell(run->client->view, format, &run->client->out, &more);
     return result < 0 ? result : 0;
 }
@@ -250,16 +256,21 @@ static int tell_held_back(struct run *run)
                              (unsigned long long)view->expunged_seen);
 }
 
+static enum tell_moment moment_of(const struct run *run)
+{
+    if (run->command->verb == IMAP_EXPUNGE || run->command->verb == IMAP_MOVE)
+        return TELL_AFTER_EXPUNGE;
+    bool may_expunge = rules[run->command->verb].tells == TELLS_ALL || run->command->uid;
+    return may_expunge ? TELL_AFTER : TELL_AFTER_NUMBERS;
+}
+
 static int tell_changes(struct task *task, struct run *run)
 {
-    enum tells tells = rules[run->command->verb].tells;
-    if (tells == TELLS_NOTHING || run->client->view == NULL)
+    if (rules[run->command->verb].tells == TELLS_NOTHING)
         return 0;
-    struct view_format format = {.modseq = run->client->condstore, .uid = run->command->uid};
-    if (tells == TELLS_ALL || run->command->uid)
-        format.expunge = VIEW_TELL_EXPUNGED;
-    int result = client_tell(task, run->client, format);
-    return result == 0 && format.expunge == VIEW_KEEP_EXPUNGED ? tell_held_back(run) : result;
+    enum tell_moment moment = moment_of(run);
+    int result = tell_all(task, run->client, moment, run->command->uid ? VIEW_WITH_UID : VIEW_PLAIN);
+    return result == 0 && moment == TELL_AFTER_NUMBERS && run->client->view != NULL ? tell_held_back(run) : result;
 }
 
 /* RFC 9586 §3.2: what has, or answers with, message numbers. */

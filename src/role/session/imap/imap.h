@@ -88,6 +88,9 @@ imap_handler imap_do_setacl, imap_do_getacl, imap_do_listrights, imap_do_myright
 imap_handler imap_do_getmetadata, imap_do_setmetadata;                                     /* metadata.c */
 imap_handler imap_do_append;                                                               /* append.c */
 imap_handler imap_do_idle;                                                                 /* idle.c */
+imap_handler imap_do_notify;                                                               /* notify.c */
+imap_handler imap_do_cancelupdate;                                                         /* context.c */
+imap_handler imap_do_uidbatches;                                                           /* batches.c */
 imap_handler imap_do_expunge;                                                              /* expunge.c */
 imap_handler imap_do_search;                                                               /* answer.c */
 imap_handler imap_do_esearch;                                                              /* esearch.c */
@@ -106,6 +109,10 @@ void imap_write_capabilities(const struct session *session, struct buf *out);
 
 /* status.c: `(MESSAGES 3 …)` */
 void status_write(struct run *run, const struct vault_mailbox *mailbox, unsigned items);
+
+/* list.c: `* LIST` of one name, with all attributes, whether there is such a mailbox or not, and with OLDNAME where
+ * there is an old name (RFC 5465 §5.4). */
+MUST_USE int list_write_one(struct run *run, span_t name, span_t old_name);
 
 /* metadata.c: `* METADATA` of a mailbox of that name, where there is something to say */
 MUST_USE int metadata_write(struct run *run, span_t name, struct imap_metadata *metadata);

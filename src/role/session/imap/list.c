@@ -99,10 +99,10 @@ static void write_attribute(struct buf *out, bool *is_first, const char *attribu
     buf_append_text(out, attribute);
 }
 
-static void write_name(struct run *run, const struct name *name, const char *response, bool child_subscribed)
+/* `* LIST (\\HasChildren) "/" name`, without the line's end. */
+static void write_head(struct run *run, const struct name *name, const char *response, bool with_subscribed)
 {
     struct buf *out = &run->client->out;
-    unsigned options = run->command->list.options;
     bool is_first = true;
     buf_append_format(out, "* %s (", response);
     if (!name->exists)
@@ -110,15 +110,57 @@ static void write_name(struct run *run, const struct name *name, const char *res
     else if (!name->selectable)
         write_attribute(out, &is_first, "\\Noselect");
     write_attribute(out, &is_first, name->has_children ? "\\HasChildren" : "\\HasNoChildren"); /* RFC 3348 §3 */
-    if (name->subscribed && (options & (IMAP_LIST_RETURN_SUBSCRIBED | IMAP_LIST_SELECT_SUBSCRIBED)) != 0)
+    if (name->subscribed && with_subscribed)
         write_attribute(out, &is_first, "\\Subscribed");
     if (imap_use_name(name->role) != NULL)
         write_attribute(out, &is_first, imap_use_name(name->role)); /* RFC 6154 §2 */
     buf_append_text(out, ") \"/\" ");
     run_write_mailbox(run, out, name->name);
+}
+
+static void write_name(struct run *run, const struct name *name, const char *response, bool child_subscribed)
+{
+    struct buf *out = &run->client->out;
+    unsigned options = run->command->list.options;
+    write_head(run, name, response, (options & (IMAP_LIST_RETURN_SUBSCRIBED | IMAP_LIST_SELECT_SUBSCRIBED)) != 0);
     if (child_subscribed)
         buf_append_text(out, " (CHILDINFO (\"SUBSCRIBED\"))"); /* RFC 5258 §3.5 */
     buf_append_text(out, "\r\n");
+}
+
+static int find_subscribed(void *arg, const char *text)
+{
+    struct name *name = arg;
+    name->subscribed |= span_equal(span_of_text(text), name->name);
+    return 0;
+}
+
+int list_write_one(struct run *run, span_t text, span_t old_name)
+{
+    struct vault_mailbox mailbox;
+    struct name name = {.name = text};
+    struct buf *out = &run->client->out;
+    int result = vault_mailbox_find(run->vault, text, &mailbox);
+    if (result == 0)
+        name = (struct name){.name = text,
+                             .role = mailbox.role,
+                             .subscribed = mailbox.subscribed,
+                             .selectable = mailbox.selectable,
+                             .exists = true};
+    else if (result == VAULT_NOT_FOUND)
+        result = vault_subscription_list(run->vault, find_subscribed, &name);
+    if (result == 0)
+        result = vault_mailbox_has_children(run->vault, text, &name.has_children);
+    if (result < 0)
+        return result;
+    write_head(run, &name, "LIST", true);
+    if (old_name.len > 0) {
+        buf_append_text(out, " (\"OLDNAME\" (");
+        run_write_mailbox(run, out, old_name);
+        buf_append_text(out, "))");
+    }
+    buf_append_text(out, "\r\n");
+    return buf_fault(out);
 }
 
 /* A name that is subscribed but does not exist is listed too (RFC 5258 §3.1). */

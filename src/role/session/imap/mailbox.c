@@ -1,5 +1,6 @@
 #include "proto/imap/mailbox.h"
 #include "role/session/imap/imap.h"
+#include "role/session/notices.h"
 
 static const char *const uses[] = {
     [VAULT_ROLE_DRAFTS] = "\\Drafts", [VAULT_ROLE_SENT] = "\\Sent",       [VAULT_ROLE_JUNK] = "\\Junk",
@@ -20,6 +21,46 @@ enum vault_role imap_use_find(span_t name)
     return VAULT_ROLE_NONE;
 }
 
+static span_t parent_of(span_t name)
+{
+    while (name.len > 0 && name.at[name.len - 1] != IMAP_SEPARATOR)
+        name.len--;
+    return name.len > 0 ? span_upto(name, name.len - 1) : SPAN_NONE;
+}
+
+static void note(struct run *run, enum notice_kind kind, span_t name, span_t old_name)
+{
+    if (name.len == 0)
+        return;
+    notices_add(run->session, &(struct notice){.kind = kind, .origin = run->client, .name = name, .other = old_name});
+}
+
+/* The levels above a name that are not there yet, up to the one that is, whose children change (RFC 5465 §5.4). */
+struct levels {
+    span_t names[VAULT_DEPTH_MAX + 1];
+    size_t count;
+};
+
+static int find_levels(struct run *run, span_t name, struct levels *levels)
+{
+    int result = VAULT_NOT_FOUND;
+    for (span_t above = parent_of(name); result == VAULT_NOT_FOUND && above.len > 0; above = parent_of(above)) {
+        struct vault_mailbox mailbox;
+        if (levels->count == COUNT_OF(levels->names))
+            return 0;
+        levels->names[levels->count++] = above;
+        result = vault_mailbox_find(run->vault, above, &mailbox);
+    }
+    return result < 0 ? result : 0;
+}
+
+static void note_created(struct run *run, span_t name, const struct levels *levels)
+{
+    for (size_t i = levels->count; i-- > 0;)
+        note(run, NOTICE_NAME, levels->names[i], SPAN_NONE);
+    note(run, NOTICE_NAME, name, SPAN_NONE);
+}
+
 /* RFC 6154 §3: with a use it must succeed altogether or not at all. */
 int imap_do_create(struct task *task, struct run *run)
 {
@@ -34,7 +75,10 @@ int imap_do_create(struct task *task, struct run *run)
         name.len--;
     if (!imap_mailbox_is_valid(name))
         return run_refuse(run, VAULT_NAME_BAD);
-    int result = run_begin(run);
+    struct levels levels = {.count = 0};
+    int result = find_levels(run, name, &levels);
+    if (result == 0)
+        result = run_begin(run);
     if (result < 0)
         return result;
     uint64_t id = 0;
@@ -49,6 +93,7 @@ int imap_do_create(struct task *task, struct run *run)
         return run_no(run, "[USEATTR] Another mailbox has this special use");
     if (result != 0)
         return result < 0 ? result : run_refuse(run, result);
+    note_created(run, name, &levels);
     buf_clear(&run->reply);
     return buf_append_format(&run->reply, "OK [MAILBOXID (" IMAP_MAILBOX_ID ")] Created",
                              (unsigned long long)id); /* RFC 8474 §4.1 */
@@ -68,9 +113,11 @@ int imap_do_delete(struct task *task, struct run *run)
     result = run_end(run, vault_mailbox_delete(run->vault, id));
     if (result != 0)
         return result < 0 ? result : run_refuse(run, result);
+    note(run, NOTICE_NAME, run->command->mailbox, SPAN_NONE);
+    note(run, NOTICE_NAME, parent_of(run->command->mailbox), SPAN_NONE);
     /* Who deletes what he has selected knows that it is gone. */
     if (run->client->view != NULL && run->client->view->mailbox == id)
-        view_free(TAKE(run->client->view));
+        client_leave(run->client);
     return run_ok(run, "Deleted");
 }
 
@@ -84,7 +131,10 @@ int imap_do_rename(struct task *task, struct run *run)
     if (result < 0)
         return result;
     result = run_end(run, vault_mailbox_rename(run->vault, run->command->mailbox, to, session_now_seconds()));
-    return result < 0 ? result : result > 0 ? run_refuse(run, result) : run_ok(run, "Renamed");
+    if (result != 0)
+        return result < 0 ? result : run_refuse(run, result);
+    note(run, NOTICE_NAME, to, run->command->mailbox);
+    return run_ok(run, "Renamed");
 }
 
 int imap_do_subscribe(struct task *task, struct run *run)
@@ -96,7 +146,10 @@ int imap_do_subscribe(struct task *task, struct run *run)
     if (result < 0)
         return result;
     result = run_end(run, vault_subscribe(run->vault, run->command->mailbox));
-    return result < 0 ? result : result > 0 ? run_refuse(run, result) : run_ok(run, "Subscribed");
+    if (result != 0)
+        return result < 0 ? result : run_refuse(run, result);
+    note(run, NOTICE_SUBSCRIPTION, run->command->mailbox, SPAN_NONE);
+    return run_ok(run, "Subscribed");
 }
 
 int imap_do_unsubscribe(struct task *task, struct run *run)
@@ -108,5 +161,8 @@ int imap_do_unsubscribe(struct task *task, struct run *run)
     result = run_end(run, vault_unsubscribe(run->vault, run->command->mailbox));
     if (result < 0)
         return result;
-    return result == VAULT_NOT_FOUND ? run_no(run, "[NONEXISTENT] Not subscribed") : run_ok(run, "Unsubscribed");
+    if (result == VAULT_NOT_FOUND)
+        return run_no(run, "[NONEXISTENT] Not subscribed");
+    note(run, NOTICE_SUBSCRIPTION, run->command->mailbox, SPAN_NONE);
+    return run_ok(run, "Unsubscribed");
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "role/session/imap/imap.h"
+#include "role/session/notices.h"
 #include "vault/annotation.h"
 
 /*
@@ -123,7 +124,13 @@ static int put_all(struct run *run, uint64_t mailbox)
     for (size_t i = 0; result == 0 && i < run->command->metadata.count; i++)
         result = vault_annotation_put(run->vault, mailbox, run->command->metadata.entries[i].name,
                                       run->command->metadata.entries[i].value);
-    return run_end(run, result);
+    result = run_end(run, result);
+    for (size_t i = 0; result == 0 && i < run->command->metadata.count; i++)
+        notices_add(run->session, &(struct notice){.kind = NOTICE_METADATA,
+                                                   .origin = run->client,
+                                                   .name = run->command->mailbox,
+                                                   .other = run->command->metadata.entries[i].name});
+    return result;
 }
 
 int imap_do_setmetadata(struct task *task, struct run *run)

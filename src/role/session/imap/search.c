@@ -20,6 +20,9 @@ struct search {
     size_t open_count;
     size_t walked;
     uint32_t next;
+    bool is_again; /* only what has changed is looked at: */
+    uint64_t since;
+    uint32_t known;
 };
 
 static int add_found(struct search *search, const struct vault_member *member)
@@ -96,6 +99,8 @@ static int look_into(struct task *task, struct search *search, const struct vaul
 static int tell_progress(struct task *task, struct search *search, uint64_t done, uint64_t goal)
 {
     const struct imap_command *command = search->run->command;
+    if (search->is_again)
+        return 0;
     bool is_all = command->verb == IMAP_SEARCH || (command->verb == IMAP_ESEARCH && command->search.scope.count == 0);
     return run_progress(task, search->run, is_all ? done : 0, is_all ? goal : 0);
 }
@@ -116,6 +121,21 @@ static int look_into_open(struct task *task, struct search *search)
     return task_yield(task);
 }
 
+/* All in the range; of a search that is done again what has changed, and what has come. */
+static int walk(struct search *search, struct vault_range range, vault_member_fn fn)
+{
+    struct vault *vault = search->run->vault;
+    uint64_t mailbox = search->run->client->view->mailbox;
+    if (search->is_again && range.first <= search->known) {
+        struct vault_range old = {range.first, range.last < search->known ? range.last : search->known};
+        int result = vault_member_changes(vault, mailbox, old, search->since, fn, search);
+        if (result != 0 || old.last == range.last)
+            return result;
+        range.first = search->known + 1;
+    }
+    return vault_member_scan(vault, mailbox, range, fn, search);
+}
+
 static int search_all(struct task *task, struct search *search)
 {
     struct view *view = search->run->client->view;
@@ -125,7 +145,7 @@ static int search_all(struct task *task, struct search *search)
     while (result == STEP_FULL) {
         search->walked = 0;
         struct vault_range range = {search->next, last};
-        result = vault_member_scan(search->run->vault, view->mailbox, range, on_member, search);
+        result = walk(search, range, on_member);
         if (result < 0)
             return result;
         int looked = look_into_open(task, search);
@@ -196,6 +216,71 @@ int search_run(struct task *task, struct run *run, struct search_found *ret_foun
         *ret_found = (struct search_found){TAKE(search.found), search.count, search.modseq};
     free(search.found);
     return result;
+}
+
+static int on_changed(void *arg, const struct vault_member *member)
+{
+    struct search *search = arg;
+    return view_number(search->run->client->view, member->uid) != 0 ? add_found(search, member) : 0;
+}
+
+/* A few messages are sooner read than looked up in the index. */
+#define SOONER_READ 64U
+
+static int run_again(struct task *task, struct search *search, size_t changed)
+{
+    struct search_node *program = NULL;
+    int result = search_program_make(search->run, &program);
+    search->program = program;
+    if (result == 0 && changed > SOONER_READ)
+        result = search_look_up(task, search->run->vault, program);
+    if (result == 0)
+        result = search_all(task, search);
+    if (result == 0 && search->count > 1)
+        qsort(search->found, search->count, sizeof(*search->found), compare_numbers);
+    search_program_free(program);
+    return result;
+}
+
+int search_again(struct task *task, struct run *run, const struct search_since *since, struct search_found *ret_changed,
+                 struct search_found *ret_found)
+{
+    struct search changed = {.run = run, .is_again = true, .since = since->modseq, .known = since->uid};
+    struct search search = changed;
+    search.open = arena_alloc_array(run->arena, CHUNK_ROWS, sizeof(*search.open));
+    uint32_t last = view_last_uid(run->client->view);
+    int result = search.open == NULL ? -ENOMEM : 0;
+    if (result == 0 && last > 0)
+        result = walk(&changed, (struct vault_range){1, last}, on_changed);
+    if (result == 0 && changed.count > 0)
+        result = run_again(task, &search, changed.count);
+    if (result == 0) {
+        *ret_changed = (struct search_found){TAKE(changed.found), changed.count, changed.modseq};
+        *ret_found = (struct search_found){TAKE(search.found), search.count, search.modseq};
+    }
+    free(changed.found);
+    free(search.found);
+    return result;
+}
+
+int search_copy_keys(struct arena *arena, const struct imap_search_key *from, struct imap_search_key **link)
+{
+    for (*link = NULL; from != NULL; from = from->next) {
+        struct imap_search_key *key = arena_alloc(arena, sizeof(*key));
+        struct imap_range *ranges = arena_alloc_array(arena, from->set.count + 1, sizeof(*ranges));
+        if (key == NULL || ranges == NULL)
+            return -ENOMEM;
+        *key = *from;
+        for (size_t i = 0; i < from->set.count; i++)
+            ranges[i] = from->set.ranges[i];
+        key->set.ranges = ranges;
+        *link = key;
+        link = &key->next;
+        int result = search_copy_keys(arena, from->children, &key->children);
+        if (result < 0)
+            return result;
+    }
+    return 0;
 }
 
 int search_refuse(struct run *run, int outcome)

@@ -66,6 +66,20 @@ struct search_found {
 MUST_USE int search_run(struct task *task, struct run *run, struct search_found *ret_found);
 int search_refuse(struct run *run, int outcome);
 
+/*
+ * Carries out the keys on what has changed since then, or has come since: *ret_changed are those that were looked at,
+ * *ret_found those of them that match.
+ */
+struct search_since {
+    uint64_t modseq;
+    uint32_t uid; /* the last one there was */
+};
+MUST_USE int search_again(struct task *task, struct run *run, const struct search_since *since,
+                          struct search_found *ret_changed, struct search_found *ret_found);
+
+/* A search puts its sets in order for the mailbox at hand, so each gets its own. As deep as the grammar allows. */
+MUST_USE int search_copy_keys(struct arena *arena, const struct imap_search_key *from, struct imap_search_key **link);
+
 /* answer.c: UIDs become the numbers the command is answered in. */
 void search_number(const struct run *run, uint32_t *uids, size_t count);
 /* Keeps what is to be saved of the result (RFC 5182 §2.1, §2.4). uids: in the order of the answer. */

@@ -28,25 +28,6 @@ static int write_unseen(struct run *run, const struct vault_mailbox *mailbox)
     return 0;
 }
 
-/* RFC 9051 §6.3.2: SELECT says the name in a LIST response. */
-static int list_selected(struct run *run, const struct vault_mailbox *mailbox)
-{
-    struct buf *out = &run->client->out;
-    bool has_children = false;
-    int result = vault_mailbox_has_children(run->vault, run->command->mailbox, &has_children);
-    if (result < 0)
-        return result;
-    buf_append_text(out, has_children ? "* LIST (\\HasChildren" : "* LIST (\\HasNoChildren");
-    if (mailbox->subscribed)
-        buf_append_text(out, " \\Subscribed");
-    if (imap_use_name(mailbox->role) != NULL)
-        buf_append_format(out, " %s", imap_use_name(mailbox->role));
-    buf_append_text(out, ") \"/\" ");
-    run_write_mailbox(run, out, run->command->mailbox);
-    buf_append_text(out, "\r\n");
-    return buf_fault(out);
-}
-
 static int write_state(struct run *run, const struct vault_mailbox *mailbox)
 {
     struct client *client = run->client;
@@ -63,7 +44,8 @@ static int write_state(struct run *run, const struct vault_mailbox *mailbox)
                       (unsigned long long)mailbox->highest_modseq);
     buf_append_format(&client->out, "* OK [MAILBOXID (" IMAP_MAILBOX_ID ")] Its id\r\n",
                       (unsigned long long)mailbox->id); /* RFC 8474 §4.2 */
-    return view->rev2 ? list_selected(run, mailbox) : buf_fault(&client->out);
+    /* RFC 9051 §6.3.2: its name is said, too. */
+    return view->rev2 ? list_write_one(run, run->command->mailbox, SPAN_NONE) : buf_fault(&client->out);
 }
 
 /* RFC 9051 §6.3.2: `* CLOSED` in a code, between what is said of the mailbox that was selected and of the next one. */
@@ -72,10 +54,7 @@ static void leave(struct run *run)
     struct client *client = run->client;
     if (client->view == NULL)
         return;
-    view_free(TAKE(client->view));
-    free(TAKE(client->saved));
-    client->saved_count = 0;
-    free(TAKE(client->memo));
+    client_leave(client);
     if (run_is_enabled(run, IMAP_ENABLE_QRESYNC) || run_is_enabled(run, IMAP_ENABLE_REV2))
         imap_write_status(&client->out, SPAN("*"), "OK", "[CLOSED] Previous mailbox is closed");
 }
@@ -93,7 +72,7 @@ static int select_mailbox(struct task *task, struct run *run, struct vault_mailb
     if (result == 0 && run->command->select.resync)
         result = resync_select(task, run, mailbox);
     if (result < 0) {
-        view_free(TAKE(client->view));
+        client_leave(client);
         return result;
     }
     return run_ok(run, read_only ? "[READ-ONLY] Selected" : "[READ-WRITE] Selected");
@@ -147,13 +126,13 @@ int imap_do_close(struct task *task, struct run *run)
 {
     const struct view *view = run->client->view;
     int result = view->read_only || view->is_gone ? run_ok(run, "Closed") : close_telling(task, run);
-    view_free(TAKE(run->client->view));
+    client_leave(run->client);
     return result;
 }
 
 int imap_do_unselect(struct task *task, struct run *run)
 {
     (void)task;
-    view_free(TAKE(run->client->view));
+    client_leave(run->client);
     return run_ok(run, "Unselected");
 }

@@ -116,6 +116,9 @@ static int put_value(struct filling *filling, const struct sort_entry *entry, co
     case IMAP_SORT_ARRIVAL:
         value->number = entry->received;
         return 0;
+    case IMAP_SORT_RELEVANCY: /* RFC 6203 §5: the most relevant first */
+        value->number = -(int64_t)entry->score;
+        return 0;
     case IMAP_SORT_SIZE:
         value->number = (int64_t)entry->size;
         return 0;

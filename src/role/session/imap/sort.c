@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "role/session/imap/context.h"
 
 /* SORT and, with RETURN, what answers ESEARCH (RFC 5256 §3, RFC 5267 §3.1). */
 
@@ -15,6 +16,8 @@ static int answer(struct task *task, struct run *run, const struct sort_table *t
     for (size_t i = 0; i < table->count; i++)
         numbers[i] = table->entries[i].uid;
     int result = search_save(run, numbers, table->count);
+    if (result == 0 && (run->command->search.returns & IMAP_RETURN_UPDATE) != 0)
+        result = context_add(run, numbers, table->count);
     if (result < 0)
         return result;
     search_number(run, numbers, table->count);
@@ -33,6 +36,8 @@ static int answer(struct task *task, struct run *run, const struct sort_table *t
 int imap_do_sort(struct task *task, struct run *run)
 {
     struct search_found found = {0};
+    if (context_is_under(run->client, run->command->tag))
+        return run_bad(run, "That tag is in use for updates"); /* RFC 5267 §4.3 */
     int result = search_run(task, run, &found);
     if (result != 0)
         return result < 0 ? result : search_refuse(run, result);

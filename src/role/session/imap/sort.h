@@ -16,6 +16,7 @@ struct sort_entry {
     uint64_t email;
     uint64_t size;
     int64_t received; /* microseconds */
+    uint8_t score;    /* of a fuzzy search (RFC 6203 §4), else 0 */
     struct sort_value *values;
 };
 

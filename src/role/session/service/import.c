@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "role/session/append.h"
+#include "role/session/notices.h"
 #include "role/session/service/service.h"
 #include "role/session/takein.h"
 #include "rt/event.h"
@@ -173,6 +174,7 @@ static int find_mailbox(struct import *import, span_t name)
         result = vault_mailbox_create(vault, name, session_now_seconds(), &id);
     if (result == 0 && id != mailbox.id) {
         result = vault_subscribe(vault, name);
+        notices_add(import->session, &(struct notice){.kind = NOTICE_NAME, .name = name});
         session_changed(import->session);
     }
     if (result != 0)
