@@ -171,3 +171,11 @@ uint8_t ascii_upper(uint8_t byte)
 {
     return byte >= 'a' && byte <= 'z' ? (uint8_t)(byte & 0xdf) : byte;
 }
+
+int ascii_hex_value(uint8_t byte)
+{
+    if (ascii_is_digit(byte))
+        return byte - '0';
+    byte = ascii_lower(byte);
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}

@@ -56,3 +56,4 @@ bool ascii_is_space(uint8_t byte); /* SP and HTAB */
 bool ascii_is_print(uint8_t byte); /* 0x21 to 0x7e */
 uint8_t ascii_lower(uint8_t byte);
 uint8_t ascii_upper(uint8_t byte);
+int ascii_hex_value(uint8_t byte); /* of a hexadecimal digit, else -1 */

@@ -29,7 +29,11 @@ enum record_result {
     RECORD_UNKNOWN_VERSION, /* made by a newer program */
 };
 
-enum record_kind { RECORD_DELIVERY = 1, RECORD_APPEND = 2 };
+enum record_kind {
+    RECORD_DELIVERY = 1,
+    RECORD_APPEND = 2,
+    RECORD_TOGETHER = 3, /* one of several that are filed together by who appended them, or else given up */
+};
 
 struct record_meta {
     enum record_kind kind;

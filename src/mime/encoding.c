@@ -98,14 +98,6 @@ static size_t base64_push(struct mime_decoder *decoder, span_t bytes, uint8_t *o
     return (size_t)(out - start);
 }
 
-static int hex_value(uint8_t byte)
-{
-    if (ascii_is_digit(byte))
-        return byte - '0';
-    byte = ascii_lower(byte);
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 static bool is_white(uint8_t byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\r';
@@ -127,13 +119,13 @@ static void qp_hold(struct mime_decoder *decoder, uint8_t byte)
 /* An escape is held: says whether the byte belonged to it. */
 static bool qp_escape(struct mime_decoder *decoder, uint8_t byte, uint8_t **out)
 {
-    bool has_digit = decoder->held_len == 2 && hex_value(decoder->held[1]) >= 0;
-    if (has_digit && hex_value(byte) >= 0) {
-        *(*out)++ = (uint8_t)(hex_value(decoder->held[1]) << 4 | hex_value(byte));
+    bool has_digit = decoder->held_len == 2 && ascii_hex_value(decoder->held[1]) >= 0;
+    if (has_digit && ascii_hex_value(byte) >= 0) {
+        *(*out)++ = (uint8_t)(ascii_hex_value(decoder->held[1]) << 4 | ascii_hex_value(byte));
         decoder->held_len = 0;
         return true;
     }
-    if (decoder->held_len == 1 && hex_value(byte) >= 0) {
+    if (decoder->held_len == 1 && ascii_hex_value(byte) >= 0) {
         qp_hold(decoder, byte);
         return true;
     }
@@ -207,7 +199,7 @@ int mime_decoder_finish(struct mime_decoder *decoder, struct buf *decoded)
     if (decoder->encoding != MIME_ENCODING_QUOTED_PRINTABLE)
         return 0;
     bool is_escape = decoder->held_len > 0 && decoder->held[0] == '=';
-    bool is_soft = is_escape && (decoder->held_len == 1 || hex_value(decoder->held[1]) < 0);
+    bool is_soft = is_escape && (decoder->held_len == 1 || ascii_hex_value(decoder->held[1]) < 0);
     size_t len = is_soft || !is_escape ? 0 : decoder->held_len;
     decoder->held_len = 0;
     return buf_append(decoded, span_of(decoder->held, len));

@@ -172,20 +172,13 @@ static bool find_piece(const struct mime_param *params, span_t name, uint64_t nu
     return false;
 }
 
-static int hex_value(uint8_t byte)
-{
-    if (ascii_is_digit(byte))
-        return byte - '0';
-    byte = ascii_lower(byte);
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 static int append_unescaped(span_t text, struct buf *bytes)
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.at[i];
-        if (byte == '%' && text.len - i > 2 && hex_value(text.at[i + 1]) >= 0 && hex_value(text.at[i + 2]) >= 0) {
-            byte = (uint8_t)(hex_value(text.at[i + 1]) << 4 | hex_value(text.at[i + 2]));
+        if (byte == '%' && text.len - i > 2 && ascii_hex_value(text.at[i + 1]) >= 0 &&
+            ascii_hex_value(text.at[i + 2]) >= 0) {
+            byte = (uint8_t)(ascii_hex_value(text.at[i + 1]) << 4 | ascii_hex_value(text.at[i + 2]));
             i += 2;
         }
         buf_append_byte(bytes, byte);

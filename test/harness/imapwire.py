@@ -19,6 +19,12 @@ class Connection:
         self.file.readline()
         assert self.run(f'LOGIN "{user}" "{PASSWORD}"'.encode())[-1].startswith("T: OK")
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
     def run(self, command):
         """The lines of the answer; the tagged one, its tag cut off, comes last."""
         self.count += 1
@@ -27,7 +33,8 @@ class Connection:
         lines = []
         while True:
             line = self.file.readline()
-            assert line, "the server has closed the connection"
+            if not line:
+                raise EOFError("the server has closed the connection")
             line = line.rstrip(b"\r\n")
             if line.startswith(tag + b" "):
                 return lines + ["T: " + line[len(tag) + 1:].decode()]

@@ -3,9 +3,19 @@
 #include "proto/imap/command.h"
 #include "proto/imap/mailbox.h"
 #include "proto/imap/reader.h"
+#include "proto/imap/url.h"
 
 /* Byte 0 chooses the state and how the rest is cut into pieces; the rest is what a client sends. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_urls(const struct imap_command *command, struct arena *arena)
+{
+    struct imap_url url;
+    for (size_t i = 0; i < command->append.count; i++)
+        for (size_t k = 0; k < command->append.messages[i].part_count; k++)
+            if (command->append.messages[i].parts[k].is_url)
+                (void)!imap_url_parse(command->append.messages[i].parts[k].bytes, arena, &url);
+}
 
 static void run_command(span_t bytes, enum imap_state state)
 {
@@ -21,6 +31,8 @@ static void run_command(span_t bytes, enum imap_state state)
         imap_mailbox_encode(command.mailbox, &wire);
         (void)imap_mailbox_matches(span_upto(bytes, 64), command.mailbox);
     }
+    if (result == IMAP_PARSE_OK && (command.verb == IMAP_APPEND || command.verb == IMAP_REPLACE))
+        read_urls(&command, arena);
     if (result == IMAP_PARSE_OK && command.set.count > 0)
         imap_set_fix(&command.set, 1000);
 }
@@ -41,6 +53,7 @@ static void take_commands(struct imap_reader *reader, struct buf *input, enum im
         case IMAP_READ_CONTINUE:
             break;
         case IMAP_READ_LITERAL_BIG:
+        case IMAP_READ_COMMAND_BIG:
         case IMAP_READ_LINE_LONG:
             (void)imap_reader_tag(buf_span(input));
             imap_reader_refuse(reader, input);

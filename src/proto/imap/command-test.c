@@ -82,9 +82,6 @@ static void lines_after_login_are_understood_or_refused(void **state)
         {"a LIST \"\"\r\n", IMAP_PARSE_BAD, 0},
         {"a STATUS x (MESSAGES UNSEEN)\r\n", IMAP_PARSE_OK, IMAP_STATUS},
         {"a STATUS x ()\r\n", IMAP_PARSE_BAD, 0}, /* RFC 3501 §9: at least one */
-        {"a APPEND x (\\Seen $a) \"17-Jul-1996 02:44:25 -0700\" {2+}\r\nhi\r\n", IMAP_PARSE_OK, IMAP_APPEND},
-        {"a APPEND x (\\Frob) {2+}\r\nhi\r\n", IMAP_PARSE_BAD, 0},
-        {"a APPEND x \"40-Jul-1996 02:44:25 -0700\" {2+}\r\nhi\r\n", IMAP_PARSE_BAD, 0},
         {"a FETCH 1:* (FLAGS BODY[HEADER.FIELDS (TO)]<0.9>)\r\n", IMAP_PARSE_OK, IMAP_FETCH},
         {"a UID FETCH 1,3:5 FAST (CHANGEDSINCE 7)\r\n", IMAP_PARSE_OK, IMAP_FETCH},           /* RFC 7162 §3.1.4.1 */
         {"a UID FETCH 1:* (FLAGS) (CHANGEDSINCE 7 VANISHED)\r\n", IMAP_PARSE_OK, IMAP_FETCH}, /* RFC 7162 §3.2.6 */
@@ -157,6 +154,32 @@ static void nesting_of_search_keys_is_bounded(void **state)
     assert_int_equal(parse(text, IMAP_SELECTED, arena, &command), IMAP_PARSE_BAD);
 }
 
+static void lines_that_bring_messages_are_understood_or_refused(void **state)
+{
+    (void)state;
+    static const struct line lines[] = {
+        {"a APPEND x (\\Seen $a) \"17-Jul-1996 02:44:25 -0700\" {2+}\r\nhi\r\n", IMAP_PARSE_OK, IMAP_APPEND},
+        {"a APPEND x (\\Frob) {2+}\r\nhi\r\n", IMAP_PARSE_BAD, 0},
+        {"a APPEND x", IMAP_PARSE_BAD, 0},
+        {"a APPEND x {2+}\r\nhi \r\n", IMAP_PARSE_OK, IMAP_APPEND},
+        {"a APPEND x {2+}\r\nhi (\\Seen)", IMAP_PARSE_BAD, 0},
+        {"a APPEND x {2+}\r\nhi{2+}\r\nhi", IMAP_PARSE_BAD, 0},
+        {"a APPEND x CATENATE ()", IMAP_PARSE_BAD, 0},
+        {"a APPEND x CATENATE (TEXT x)", IMAP_PARSE_BAD, 0},
+        {"a APPEND x CATENATE (TEXT {1+}\r\nx", IMAP_PARSE_BAD, 0},
+        {"a APPEND x CATENATE ({1+}\r\nx)", IMAP_PARSE_BAD, 0},
+        {"a APPEND x CATENATE (URL)", IMAP_PARSE_BAD, 0},
+        {"a REPLACE * x {1+}\r\nx", IMAP_PARSE_OK, IMAP_REPLACE},
+        {"a REPLACE 1:2 x {1+}\r\nx", IMAP_PARSE_BAD, 0},
+        {"a REPLACE 1,2 x {1+}\r\nx", IMAP_PARSE_BAD, 0},
+        {"a REPLACE $ x {1+}\r\nx", IMAP_PARSE_BAD, 0},
+        {"a REPLACE 1 {1+}\r\nx", IMAP_PARSE_BAD, 0},
+        {"a REPLACE 1 x {1+}\r\nx {1+}\r\nx", IMAP_PARSE_BAD, 0},
+        {"a APPEND x \"40-Jul-1996 02:44:25 -0700\" {2+}\r\nhi\r\n", IMAP_PARSE_BAD, 0},
+    };
+    check_lines(lines, COUNT_OF(lines), IMAP_SELECTED);
+}
+
 static void append_takes_flags_date_and_message(void **state)
 {
     (void)state;
@@ -166,10 +189,51 @@ static void append_takes_flags_date_and_message(void **state)
     const char *text = "a APPEND \"&AOk-\" (\\Seen key) \" 1-Jan-1970 01:00:01 +0100\" {3}\r\n\r\nx\r\n";
     assert_int_equal(parse(text, IMAP_AUTHENTICATED, arena, &command), IMAP_PARSE_OK);
     assert_true(span_equal(command.mailbox, SPAN("\xc3\xa9")));
-    assert_int_equal(command.append.flags.system, IMAP_FLAG_SEEN);
-    assert_int_equal(command.append.flags.count, 1);
-    assert_int_equal(command.append.seconds, 1);
-    assert_true(span_equal(command.append.message, SPAN("\r\nx")));
+    assert_int_equal(command.append.count, 1);
+    assert_int_equal(command.append.messages[0].flags.system, IMAP_FLAG_SEEN);
+    assert_int_equal(command.append.messages[0].flags.count, 1);
+    assert_int_equal(command.append.messages[0].seconds, 1);
+    assert_true(span_equal(command.append.messages[0].bytes, SPAN("\r\nx")));
+}
+
+static void append_takes_many_messages_and_their_parts(void **state)
+{
+    (void)state;
+    AUTO(arena) struct arena *arena = NULL;
+    struct imap_command command;
+    assert_int_equal(arena_new(1 << 20, &arena), 0);
+    const char *text = "a APPEND x {1}\r\na (\\Seen) {1+}\r\nb UTF8 (~{1}\r\nc) \" 1-Jan-1970 01:00:01 +0100\" "
+                       "CATENATE (TEXT {1}\r\nd URL /x/;UID=1 URL {8}\r\n/y/;UID= utf8 (~{1+}\r\ne))\r\n";
+    assert_int_equal(parse(text, IMAP_AUTHENTICATED, arena, &command), IMAP_PARSE_OK);
+    assert_int_equal(command.append.count, 4);
+    const struct imap_new_message *messages = command.append.messages;
+    assert_true(span_equal(messages[0].bytes, SPAN("a")));
+    assert_int_equal(messages[1].flags.system, IMAP_FLAG_SEEN);
+    assert_false(messages[1].dated);
+    assert_true(span_equal(messages[2].bytes, SPAN("c")));
+    assert_true(messages[3].dated);
+    assert_int_equal(messages[3].part_count, 4);
+    assert_false(messages[3].parts[0].is_url);
+    assert_true(span_equal(messages[3].parts[0].bytes, SPAN("d")));
+    assert_true(messages[3].parts[1].is_url);
+    assert_true(span_equal(messages[3].parts[1].bytes, SPAN("/x/;UID=1")));
+    assert_true(span_equal(messages[3].parts[2].bytes, SPAN("/y/;UID=")));
+    assert_true(span_equal(messages[3].parts[3].bytes, SPAN("e")));
+}
+
+static void replace_takes_one_message_for_another(void **state)
+{
+    (void)state;
+    AUTO(arena) struct arena *arena = NULL;
+    struct imap_command command;
+    assert_int_equal(arena_new(1 << 20, &arena), 0);
+    assert_int_equal(parse("a uid replace 7 Drafts (\\Draft) {1}\r\nx\r\n", IMAP_SELECTED, arena, &command),
+                     IMAP_PARSE_OK);
+    assert_int_equal(command.verb, IMAP_REPLACE);
+    assert_true(command.uid);
+    assert_int_equal(command.set.ranges[0].first, 7);
+    assert_true(span_equal(command.mailbox, SPAN("Drafts")));
+    assert_int_equal(command.append.count, 1);
 }
 
 static enum imap_read read_all(struct imap_reader *reader, struct buf *input, const char *text, uint64_t *ret_len)
@@ -220,6 +284,26 @@ static void what_is_too_long_is_refused_and_thrown_away(void **state)
                      IMAP_READ_LINE_LONG);
     imap_reader_refuse(&reader, &input);
     assert_int_equal(read_all(&reader, &input, "456789\r\ne NOOP\r\n", &len), IMAP_READ_COMMAND);
+    assert_int_equal(len, 8);
+}
+
+static void the_messages_of_a_command_have_a_limit_together(void **state)
+{
+    (void)state;
+    struct imap_reader reader;
+    struct buf input AUTO_BUF;
+    uint64_t len = 0;
+    buf_init(&input, 1 << 16);
+    imap_reader_init(&reader, 100, 10, 20);
+    assert_int_equal(read_all(&reader, &input, "a uid replace 1 x {20}\r\n", &len), IMAP_READ_CONTINUE);
+    assert_int_equal(read_all(&reader, &input, "01234567890123456789 {11}\r\n", &len), IMAP_READ_COMMAND_BIG);
+    imap_reader_refuse(&reader, &input);
+    assert_int_equal(read_all(&reader, &input, "b APPEND {1}\r\n", &len), IMAP_READ_CONTINUE);
+    assert_int_equal(read_all(&reader, &input, "x {20+}\r\n01234567890123456789 {20+}\r\n", &len),
+                     IMAP_READ_COMMAND_BIG);
+    imap_reader_refuse(&reader, &input);
+    assert_int_equal(read_all(&reader, &input, "01234567890123456789 {1+}\r\nx\r\nc NOOP\r\n", &len),
+                     IMAP_READ_COMMAND);
     assert_int_equal(len, 8);
 }
 
@@ -291,9 +375,13 @@ int main(void)
         cmocka_unit_test(lines_before_login_are_understood_or_refused),
         cmocka_unit_test(lines_after_login_are_understood_or_refused),
         cmocka_unit_test(nesting_of_search_keys_is_bounded),
+        cmocka_unit_test(lines_that_bring_messages_are_understood_or_refused),
         cmocka_unit_test(append_takes_flags_date_and_message),
+        cmocka_unit_test(append_takes_many_messages_and_their_parts),
+        cmocka_unit_test(replace_takes_one_message_for_another),
         cmocka_unit_test(a_reader_asks_for_literals_and_ends_at_the_line),
         cmocka_unit_test(what_is_too_long_is_refused_and_thrown_away),
+        cmocka_unit_test(the_messages_of_a_command_have_a_limit_together),
         cmocka_unit_test(mailbox_names_survive_modified_utf7),
         cmocka_unit_test(wildcards_match_as_list_says),
         cmocka_unit_test(sets_are_put_in_order),

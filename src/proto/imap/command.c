@@ -65,6 +65,7 @@ static const struct command_row table[IMAP_VERB_COUNT] = {
     [IMAP_FETCH] = {"FETCH", IMAP_SELECTED, imap_parse_fetch, WITH_UID},                       /* RFC 3501 §6.4.5 */
     [IMAP_STORE] = {"STORE", IMAP_SELECTED, imap_parse_store, WITH_UID},                       /* RFC 3501 §6.4.6 */
     [IMAP_COPY] = {"COPY", IMAP_SELECTED, imap_parse_copy, WITH_UID},                          /* RFC 3501 §6.4.7 */
+    [IMAP_REPLACE] = {"REPLACE", IMAP_SELECTED, imap_parse_replace, WITH_UID},                 /* RFC 8508 §3.2 */
     [IMAP_MOVE] = {"MOVE", IMAP_SELECTED, imap_parse_copy, WITH_UID},                          /* RFC 6851 §3 */
 };
 

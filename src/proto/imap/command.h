@@ -61,6 +61,7 @@ enum imap_verb {
     IMAP_STORE,
     IMAP_COPY,
     IMAP_MOVE,
+    IMAP_REPLACE,
     IMAP_VERB_COUNT,
 };
 
@@ -326,13 +327,30 @@ struct imap_metadata {
     enum imap_depth depth;
 };
 
+#define IMAP_MESSAGES_MAX 1000U /* in one APPEND */
+#define IMAP_CAT_PARTS_MAX 1000U
+
+struct imap_cat_part { /* RFC 4469 §5 */
+    bool is_url;
+    span_t bytes;
+};
+
+struct imap_new_message { /* append-message (RFC 4466 §6, RFC 3502 §6.3.11) */
+    struct imap_flags flags;
+    int64_t seconds;
+    bool dated;
+    span_t bytes;
+    struct imap_cat_part *parts; /* instead of bytes (RFC 4469 §3), or NULL */
+    size_t part_count;
+};
+
 struct imap_command {
     span_t bytes; /* all of it, as it was parsed */
     span_t tag;
     enum imap_verb verb;
     bool uid;            /* UID FETCH and its like */
     span_t mailbox;      /* UTF-8: SELECT, CREATE, STATUS, APPEND, COPY, RENAME's old name … */
-    struct imap_set set; /* FETCH, STORE, COPY, MOVE, UID EXPUNGE */
+    struct imap_set set; /* FETCH, STORE, COPY, MOVE, REPLACE, UID EXPUNGE */
     union {
         struct {
             span_t user, password;
@@ -383,10 +401,8 @@ struct imap_command {
         } acl;
         struct imap_metadata metadata;
         struct {
-            struct imap_flags flags;
-            int64_t seconds;
-            bool dated;
-            span_t message;
+            struct imap_new_message *messages; /* at least one; of REPLACE one */
+            size_t count;
         } append;
         struct {
             bool with_set;

@@ -190,25 +190,3 @@ bool imap_parse_status(struct imap_scan *scan, struct imap_command *command)
     return imap_scan_space(scan) && imap_scan_mailbox(scan, &command->mailbox) && imap_scan_space(scan) &&
            imap_scan_status_items(scan, &command->status.items) && imap_scan_end(scan);
 }
-
-/* RFC 3501 §6.3.11. */
-bool imap_parse_append(struct imap_scan *scan, struct imap_command *command)
-{
-    if (!imap_scan_space(scan) || !imap_scan_mailbox(scan, &command->mailbox) || !imap_scan_space(scan))
-        return false;
-    if (imap_scan_peek(scan, '(')) {
-        if (!imap_scan_flag_list(scan, &command->append.flags) || !imap_scan_space(scan))
-            return false;
-    }
-    if (imap_scan_peek(scan, '"')) {
-        command->append.dated = true;
-        if (!imap_scan_date_time(scan, &command->append.seconds) || !imap_scan_space(scan))
-            return false;
-    }
-    if (!imap_scan_word(scan, "UTF8"))
-        return imap_scan_literal8(scan, &command->append.message) && imap_scan_end(scan);
-    /* RFC 6855 §4: UTF8 (~{n} …) */
-    bool well = imap_scan_space(scan) && imap_scan_byte(scan, '(') &&
-                imap_scan_literal8(scan, &command->append.message) && imap_scan_byte(scan, ')');
-    return (well || imap_scan_fail(scan, "Bad UTF8 argument")) && imap_scan_end(scan);
-}

@@ -28,10 +28,12 @@ static bool ends_in_literal(span_t line, uint64_t *ret_len, bool *ret_waits)
     return true;
 }
 
-static bool is_append(span_t command)
+/* Those whose literals are messages (RFC 3501 §6.3.11, RFC 8508 §3.2). */
+static bool brings_messages(span_t command)
 {
-    size_t space = span_find_byte(command, ' ');
-    return span_starts_nocase(span_from(command, space + 1), SPAN("APPEND "));
+    span_t name = span_from(command, span_find_byte(command, ' ') + 1);
+    return span_starts_nocase(name, SPAN("APPEND ")) || span_starts_nocase(name, SPAN("REPLACE ")) ||
+           span_starts_nocase(name, SPAN("UID REPLACE "));
 }
 
 /* Throws away what has come of a refused command; false while more of it is to come. */
@@ -66,10 +68,14 @@ static bool skip_refused(struct imap_reader *reader, struct buf *input)
 /* A line that announces a literal has been seen up to `end`, behind its LF. */
 static enum imap_read literal_next(struct imap_reader *reader, span_t all, size_t end, uint64_t len, uint64_t *ret_len)
 {
-    uint64_t max = is_append(all) ? reader->message_max : reader->literal_max;
+    bool is_message = brings_messages(all);
     *ret_len = len;
-    if (len > max || reader->literals >= IMAP_LITERALS_MAX)
+    if (len > (is_message ? reader->message_max : reader->literal_max) || reader->literals >= IMAP_LITERALS_MAX)
         return IMAP_READ_LITERAL_BIG;
+    /* A mailbox's name may be a literal, too. */
+    if (is_message && len + reader->literal_bytes > reader->message_max + reader->literal_max)
+        return IMAP_READ_COMMAND_BIG;
+    reader->literal_bytes += len;
     reader->literals++;
     reader->pending_literal = len;
     reader->scanned = end;
@@ -105,7 +111,7 @@ enum imap_read imap_reader_next(struct imap_reader *reader, struct buf *input, u
         }
         reader->line_len += end + 1;
         enum imap_read read = literal_next(reader, all, reader->scanned + end + 1, len, ret_len);
-        if (read == IMAP_READ_LITERAL_BIG || waits)
+        if (read != IMAP_READ_CONTINUE || waits)
             return read;
     }
 }

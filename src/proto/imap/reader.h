@@ -16,13 +16,14 @@
 struct imap_reader {
     size_t line_max;
     size_t literal_max;
-    uint64_t message_max; /* of an APPEND's literals; before login the same as literal_max */
+    uint64_t message_max; /* of a message in APPEND or REPLACE, and of all in one; before login as literal_max */
     /* its own */
     size_t scanned;  /* offset in input up to which all is understood */
     size_t line_len; /* bytes of the command that are not literals */
     unsigned literals;
-    uint64_t skip; /* bytes of a refused literal still to be thrown away */
-    int refused;   /* the command is to be thrown away up to its end */
+    uint64_t literal_bytes; /* of the command, so far */
+    uint64_t skip;          /* bytes of a refused literal still to be thrown away */
+    int refused;            /* the command is to be thrown away up to its end */
     uint64_t pending_literal;
 };
 
@@ -32,6 +33,7 @@ enum imap_read {
     IMAP_READ_CONTINUE,    /* say "+ OK": the client waits to send a literal of *ret_len bytes */
     IMAP_READ_LITERAL_BIG, /* a literal of *ret_len is beyond the limit: say "tag NO [TOOBIG]" (tag: imap_reader_tag
                             * of the input, which is still there), then call imap_reader_refuse */
+    IMAP_READ_COMMAND_BIG, /* an APPEND's literals together are: say "tag NO [LIMIT]", then imap_reader_refuse */
     IMAP_READ_LINE_LONG,   /* the line is beyond the limit: say BAD, then imap_reader_refuse */
 };
 

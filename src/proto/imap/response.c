@@ -66,6 +66,10 @@ static const struct capability capabilities[] = {
     {"WITHIN", LOGGED_IN, 0, 0},                /* RFC 5032 §3 */
     {"PARTIAL", LOGGED_IN, 0, 0},               /* RFC 9394 §3 */
     {"SAVEDATE", LOGGED_IN, 0, 0},              /* RFC 8514 §4.1 */
+    {"MULTIAPPEND", LOGGED_IN, 0, 0},           /* RFC 3502 §6.3.11 */
+    {"CATENATE", LOGGED_IN, 0, 0},              /* RFC 4469 §2 */
+    {"URL-PARTIAL", LOGGED_IN, 0, 0},           /* RFC 5550 §5.7.1 */
+    {"REPLACE", LOGGED_IN, 0, 0},               /* RFC 8508 §3.1 */
     {"OBJECTID", LOGGED_IN, 0, 0},              /* RFC 8474 §3 */
     {"BINARY", LOGGED_IN, 0, 0},                /* RFC 3516 §4 */
     {"UTF8=ACCEPT", LOGGED_IN, 0, 0},           /* RFC 6855 §3 */

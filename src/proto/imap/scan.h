@@ -63,7 +63,8 @@ imap_parser imap_parse_nothing, imap_parse_mailbox;                             
 imap_parser imap_parse_login, imap_parse_authenticate, imap_parse_id, imap_parse_enable; /* parse-login.c */
 imap_parser imap_parse_compress;                                                         /* parse-login.c */
 imap_parser imap_parse_select, imap_parse_create, imap_parse_rename, imap_parse_list;    /* parse-mailbox.c */
-imap_parser imap_parse_lsub, imap_parse_status, imap_parse_append;                       /* parse-mailbox.c */
+imap_parser imap_parse_lsub, imap_parse_status;                                          /* parse-mailbox.c */
+imap_parser imap_parse_append, imap_parse_replace;                                       /* parse-append.c */
 imap_parser imap_parse_fetch, imap_parse_store, imap_parse_copy, imap_parse_expunge;     /* parse-message.c */
 imap_parser imap_parse_search;                                                           /* parse-search.c */
 imap_parser imap_parse_cancelupdate, imap_parse_uidbatches;                              /* parse-context.c */

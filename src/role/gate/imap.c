@@ -100,6 +100,7 @@ static int next_command(struct task *task, struct imap *imap, size_t *ret_len)
             buf_append(&imap->dialog.output, SPAN("+ OK\r\n"));
             break;
         case IMAP_READ_LITERAL_BIG:
+        case IMAP_READ_COMMAND_BIG:
             result = refuse_literal(imap);
             break;
         case IMAP_READ_LINE_LONG:

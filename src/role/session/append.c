@@ -143,10 +143,27 @@ static int file(struct session *session, const struct record_meta *meta, struct 
     return 0;
 }
 
+int append_hold(struct session *session, uint64_t record)
+{
+    int result = session->filing == NULL ? map_new(&session->filing) : 0;
+    return result == 0 ? map_put(session->filing, record, session) : result;
+}
+
+void append_let_go(struct session *session, uint64_t record)
+{
+    if (session->filing != NULL)
+        (void)map_remove(session->filing, record);
+}
+
+bool append_holds(const struct session *session, uint64_t record)
+{
+    return session->filing != NULL && map_get(session->filing, record) != NULL;
+}
+
 int append_store(struct task *task, struct session *session, const struct append *append, struct arena *keep,
                  struct append_stored *ret_stored)
 {
-    struct append_stored stored = {.meta = {.kind = RECORD_APPEND,
+    struct append_stored stored = {.meta = {.kind = append->together ? RECORD_TOGETHER : RECORD_APPEND,
                                             .arrived = (uint64_t)append->received,
                                             .mailbox = append->mailbox,
                                             .flags = append->flags,

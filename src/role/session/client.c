@@ -138,6 +138,8 @@ static int refuse(struct client *client, enum imap_read read)
     span_t tag = imap_reader_tag(buf_span(&client->input));
     if (read == IMAP_READ_LITERAL_BIG)
         imap_write_status(&client->out, tag, "NO", "[TOOBIG] Literal too large"); /* RFC 7889 §4 */
+    else if (read == IMAP_READ_COMMAND_BIG)
+        imap_write_status(&client->out, tag, "NO", "[LIMIT] Too much in one command"); /* RFC 5530 §3 */
     else
         imap_write_status(&client->out, tag, "BAD", "Line too long");
     client->bad++;

@@ -256,7 +256,7 @@ static void dismantle(struct session *session)
     quiet_end(session);
     record_receiver_free(session->receiver);
     segments_free(session);
-    map_free(session->importing);
+    map_free(session->filing);
     free(session->taken);
     timer_free(session->linger);
     wiring_free(session->wiring);

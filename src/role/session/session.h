@@ -75,8 +75,9 @@ struct session {
     struct event unindexed; /* indexer.c: mail came or went */
     bool is_indexing;       /* indexer.c: it is about to work, or does */
     unsigned index_waiters; /* service/reindex.c: somebody waits for it, so it does not wait for a quiet moment */
-    struct map *importing;  /* service/import.c: records that are stored, and about to be filed; or NULL */
-    uint64_t *taken;        /* records in the vault that store has not been told of */
+    struct map *filing; /* append.h: records that are stored, and about to be filed by who had them stored; or NULL */
+    size_t together;    /* append.h: groups of records on their way */
+    uint64_t *taken;    /* records in the vault that store has not been told of */
     size_t taken_count;
     size_t taken_room;
     uint64_t taken_in;

@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "crypto/record.h"
 #include "ipc/row.h"
+#include "role/session/append.h"
 #include "role/session/damaged.h"
 #include "role/session/flags.h"
-#include "role/session/service/import.h"
 #include "role/session/index.h"
 #include "role/session/message.h"
 #include "role/session/quiet.h"
@@ -94,17 +94,23 @@ static span_t origin_of(const struct record_meta *meta)
     return meta->kind == RECORD_APPEND ? meta->return_path : SPAN_NONE;
 }
 
-/* Of an import that broke off, the same message may have been made durable twice: the second is given up. */
-static int drop_repeated(struct vault *vault, span_t origin, uint64_t record)
+/* A record the vault does not have is never to be filed. */
+static int give_up(struct vault *vault, uint64_t record)
 {
     uint64_t id = 0;
-    int result = vault_origin_find(vault, origin);
-    if (result != 0)
-        return result == VAULT_NOT_FOUND ? 0 : result;
-    result = vault_email_find_record(vault, record, &id);
+    int result = vault_email_find_record(vault, record, &id);
     if (result == VAULT_NOT_FOUND)
         result = vault_outbox_add(vault, record);
     return result < 0 ? result : VAULT_EXISTS;
+}
+
+/* Of an import that broke off, the same message may have been made durable twice: the second is given up. */
+static int drop_repeated(struct vault *vault, span_t origin, uint64_t record)
+{
+    int result = vault_origin_find(vault, origin);
+    if (result != 0)
+        return result == VAULT_NOT_FOUND ? 0 : result;
+    return give_up(vault, record);
 }
 
 static int file_one(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
@@ -112,7 +118,7 @@ static int file_one(struct session *session, const struct record_meta *meta, str
 {
     /* What was delivered was saved as it arrived; what a client brings may be dated otherwise (RFC 8514 §1). */
     struct vault_filing filing = {.mailbox = meta->mailbox == 0 ? VAULT_INBOX : meta->mailbox,
-                                  .saved = meta->kind == RECORD_APPEND ? session_now() : 0};
+                                  .saved = meta->kind == RECORD_DELIVERY ? 0 : session_now()};
     int result = flags_use_text(session->vault, meta->flags, &filing.flags);
     if (result < 0)
         return result;
@@ -158,7 +164,10 @@ static int file_all(struct batch *batch)
         struct vault_filed filed;
         if (was_filed(batch->session, batch->entries[i].email.place.record))
             continue;
-        int result = takein_file(batch->session, &batch->entries[i].meta, &batch->entries[i].email, &filed);
+        struct entry *entry = &batch->entries[i];
+        int result = entry->meta.kind == RECORD_TOGETHER
+                         ? give_up(batch->session->vault, entry->email.place.record)
+                         : takein_file(batch->session, &entry->meta, &entry->email, &filed);
         if (result < 0)
             return result;
         if (result > 0 && result != VAULT_EXISTS)
@@ -190,6 +199,8 @@ static int commit(struct batch *batch)
 
 /* --- reading --- */
 
+enum { ROW_WAITS = 1 }; /* it is one of a group that is on its way: to be looked at again when that is over */
+
 static int read_row(struct task *task, struct batch *batch, const struct pending_row *row, struct entry *entry)
 {
     struct vault_place place = {
@@ -198,6 +209,11 @@ static int read_row(struct task *task, struct batch *batch, const struct pending
     int result = message_open_pending(task, batch->session, &place, row->sealed_key, &message);
     if (result < 0)
         return result;
+    const struct record_meta *meta = message_metadata(message);
+    entry->meta = *meta;
+    entry->email.place = place;
+    if (meta->kind == RECORD_TOGETHER) /* append.h: the group has ended without it, if it has ended */
+        return batch->session->together > 0 ? ROW_WAITS : 0;
     struct buf bytes AUTO_BUF;
     buf_init(&bytes, place.length);
     result = message_read(message, 0, message_len(message), &bytes);
@@ -205,8 +221,6 @@ static int read_row(struct task *task, struct batch *batch, const struct pending
         result = index_message(buf_span(&bytes), batch->scratch, batch->keep, &entry->email);
     if (result < 0)
         return result;
-    const struct record_meta *meta = message_metadata(message);
-    entry->meta = *meta;
     entry->email.place = place;
     entry->email.received = (int64_t)meta->arrived;
     result = arena_copy(batch->keep, meta->flags, &entry->meta.flags);
@@ -234,7 +248,7 @@ static int read_rows(struct task *task, struct batch *batch, span_t rows, size_t
         struct pending_row row;
         uint64_t id = 0;
         pending_row_get(rows.at + read * PENDING_ROW_SIZE, &row);
-        if (map_get(batch->unreadable, row.record) != NULL || import_holds(batch->session, row.record))
+        if (map_get(batch->unreadable, row.record) != NULL || append_holds(batch->session, row.record))
             continue;
         if (vault_email_find_record(batch->session->vault, row.record, &id) == 0 ||
             vault_outbox_find(batch->session->vault, row.record) == 0) {

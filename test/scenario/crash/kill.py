@@ -8,6 +8,7 @@ import imaplib
 import os
 import pathlib
 import random
+import re
 import signal
 import smtplib
 import subprocess
@@ -17,6 +18,7 @@ import time
 
 import pytest
 
+from imapwire import Connection
 from server import PASSWORD, Server, alive, children, messages, wait_until
 
 KILLS = int(os.environ.get("KILLS", "12"))
@@ -24,9 +26,12 @@ SENDERS = int(os.environ.get("SENDERS", "6"))
 SEED = int(os.environ.get("SEED", "1"))
 APPENDERS = 2
 MOVERS = 2
+BINDERS = 2
 MOVES_MAX = 400 + 20 * KILLS  # messages a mover starts
+BUNDLES_MAX = 100 + 5 * KILLS # commands of a binder
 USERS = ["a", "b", "c"]       # get mail from all senders, and keep it
 MOVER, REAPER = "d", "e"      # appends, flags, moves and expunges its own; expunges what arrives
+BINDER = "f"                  # appends several at once, and replaces
 OTHERS = {"gate", "keeper", "intake", "store", "nursery"}
 FLAGS = "(\\Seen \\Answered kept)"
 SLICE = 2000                  # messages fetched at once
@@ -78,7 +83,7 @@ class Load:
                     for _ in range(20):
                         if self.over.is_set() or work(client) is False:
                             break
-            except (imaplib.IMAP4.error, smtplib.SMTPException, OSError):
+            except (imaplib.IMAP4.error, smtplib.SMTPException, OSError, EOFError):
                 time.sleep(0.05)
 
     def send(self, number):
@@ -250,7 +255,112 @@ class Movers:
         return len(found)
 
 
-def sound(server, *options, users=(*USERS, MOVER, REAPER)):
+class Binders:
+    """
+    Commands that change several messages at once: MULTIAPPEND (RFC 3502), CATENATE (RFC 4469), REPLACE (RFC 8508). Each
+    has the sets of markers that may be there, which are seen as a whole or not at all, by others too.
+    """
+    def __init__(self, server, load):
+        self.server = server
+        self.load = load
+        self.allowed = {}  # name -> list of sets of markers
+        self.data = {}
+        self.torn = []
+        self.looks = 0
+
+    def step(self, client, name, after, command):
+        before = self.allowed.get(name, [frozenset()])
+        self.allowed[name] = before + [after]
+        answer = client.run(command)
+        if not answer[-1].startswith("T: OK"):
+            return None
+        self.allowed[name] = [after]
+        return re.search(r"APPENDUID \d+ (\d+)", "\n".join(answer)).group(1)
+
+    def bundle(self, rng, client, name):
+        markers = [f"{name}.{part}" for part in range(rng.randrange(2, 6))]
+        command = b"APPEND INBOX"
+        for marker in markers:
+            self.data[marker] = self.load.message(rng, marker)
+            command += b" (\\Seen) {%d+}\r\n" % len(self.data[marker]) + self.data[marker]
+        self.step(client, name, frozenset(markers), command)
+
+    def replace(self, rng, client, name):
+        old, new = f"{name}.old", f"{name}.new"
+        self.data[old] = self.load.message(rng, old)
+        uid = self.step(client, name, frozenset([old]), b"APPEND INBOX {%d+}\r\n" % len(self.data[old]) + self.data[old])
+        if uid is None or not client.run(b"SELECT INBOX")[-1].startswith("T: OK"):
+            return
+        head = f"Subject: {new}\r\nX-Marker: {new}\r\n\r\n".encode()
+        self.data[new] = head + self.data[old].partition(b"\r\n\r\n")[2]
+        self.step(client, name, frozenset([new]), f'UID REPLACE {uid} INBOX CATENATE (TEXT {{{len(head)}+}}\r\n'.encode() + head
+                  + f' URL "/INBOX/;UID={uid}/;SECTION=TEXT")'.encode())
+
+    def run(self, number):
+        rng = random.Random(f"{SEED} bind {number}")
+        count = 0
+
+        def one(client):
+            nonlocal count
+            if count >= BUNDLES_MAX:
+                time.sleep(0.2)
+                return
+            count += 1
+            rng.choice([self.bundle, self.replace])(rng, client, f"b{number}-{count}")
+        self.load.keep_trying(lambda: Connection(self.server, f"{BINDER}@demo.test"), one)
+
+    def watch(self):
+        """What is seen at any one moment is whole."""
+        def look(client):
+            answer, count = client.select("INBOX", readonly=True)
+            if answer != "OK" or count[0] == b"0":
+                return
+            answer, rows = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (X-Marker)])")
+            if answer != "OK":
+                return
+            markers = [marker_of(b"\r\n" + row[1]) for row in rows if isinstance(row, tuple)]
+            self.looks += 1
+            for name, there in self.sort(markers).items():
+                if there not in self.allowed[name] and not self.is_whole(name, there):
+                    self.torn.append((name, sorted(there)))
+            time.sleep(0.05)
+        self.load.keep_trying(lambda: self.server.imap(BINDER), look)
+
+    def is_whole(self, name, there):
+        """While a command is under way its sets change under the one who looks, but none has a part of a bundle."""
+        bundle = {marker for marker in self.data if marker.startswith(name + ".")}
+        return len(there) == 1 if f"{name}.old" in bundle else there == bundle
+
+    @staticmethod
+    def sort(markers):
+        found = {}
+        for marker in markers:
+            found.setdefault(marker.partition(".")[0], set()).add(marker)
+        return found
+
+    def look(self):
+        try:
+            with self.server.imap(BINDER) as client:
+                return read_all(client)
+        except (imaplib.IMAP4.error, OSError):
+            return None
+
+    def check(self):
+        rows = wait_until(self.look, 60, f"the messages of {BINDER}")
+        markers = [marker for marker, _, _ in rows]
+        assert len(markers) == len(set(markers)), "something is there twice"
+        for marker, _, mail in rows:
+            assert mail == self.data[marker], f"{marker} was changed"
+        found = self.sort(markers)
+        for name, allowed in self.allowed.items():
+            there = found.pop(name, set())
+            assert there in allowed, f"{name} is {sorted(there)}, allowed {allowed}"
+        assert not found, f"nobody brought {found}"
+        assert not self.torn, f"seen in part: {self.torn[:5]}"
+        return len(markers)
+
+
+def sound(server, *options, users=(*USERS, MOVER, REAPER, BINDER)):
     """`waxwing check`, which finds nothing."""
     for user in users:
         done = server.tool("check", f"{user}@demo.test", *options, stdin=PASSWORD + "\n", check=False, seconds=300)
@@ -284,9 +394,10 @@ def kill_something(server, rng, only_sessions):
     return name
 
 
-def start_load(server, load, movers):
+def start_load(server, load, movers, binders):
     jobs = [(load.send, number) for number in range(SENDERS)] + [(load.append, number) for number in range(APPENDERS)]
     jobs += [(movers.run, number) for number in range(MOVERS)] + [(load.reap,)]
+    jobs += [(binders.run, number) for number in range(BINDERS)] + [(binders.watch,)]
     threads = [threading.Thread(target=job, args=arguments, daemon=True) for job, *arguments in jobs]
     for thread in threads:
         thread.start()
@@ -302,7 +413,7 @@ def kill_for_a_while(server):
         name = kill_something(server, rng, only_sessions=number >= KILLS * 2 // 3)
         killed[name] = killed.get(name, 0) + 1
         if name in ("all", "supervisor"):
-            sound(server, "--quick", users=[rng.choice(USERS + [MOVER, REAPER])])
+            sound(server, "--quick", users=[rng.choice(USERS + [MOVER, REAPER, BINDER])])
     return killed
 
 
@@ -311,27 +422,29 @@ def test_what_was_acknowledged_survives_kills():
     try:
         server.start()
         server.domain()
-        for user in USERS + [MOVER, REAPER]:
+        for user in USERS + [MOVER, REAPER, BINDER]:
             server.account(user)
         with server.imap(MOVER) as client:
             assert client.create("Work")[0] == "OK" and client.create("Done")[0] == "OK"
         load = Load(server)
         movers = Movers(server, load)
-        threads = start_load(server, load, movers)
+        binders = Binders(server, load)
+        threads = start_load(server, load, movers, binders)
         killed = kill_for_a_while(server)
         load.over.set()
         for thread in threads:
             thread.join(60)
             assert not thread.is_alive(), "a client hangs"
-        assert load.kept and load.dead and movers.states
+        assert load.kept and load.dead and movers.states and binders.allowed and binders.looks
         sound(server)
-        count, moved = load.check(), movers.check()
+        counts = load.check(), movers.check(), binders.check()
         server.kill()
         server.start()
-        assert (load.check(), movers.check()) == (count, moved)
+        assert (load.check(), movers.check(), binders.check()) == counts
         sound(server)
         server.stop()
-        print(f"{killed}: {count} acknowledged are there, {len(load.dead)} expunged are not, {moved} flagged or moved")
+        print(f"{killed}: {counts[0]} acknowledged are there, {len(load.dead)} expunged are not, {counts[1]} flagged or "
+              f"moved, {counts[2]} of {len(binders.allowed)} bundles, looked at {binders.looks} times")
     finally:
         server.remove()
 

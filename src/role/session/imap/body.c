@@ -71,22 +71,13 @@ static int stream_range(struct task *task, struct run *run, struct message *mess
 static int write_range(struct task *task, struct run *run, struct source *source, const struct imap_body *body,
                        bool *streamed)
 {
-    struct message *message = NULL;
-    int result = source_message(task, source, &message);
+    uint64_t from = 0;
+    uint64_t end = 0;
+    int result = source_range(task, source, &body->section, &from, &end);
     if (result < 0)
         return result;
-    uint64_t size = message_len(message);
-    uint64_t header = source->email.header_size < size ? source->email.header_size : size;
-    uint64_t from = body->section.kind == IMAP_SECTION_TEXT ? header : 0;
-    uint64_t end = body->section.kind == IMAP_SECTION_HEADER ? header : size;
-    if (body->section.has_partial) {
-        uint64_t start = from + body->section.partial_start;
-        from = start < end ? start : end;
-        if (body->section.partial_len < end - from)
-            end = from + body->section.partial_len;
-    }
     write_label(&run->client->out, body);
-    return stream_range(task, run, message, from, end, streamed);
+    return stream_range(task, run, source->message, from, end, streamed);
 }
 
 int fetch_write_literal(struct task *task, struct run *run, span_t bytes, bool *streamed)
@@ -199,9 +190,8 @@ int fetch_body(struct task *task, struct run *run, struct source *source, const 
     separate(source, &run->client->out);
     if (body->form == IMAP_BODY_BINARY || body->form == IMAP_BODY_BINARY_SIZE)
         return fetch_binary(task, run, source, body, streamed);
-    bool in_place = body->section.depth == 0 && body->section.kind != IMAP_SECTION_FIELDS &&
-                    body->section.kind != IMAP_SECTION_FIELDS_NOT;
-    return in_place ? write_range(task, run, source, body, streamed) : write_part(task, run, source, body, streamed);
+    return source_is_range(&body->section) ? write_range(task, run, source, body, streamed)
+                                           : write_part(task, run, source, body, streamed);
 }
 
 /* --- what the vault has cached --- */

@@ -57,6 +57,7 @@ static const struct {
     [IMAP_STORE] = {imap_do_store, TELLS_NO_EXPUNGE},        /* RFC 3501 §6.4.6 */
     [IMAP_COPY] = {imap_do_copy, TELLS_ALL},                 /* RFC 3501 §6.4.7 */
     [IMAP_MOVE] = {imap_do_move, TELLS_ALL},                 /* RFC 6851 §3 */
+    [IMAP_REPLACE] = {imap_do_replace, TELLS_ALL},           /* RFC 8508 §3.2 */
 };
 
 #define REPLY_MAX (1U << 20) /* COPYUID of very many messages */
@@ -281,6 +282,7 @@ static bool has_numbers(const struct imap_command *command)
     case IMAP_STORE:
     case IMAP_COPY:
     case IMAP_MOVE:
+    case IMAP_REPLACE:
         return !command->uid;
     case IMAP_SEARCH:
     case IMAP_ESEARCH:

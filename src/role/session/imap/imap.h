@@ -64,6 +64,14 @@ int run_say_modseq(struct run *run, uint64_t modseq, const char *text);
 MUST_USE int run_quota_has_room(struct run *run, uint64_t bytes, bool *ret_has);
 int run_quota_refuse(struct run *run);
 
+/*
+ * catenate.c: the message these parts make (RFC 4469 §3), of at most max bytes, appended to *body. The bytes of TEXT
+ * parts are gone from the command after that. CATENATE_REFUSED: NO was said.
+ */
+enum { CATENATE_REFUSED = 1 };
+MUST_USE int catenate(struct task *task, struct run *run, const struct imap_new_message *message, uint64_t max,
+                      struct buf *body);
+
 /* progress.c: in a command that takes long, once in a while, when no response is half written. goal 0: not known. */
 MUST_USE int run_progress(struct task *task, struct run *run, uint64_t done, uint64_t goal);
 
@@ -86,7 +94,7 @@ imap_handler imap_do_status;                                                    
 imap_handler imap_do_getquota, imap_do_getquotaroot, imap_do_setquota;                     /* quota.c */
 imap_handler imap_do_setacl, imap_do_getacl, imap_do_listrights, imap_do_myrights;         /* acl.c */
 imap_handler imap_do_getmetadata, imap_do_setmetadata;                                     /* metadata.c */
-imap_handler imap_do_append;                                                               /* append.c */
+imap_handler imap_do_append, imap_do_replace;                                              /* append.c */
 imap_handler imap_do_idle;                                                                 /* idle.c */
 imap_handler imap_do_notify;                                                               /* notify.c */
 imap_handler imap_do_cancelupdate;                                                         /* context.c */

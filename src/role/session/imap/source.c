@@ -2,8 +2,6 @@
 
 #include <errno.h>
 
-#include "proto/imap/section.h"
-
 #define FRONT_LEN 131072U /* most texts end in it, and most attachments begin behind it */
 
 void source_init(struct source *source, struct session *session, uint64_t email_id)
@@ -51,6 +49,32 @@ int source_message(struct task *task, struct source *source, struct message **re
         source->header.max = source->whole.max;
     }
     *ret_message = source->message;
+    return 0;
+}
+
+bool source_is_range(const struct imap_section *section)
+{
+    return section->depth == 0 && section->kind != IMAP_SECTION_FIELDS && section->kind != IMAP_SECTION_FIELDS_NOT;
+}
+
+int source_range(struct task *task, struct source *source, const struct imap_section *section, uint64_t *ret_from,
+                 uint64_t *ret_end)
+{
+    struct message *message = NULL;
+    int result = source_message(task, source, &message);
+    if (result < 0)
+        return result;
+    uint64_t size = message_len(message);
+    uint64_t header = source->email.header_size < size ? source->email.header_size : size;
+    uint64_t from = section->kind == IMAP_SECTION_TEXT ? header : 0;
+    uint64_t end = section->kind == IMAP_SECTION_HEADER ? header : size;
+    if (section->has_partial) {
+        from = section->partial_start < end - from ? from + section->partial_start : end;
+        if (section->partial_len < end - from)
+            end = from + section->partial_len;
+    }
+    *ret_from = from;
+    *ret_end = end;
     return 0;
 }
 

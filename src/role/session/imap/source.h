@@ -1,6 +1,6 @@
 #pragma once
 
-#include "mime/message.h"
+#include "proto/imap/section.h"
 #include "role/session/message.h"
 
 /*
@@ -29,6 +29,13 @@ void source_deinit(struct source *source);
 
 MUST_USE int source_email(struct source *source, const struct vault_email **ret_email);
 MUST_USE int source_message(struct task *task, struct source *source, struct message **ret_message);
+/*
+ * Where a section that needs no parsing stands in the message, its partial range applied: all of it, its header or its
+ * text (RFC 3501 §6.4.5); false: it is another.
+ */
+MUST_USE bool source_is_range(const struct imap_section *section);
+MUST_USE int source_range(struct task *task, struct source *source, const struct imap_section *section,
+                          uint64_t *ret_from, uint64_t *ret_end);
 /* The header, parsed as a message without a body. */
 MUST_USE int source_header(struct task *task, struct source *source, const struct mime_part **ret_root);
 MUST_USE int source_whole(struct task *task, struct source *source, const struct mime_part **ret_root);

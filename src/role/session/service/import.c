@@ -1,5 +1,3 @@
-#include "role/session/service/import.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,11 +54,6 @@ struct import {
     struct buf mailbox_name;
 };
 
-bool import_holds(const struct session *session, uint64_t record)
-{
-    return session->importing != NULL && map_get(session->importing, record) != NULL;
-}
-
 /* --- storing --- */
 
 static int outcome_fault(int result)
@@ -74,7 +67,7 @@ static void store(struct task *task, void *arg)
     struct import *import = slot->import;
     int result = append_store(task, import->session, &slot->append, slot->keep, &slot->stored);
     if (result == 0)
-        result = map_put(import->session->importing, slot->stored.email.place.record, slot);
+        result = append_hold(import->session, slot->stored.email.place.record);
     slot->is_stored = result == 0;
     if (result != 0 && import->fault == 0)
         import->fault = outcome_fault(result);
@@ -129,7 +122,7 @@ static void let_go(struct import *import, bool is_filed)
         struct slot *slot = &import->slots[i];
         uint64_t record = slot->stored.email.place.record;
         if (slot->is_stored) {
-            (void)map_remove(import->session->importing, record);
+            append_let_go(import->session, record);
             if (is_filed)
                 takein_note_taken(import->session, record);
             import->filed += is_filed;
@@ -330,8 +323,6 @@ static int begin(struct import *import)
 {
     import->slots = mem_new_array(BATCH_MESSAGES, sizeof(*import->slots));
     int result = import->slots == NULL ? -ENOMEM : 0;
-    if (result == 0 && import->session->importing == NULL)
-        result = map_new(&import->session->importing);
     if (result == 0)
         result = wait_current(import);
     return result == 0 ? check_room(import) : result;
