@@ -258,7 +258,7 @@ static int read_rows(struct task *task, struct batch *batch, span_t rows, size_t
         if (read > 0 && bytes + row.length > BATCH_BYTES)
             break;
         int result = read_row(task, batch, &row, &batch->entries[batch->count]);
-        if (result == -EBADMSG || result == -ENOENT || result == -EIO)
+        if (result == -EBADMSG || result == -ENOENT)
             result = note_unreadable(task, batch, &row, result);
         else if (result == 0)
             batch->count++;
