@@ -19,7 +19,7 @@ void event_pulse(struct event *event)
         task_wake(LIST_ITEM(link, struct event_waiter, link)->task, 0);
 }
 
-void event_set(struct event *event)
+void event_raise(struct event *event)
 {
     event->is_set = true;
     event_pulse(event);

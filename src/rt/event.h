@@ -15,7 +15,8 @@ struct event {
 };
 
 void event_init(struct event *event);
-void event_set(struct event *event);   /* wakes all who wait */
+void event_raise(
+    struct event *event); /* wakes all who wait; libevent, which libunbound brings along, has an event_set() */
 void event_clear(struct event *event); /* before the next wait */
 void event_pulse(struct event *event); /* wakes all who wait now, and leaves the event clear */
 bool event_is_set(const struct event *event);

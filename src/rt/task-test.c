@@ -81,7 +81,7 @@ static void setter(struct task *task, void *arg)
 {
     struct trace *trace = arg;
     (void)task;
-    event_set(&trace->event);
+    event_raise(&trace->event);
     note(trace, "s");
 }
 

@@ -157,7 +157,7 @@ static void task_end(struct task *task)
     if (task->group != NULL) {
         list_remove(&task->in_group);
         if (list_is_empty(&task->group->tasks))
-            event_set(&task->group->ended);
+            event_raise(&task->group->ended);
     }
     if (loop->spare_count < SPARE_MAX) {
         list_push_front(&loop->spare, &task->in_loop);
@@ -252,7 +252,7 @@ void task_group_init(struct task_group *group)
 {
     list_init(&group->tasks);
     event_init(&group->ended);
-    event_set(&group->ended);
+    event_raise(&group->ended);
 }
 
 int task_group_spawn(struct task_group *group, struct loop *loop, const char *name, task_function *function, void *arg)

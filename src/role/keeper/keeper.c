@@ -154,7 +154,7 @@ static int on_begin(void *arg)
     keeper->auth.defaults.memory_kib = (uint32_t)(start->conf->auth_argon2_memory / 1024);
     keeper->auth.defaults.passes = (uint32_t)start->conf->auth_argon2_passes;
     random_bytes(keeper->auth.defaults.salt, sizeof(keeper->auth.defaults.salt));
-    event_set(&keeper->begun);
+    event_raise(&keeper->begun);
     return 0;
 }
 

@@ -138,7 +138,7 @@ static int file(struct session *session, const struct record_meta *meta, struct 
         return result;
     }
     takein_note_taken(session, email->place.record);
-    event_set(&session->arrived);
+    event_raise(&session->arrived);
     session_changed(session);
     return 0;
 }

@@ -176,7 +176,7 @@ static int remove_some(struct task *task, struct batch *batch, bool *ret_more)
     *ret_more = batch->count > 0;
     result = write_batch(batch, vault_index_remove);
     if (result == 0 && batch->count > 0)
-        event_set(&batch->session->freed);
+        event_raise(&batch->session->freed);
     return result;
 }
 
@@ -264,13 +264,13 @@ static void run(struct task *task, void *arg)
         if (result == 0 || result == -ECANCELED)
             continue;
         log_warn("index.failed", F_FAULT(result));
-        event_set(&session->unindexed);
+        event_raise(&session->unindexed);
         result = task_sleep(task, RETRY_MS);
     }
 }
 
 int indexer_start(struct session *session)
 {
-    event_set(&session->unindexed);
+    event_raise(&session->unindexed);
     return task_group_spawn(&session->tasks, session->loop, "indexer", run, session);
 }

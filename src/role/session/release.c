@@ -80,7 +80,7 @@ static void run(struct task *task, void *arg)
         }
         if (result < 0 && result != -ECANCELED) {
             log_warn("release.failed", F_FAULT(result));
-            event_set(&session->freed);
+            event_raise(&session->freed);
             result = task_sleep(task, RETRY_MS);
         }
     }
@@ -88,6 +88,6 @@ static void run(struct task *task, void *arg)
 
 int release_start(struct session *session)
 {
-    event_set(&session->freed);
+    event_raise(&session->freed);
     return task_group_spawn(&session->tasks, session->loop, "release", run, session);
 }

@@ -52,8 +52,8 @@ void session_changed(struct session *session)
     session->changes++;
     for (; link != NULL; link = list_after(&session->clients, link))
         client_notify(LIST_ITEM(link, struct client, link));
-    event_set(&session->freed);
-    event_set(&session->unindexed);
+    event_raise(&session->freed);
+    event_raise(&session->unindexed);
     quota_report(session);
 }
 
@@ -214,7 +214,7 @@ static void on_peer(void *arg, struct channel *channel)
     if (channel_peer(channel) != ROLE_STORE)
         return;
     takein_note_arrived(session);
-    event_set(&session->freed);
+    event_raise(&session->freed);
 }
 
 static void on_status(void *arg, struct buf *json)

@@ -312,7 +312,7 @@ static int take_batch(struct task *task, struct batch *batch, uint64_t *before, 
     if (result < 0)
         return result;
     if (!event_is_set(&batch->session->arrived))
-        event_set(&batch->session->current);
+        event_raise(&batch->session->current);
     if (read > 0)
         *before = bytes_get_u64(rows.at + (read - 1) * PENDING_ROW_SIZE);
     *ret_more = read > 0 && (read < total || reply->pending_done.more != 0);
@@ -399,8 +399,8 @@ static void run(struct task *task, void *arg)
             result = breathe(task, session);
         if (result < 0 && result != -ECANCELED) {
             log_warn("takein.failed", F_FAULT(result));
-            event_set(&session->arrived);
-            event_set(&session->current);
+            event_raise(&session->arrived);
+            event_raise(&session->current);
             result = task_sleep(task, RETRY_MS);
         }
     }
@@ -410,13 +410,13 @@ void takein_note_arrived(struct session *session)
 {
     session->announced++;
     event_clear(&session->current);
-    event_set(&session->arrived);
+    event_raise(&session->arrived);
 }
 
 int takein_wait(struct task *task, struct session *session)
 {
     if (!event_is_set(&session->current))
-        event_set(&session->hurry);
+        event_raise(&session->hurry);
     int result = event_wait(task, &session->current, PATIENCE_MS);
     return result == -ETIMEDOUT ? 0 : result;
 }

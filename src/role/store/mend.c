@@ -27,7 +27,7 @@ void store_look(struct store *store)
         return;
     log_error("store.log.failed", F_FAULT(fault),
               F_TEXT("consequence", "no mail is accepted until the disk works again"));
-    event_set(&store->broken);
+    event_raise(&store->broken);
 }
 
 /* The checkpoint tries writing, too: a disk that only reads is not mended. */

@@ -89,7 +89,7 @@ static void on_done(struct journal_append *append, enum append_outcome outcome)
     receipt->outcome = outcome;
     if (outcome == APPEND_OK)
         store_announce_note(receipt->store, append->recipients, receipt->from);
-    event_set(&receipt->answered);
+    event_raise(&receipt->answered);
 }
 
 static uint64_t now_micros(void)
@@ -109,7 +109,7 @@ static int append(struct task *task, struct receipt *receipt)
         .owner = receipt,
     };
     journal_queue(receipt->store->journal, &receipt->append);
-    event_set(&receipt->store->work);
+    event_raise(&receipt->store->work);
     int result = event_wait(task, &receipt->answered, FOREVER);
     list_remove(&receipt->append.link);
     return result != 0 ? result : (int)receipt->outcome;

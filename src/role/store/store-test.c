@@ -40,7 +40,7 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
 {
     struct stage *stage = arg;
     if (channel == stage->session && message->type == IPC_announce)
-        event_set(&stage->announced);
+        event_raise(&stage->announced);
     ipc_message_free(message);
 }
 
@@ -48,7 +48,7 @@ static void on_closed(void *arg, struct channel *channel)
 {
     struct stage *stage = arg;
     if (channel == stage->session)
-        event_set(&stage->session_closed);
+        event_raise(&stage->session_closed);
 }
 
 static const struct channel_hooks hooks = {.message = on_message, .closed = on_closed};

@@ -52,7 +52,7 @@ int service_index(struct task *task, struct service *service)
             return result;
     }
     session->index_waiters++;
-    event_set(&session->unindexed);
+    event_raise(&session->unindexed);
     int result = watch(task, service);
     session->index_waiters--;
     return result;
