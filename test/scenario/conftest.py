@@ -14,14 +14,9 @@ names = (f"user{number}" for number in itertools.count(1))
 @pytest.fixture(scope="session")
 def shared():
     """One running server for all scenarios that do no harm to it."""
-    server = Server()
-    try:
-        server.start()
+    with Server() as server:
         server.domain()
         yield server
-        server.stop()
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -34,13 +29,9 @@ def server(shared):
 @pytest.fixture
 def own():
     """A server of the scenario's own, with the domain, not yet shared with anybody."""
-    server = Server()
-    try:
-        server.start()
+    with Server() as server:
         server.domain()
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

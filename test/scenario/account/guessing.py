@@ -28,14 +28,10 @@ def try_login(server, network, password):
 
 @pytest.fixture
 def guarded():
-    server = Server(f"[auth]\nfailures_before_delay = {FREE}\ndelay = {DELAY}\n")
-    try:
-        server.start()
+    with Server(f"[auth]\nfailures_before_delay = {FREE}\ndelay = {DELAY}\n") as server:
         server.domain()
         server.account("a")
         yield server
-    finally:
-        server.remove()
 
 
 def guess(server):

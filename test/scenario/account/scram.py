@@ -2,6 +2,7 @@
 SCRAM with the clients of Debian that speak it, and its absence for those that would pick it by themselves: by default it
 is taken but not announced, so that a password a person chose works in every program.
 """
+import contextlib
 import imaplib
 import os
 import re
@@ -10,47 +11,38 @@ import textwrap
 
 import pytest
 
+from programs import mbsync, run
 from server import DOMAIN, PASSWORD, Server, insecure
 
 USER = f"a@{DOMAIN}"
 MAIL = b"Subject: kept\r\n\r\nstill here\r\n"
 
 
-def start(setting):
-    server = Server(f"[auth]\nscram = {setting}\n")
-    server.start()
-    server.domain()
-    server.account("a")
-    server.deliver("a", MAIL)
-    server.word = server.tool("app-password", "add", USER, "--label", "x", stdin=PASSWORD + "\n").stdout.split()[-1]
-    return server
+@contextlib.contextmanager
+def serving(setting):
+    with Server(f"[auth]\nscram = {setting}\n") as server:
+        server.domain()
+        server.account("a")
+        server.deliver("a", MAIL)
+        server.word = server.tool("app-password", "add", USER, "--label", "x", stdin=PASSWORD + "\n").stdout.split()[-1]
+        yield server
 
 
 @pytest.fixture(scope="module", params=["announced", "asked", "off"])
 def servers(request):
-    server = start(request.param)
-    try:
+    with serving(request.param) as server:
         yield request.param, server
-    finally:
-        server.remove()
 
 
 @pytest.fixture(scope="module")
 def announced():
-    server = start("announced")
-    try:
+    with serving("announced") as server:
         yield server
-    finally:
-        server.remove()
-
-
-def run(*words, **more):
-    return subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=60, **more)
 
 
 def gsasl(server, protocol, port, mechanism, password, *more):
     return run("gsasl", f"--{protocol}", f"--connect=127.0.0.1:{server.port(port)}", "-m", mechanism, "-a", USER, "-p",
-               password, "--x509-ca-file=", *more, stdin=subprocess.DEVNULL)
+               password, "--x509-ca-file=", *more, stdin=subprocess.DEVNULL, check=False)
 
 
 ROWS = [("imap", 143), ("smtp", 587)]
@@ -70,9 +62,9 @@ def test_gsasl_logs_in_by_name(servers, protocol, port, mechanism, more):
 def test_gsasl_left_to_itself_takes_the_best_there_is(servers, protocol, port):
     setting, server = servers
     done = run("gsasl", f"--{protocol}", f"--connect=127.0.0.1:{server.port(port)}", "-a", USER, "-p", server.word,
-               "--x509-ca-file=", stdin=subprocess.DEVNULL)
+               "--x509-ca-file=", stdin=subprocess.DEVNULL, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    chosen = re.search(r"^(?:\. AUTHENTICATE|AUTH) (\S+)", done.stdout, re.MULTILINE).group(1)
+    chosen = re.search(rb"^(?:\. AUTHENTICATE|AUTH) (\S+)", done.stdout, re.MULTILINE).group(1).decode()
     assert chosen == ("SCRAM-SHA-256-PLUS" if setting == "announced" else "PLAIN")
 
 
@@ -93,7 +85,7 @@ def msmtp(server, port, mechanism, password):
     tls = "on" if port == 465 else "off"
     return run("msmtp", "--host=127.0.0.1", f"--port={server.port(port)}", f"--auth={mechanism}", f"--user={USER}",
                f"--passwordeval=echo {password}", "--tls=on", f"--tls-starttls={'off' if tls == 'on' else 'on'}",
-               "--tls-certcheck=off", f"--from={USER}", USER, input="Subject: x\n\nx\n")
+               "--tls-certcheck=off", f"--from={USER}", USER, input=b"Subject: x\n\nx\n", check=False)
 
 
 @pytest.mark.parametrize("port", [465, 587])
@@ -107,46 +99,16 @@ def test_msmtp_as_it_comes_with_the_chosen_password(servers):
     assert done.returncode == 0, done.stderr
 
 
-def mbsync(server, folder, port, password, mechanism):
-    local = folder / "local"
-    local.mkdir(exist_ok=True)
-    settings = folder / "mbsyncrc"
-    settings.write_text(textwrap.dedent(f"""
-        IMAPStore far
-        Host 127.0.0.1
-        Port {server.port(port)}
-        User {USER}
-        Pass "{password}"
-        AuthMechs {mechanism}
-        SSLType {"IMAPS" if port == 993 else "STARTTLS"}
-        CertificateFile {server.data}/tls-cert.pem
-
-        MaildirStore near
-        Path {local}/
-        Inbox {local}/INBOX
-        SubFolders Verbatim
-
-        Channel all
-        Far :far:
-        Near :near:
-        Patterns INBOX
-        Create Near
-        SyncState *
-        """))
-    return run("mbsync", "-D", "-c", settings, "-a", env=dict(os.environ, HOME=str(folder)))
-
-
 @pytest.mark.parametrize("port", [143, 993])
 def test_mbsync_with_scram(announced, tmp_path, port):
-    done = mbsync(announced, tmp_path, port, announced.word, "SCRAM-SHA-256")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "AUTHENTICATE SCRAM-SHA-256" in done.stdout
+    done = mbsync(announced, USER, tmp_path, "-D", password=announced.word, port=port, mechanisms="SCRAM-SHA-256")
+    assert b"AUTHENTICATE SCRAM-SHA-256" in done.stdout
 
 
 def test_mbsync_as_it_comes_with_the_chosen_password(servers, tmp_path):
     """What a new user tries first. It picks SCRAM where it sees it, and that cannot work with such a password."""
     setting, server = servers
-    done = mbsync(server, tmp_path, 993, PASSWORD, "*")
+    done = mbsync(server, USER, tmp_path, check=False)
     assert (done.returncode == 0) == (setting != "announced"), done.stdout + done.stderr
 
 
@@ -164,6 +126,6 @@ def test_neomutt_as_it_comes(servers, tmp_path):
         set quit = yes
         push "<pipe-entry>cat>{out}<enter><exit>"
         """))
-    done = run("script", "-q", "-e", "-c", f"neomutt -n -F {settings}", "/dev/null", stdin=subprocess.DEVNULL,
+    done = run("script", "-q", "-e", "-c", f"neomutt -n -F {settings}", "/dev/null", stdin=subprocess.DEVNULL, check=False,
                env=dict(os.environ, HOME=str(tmp_path), TERM="xterm"))
     assert out.exists() and b"still here" in out.read_bytes(), done.stdout[-500:]

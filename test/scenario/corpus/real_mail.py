@@ -32,9 +32,7 @@ def spam_assassin():
 
 
 def through(mails):
-    server = Server(linger=5)
-    try:
-        server.start()
+    with Server(linger=5) as server:
         server.domain()
         server.account("a")
         with server.smtp() as client:
@@ -53,8 +51,6 @@ def through(mails):
         assert len(got) == len(mails)
         assert not lost and not strange, f"{lost.total()} came back changed, such as {next(iter(strange))[:300]}"
         server.stop()
-    finally:
-        server.remove()
 
 
 def sent(mail):

@@ -16,14 +16,10 @@ ONE_GATE = "[server]\ngates = 1\nintakes = 1\n"
 
 @pytest.fixture
 def single():
-    server = Server(settings=ONE_GATE)
-    try:
-        server.start()
+    with Server(settings=ONE_GATE) as server:
         server.domain()
         server.account("alice")
         yield server
-    finally:
-        server.remove()
 
 
 def connect(server, port=25):

@@ -1,22 +1,15 @@
 """Real programs read mail and keep copies of it in step."""
 import imaplib
 import os
-import subprocess
 import textwrap
 
 import pytest
 
+from programs import certificate, mbsync, run
 from server import PASSWORD, crlf, insecure, messages, wait_for
 from terminal import in_terminal
 
 COUNT = 12
-
-
-def run(*words, check=True, **more):
-    done = subprocess.run([str(word) for word in words], capture_output=True, timeout=120, **more)
-    if check:
-        assert done.returncode == 0, done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
-    return done
 
 
 def mail(number):
@@ -84,71 +77,30 @@ def test_curl_reads(server, filled):
     assert b"* SEARCH 5" in run(*base, f"{url}/INBOX?SUBJECT%20%22number%204%22").stdout
 
 
-def mbsync(server, user, folder, password):
-    settings = folder / "mbsyncrc"
-    local = folder / "local"
-    local.mkdir(exist_ok=True)
-    fingerprint = folder / "cert.pem"
-    if not fingerprint.exists():
-        import ssl
-        fingerprint.write_text(ssl.get_server_certificate(("127.0.0.1", server.port(993))))
-    settings.write_text(textwrap.dedent(f"""\
-        IMAPAccount ours
-        Host 127.0.0.1
-        Port {server.port(993)}
-        User {user}
-        Pass "{password}"
-        SSLType IMAPS
-        AuthMechs *
-        CertificateFile {fingerprint}
-
-        IMAPStore far
-        Account ours
-
-        MaildirStore near
-        Path {local}/
-        Inbox {local}/INBOX
-        SubFolders Verbatim
-
-        Channel all
-        Far :far:
-        Near :near:
-        Patterns *
-        Create Both
-        Expunge Both
-        SyncState *
-        """))
-    return run("mbsync", "-V", "-c", settings, "-a", env=dict(os.environ, HOME=str(folder)))
-
-
 def test_mbsync_goes_both_ways_and_the_second_run_transfers_nothing(server, filled, tmp_path):
     with server.imap(filled) as client:
         client.create("Notes")
         client.append("Notes", None, None, mail(50))
-    mbsync(server, filled, tmp_path, PASSWORD)
-    inbox = tmp_path / "local/INBOX"
+    mbsync(server, filled, tmp_path)
+    inbox = tmp_path / "mbsync/INBOX"
     files = list((inbox / "new").iterdir()) + list((inbox / "cur").iterdir())
     assert len(files) == COUNT
     assert sorted(crlf(path.read_bytes()).rpartition(b"\r\n\r\n")[2] for path in files) == sorted(
         b"body %d\r\n" % number for number in range(COUNT))
     (inbox / "cur/mine:2,S").write_bytes(mail(77).replace(b"\r\n", b"\n"))
-    mbsync(server, filled, tmp_path, PASSWORD)
+    mbsync(server, filled, tmp_path)
     with server.imap(filled) as client:
         assert sum(b"number 77" in got for got in messages(client)) == 1
         before = client.status("INBOX", "(MESSAGES UIDNEXT)")
-    listed = sorted(str(path) for path in (tmp_path / "local").rglob("*") if ":2," in path.name)
-    again = mbsync(server, filled, tmp_path, PASSWORD)
-    assert sorted(str(path) for path in (tmp_path / "local").rglob("*") if ":2," in path.name) == listed
+    listed = sorted(str(path) for path in (tmp_path / "mbsync").rglob("*") if ":2," in path.name)
+    mbsync(server, filled, tmp_path)
+    assert sorted(str(path) for path in (tmp_path / "mbsync").rglob("*") if ":2," in path.name) == listed
     with server.imap(filled) as client:
         assert client.status("INBOX", "(MESSAGES UIDNEXT)") == before
-    assert again.returncode == 0
 
 
 def test_neomutt_reads_in_batch(server, filled, tmp_path):
     settings = tmp_path / "muttrc"
-    certificate = tmp_path / "certificates"
-    import ssl
-    certificate.write_text(ssl.get_server_certificate(("127.0.0.1", server.port(993))))
     copy = tmp_path / "copy"
     settings.write_text(textwrap.dedent(f"""\
         set folder = "imaps://127.0.0.1:{server.port(993)}/"
@@ -156,7 +108,7 @@ def test_neomutt_reads_in_batch(server, filled, tmp_path):
         set imap_user = "{filled}"
         set imap_pass = "{PASSWORD}"
         set imap_authenticators = "plain"
-        set certificate_file = "{certificate}"
+        set certificate_file = "{certificate(server, tmp_path)}"
         set ssl_verify_host = no
         set ssl_verify_dates = no
         set header_cache = ""
@@ -183,8 +135,7 @@ def test_fetchmail_takes_everything(server, filled, tmp_path):
     settings.write_text(f'poll 127.0.0.1 service {server.port(993)} protocol imap user "{filled}" password "{PASSWORD}" ssl '
                         f'no sslcertck fetchall no rewrite mda "{script}"\n')
     settings.chmod(0o600)
-    run("fetchmail", "-f", settings, "--nosyslog", "-s", "--pidfile", tmp_path / "pid",
-        env=dict(os.environ, HOME=str(tmp_path), FETCHMAILHOME=str(tmp_path)))
+    run("fetchmail", "-f", settings, "--nosyslog", "-s", "--pidfile", tmp_path / "pid", folder=tmp_path)
     assert out.read_bytes().count(b"Subject: number ") == COUNT
     with server.imap(filled) as client:
         assert messages(client) == []

@@ -9,14 +9,9 @@ from server import PASSWORD, Server
 @pytest.fixture(scope="module")
 def talkative():
     """It tells at every step, so that a short search is long enough."""
-    server = Server(settings="[imap]\nprogress = 0\n")
-    try:
-        server.start()
+    with Server(settings="[imap]\nprogress = 0\n") as server:
         server.domain()
         yield server
-        server.stop()
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -1,28 +1,19 @@
 """Programs that keep two copies of a mailbox in step: new mail, flags and deletions go both ways, and once all is in step
 another run transfers nothing. At the end two of them, and a third client, fight over the same messages."""
 import os
-import pwd
 import random
 import ssl
-import subprocess
 import textwrap
 import threading
 import time
 
 import pytest
 
-from server import DOMAIN, PASSWORD, messages, wait_for, wait_until
+from programs import getmail, mbsync, run
+from server import PASSWORD, messages, wait_for, wait_until
 
 COUNT = 8
 FIGHT = float(os.environ.get("SECONDS") or 8)
-
-
-def run(*words, folder, seconds=120, **more):
-    done = subprocess.run([str(word) for word in words], capture_output=True, timeout=seconds, cwd=folder,
-                          env=dict(os.environ, HOME=str(folder), XDG_CONFIG_HOME=str(folder), XDG_DATA_HOME=str(folder)), **more)
-    said = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
-    assert done.returncode == 0, said
-    return said
 
 
 def mail(number):
@@ -37,12 +28,6 @@ def filled(server, user):
     with server.imap(user) as client:
         wait_for(client, COUNT)
     return user
-
-
-def certificate(server, folder):
-    path = folder / "certificate.pem"
-    path.write_text(ssl.get_server_certificate(("127.0.0.1", server.port(993))))
-    return path
 
 
 def far(server, user, mailbox="INBOX"):
@@ -154,37 +139,6 @@ def test_offlineimap_goes_both_ways_and_then_transfers_nothing(server, filled, t
 
 # --- mbsync ---
 
-def mbsync(server, user, folder):
-    local = folder / "mbsync"
-    local.mkdir(exist_ok=True)
-    (folder / "mbsyncrc").write_text(textwrap.dedent(f"""\
-        IMAPAccount ours
-        Host 127.0.0.1
-        Port {server.port(993)}
-        User {user}
-        Pass "{PASSWORD}"
-        SSLType IMAPS
-        CertificateFile {certificate(server, folder)}
-
-        IMAPStore far
-        Account ours
-
-        MaildirStore near
-        Path {local}/
-        Inbox {local}/INBOX
-        SubFolders Verbatim
-
-        Channel all
-        Far :far:
-        Near :near:
-        Patterns *
-        Create Both
-        Expunge Both
-        SyncState *
-        """))
-    return run("mbsync", "-c", folder / "mbsyncrc", "-a", folder=folder)
-
-
 def test_mbsync_goes_both_ways_and_then_transfers_nothing(server, filled, tmp_path):
     in_step_both_ways(server, filled, tmp_path / "mbsync/INBOX", lambda: mbsync(server, filled, tmp_path))
 
@@ -237,40 +191,16 @@ def test_interimap_resynchronizes_two_accounts(server, twins, tmp_path):
 
 # --- getmail, over IMAP ---
 
-def as_nobody():
-    """getmail will not run as root; another user is himself already."""
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
-
-
 def test_getmail_takes_each_message_once(server, filled, tmp_path):
-    for above in (tmp_path.parent, tmp_path.parent.parent):
-        above.chmod(above.stat().st_mode | 0o011)
-    for name in ("cur", "new", "tmp"):
-        (tmp_path / "mail" / name).mkdir(parents=True)
-    (tmp_path / "getmailrc").write_text(textwrap.dedent(f"""\
-        [retriever]
-        type = SimpleIMAPSSLRetriever
-        server = 127.0.0.1
-        port = {server.port(993)}
-        username = {filled}
-        password = {PASSWORD}
-        mailboxes = ("INBOX",)
-        [destination]
-        type = Maildir
-        path = {tmp_path}/mail/
-        [options]
-        read_all = false
-        delete = false
-        """))
-    if os.geteuid() == 0:
-        for path in [tmp_path, *tmp_path.rglob("*")]:
-            os.chown(path, *pwd.getpwnam("nobody")[2:4])
-
     def fetch():
-        run("getmail", "--getmaildir", tmp_path, "--rcfile", tmp_path / "getmailrc", folder=tmp_path, preexec_fn=as_nobody)
+        getmail(tmp_path, f"""\
+            type = SimpleIMAPSSLRetriever
+            server = 127.0.0.1
+            port = {server.port(993)}
+            username = {filled}
+            password = {PASSWORD}
+            mailboxes = ("INBOX",)
+            """, False)
         return sorted(near(tmp_path / "mail"))
 
     assert fetch() == list(range(COUNT))

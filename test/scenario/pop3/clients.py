@@ -1,24 +1,15 @@
 """Real programs fetch mail by POP3, keep it or delete it, and do not fetch it twice."""
 import os
 import poplib
-import pwd
-import ssl
-import subprocess
 import textwrap
 
 import pytest
 
+from programs import certificate, getmail, run
 from server import DOMAIN, PASSWORD, Server, insecure
 from terminal import in_terminal
 
 COUNT = 12
-
-
-def run(*words, check=True, **more):
-    done = subprocess.run([str(word) for word in words], capture_output=True, timeout=120, **more)
-    if check:
-        assert done.returncode == 0, done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
-    return done
 
 
 def mail(number):
@@ -63,7 +54,7 @@ def fetchmail(server, user, folder, *words, port=995, tls="ssl", password=PASSWO
                         f'no sslcertck {" ".join(words)} no rewrite mda "{script}"\n')
     settings.chmod(0o600)
     done = run("fetchmail", "-f", settings, "--nosyslog", "-v", "--pidfile", folder / "pid", check=False,
-               env=dict(os.environ, HOME=str(folder), FETCHMAILHOME=str(folder)))
+               folder=folder)
     assert done.returncode in (0, 1), done.stdout + done.stderr  # 1: there was nothing new
     return out.read_bytes().count(b"Subject: number ") if out.exists() else 0
 
@@ -82,54 +73,24 @@ def test_fetchmail_takes_everything_by_stls(server, filled, tmp_path):
     assert left(server, filled) == 0
 
 
-def as_nobody():
-    """getmail will not run as root; another user is himself already."""
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
-
-
-def getmail(server, user, folder, delete):
-    for name in ("new", "cur", "tmp"):
-        (folder / "mail" / name).mkdir(parents=True, exist_ok=True)
-    (folder / "getmailrc").write_text(textwrap.dedent(f"""\
-        [retriever]
+def take(server, user, folder, delete):
+    """By getmail; how many are there then."""
+    getmail(folder, f"""\
         type = SimplePOP3SSLRetriever
         server = 127.0.0.1
         port = {server.port(995)}
         username = {user}
         password = {PASSWORD}
-        [destination]
-        type = Maildir
-        path = {folder}/mail/
-        [options]
-        read_all = false
-        delete = {"true" if delete else "false"}
-        """))
-    if os.geteuid() == 0:
-        for path in [folder, *folder.rglob("*")]:
-            os.chown(path, *pwd.getpwnam("nobody")[2:4])
-    run("getmail", "--getmaildir", folder, "--rcfile", folder / "getmailrc", preexec_fn=as_nobody,
-        env=dict(os.environ, HOME=str(folder)))
+        """, delete)
     return len(list((folder / "mail/new").iterdir()))
 
 
-@pytest.fixture
-def reachable(tmp_path_factory):
-    """A folder that another user can get at."""
-    folder = tmp_path_factory.mktemp("getmail")
-    for above in (folder.parent, folder.parent.parent):
-        above.chmod(above.stat().st_mode | 0o011)
-    return folder
-
-
-def test_getmail_keeps_and_then_deletes(server, filled, reachable):
-    assert getmail(server, filled, reachable, False) == COUNT
-    assert getmail(server, filled, reachable, False) == COUNT
+def test_getmail_keeps_and_then_deletes(server, filled, tmp_path):
+    assert take(server, filled, tmp_path, False) == COUNT
+    assert take(server, filled, tmp_path, False) == COUNT
     assert left(server, filled) == COUNT
     server.deliver(filled, mail(99))
-    assert getmail(server, filled, reachable, True) == COUNT + 1
+    assert take(server, filled, tmp_path, True) == COUNT + 1
     assert left(server, filled) == 0
 
 
@@ -167,9 +128,8 @@ def test_mpop_keeps_and_then_deletes(server, filled, tmp_path, auth, port, start
 
 def test_mpop_by_scram(tmp_path):
     """With an app password: SCRAM is for those. mpop uses it only where it is announced."""
-    server, user = Server("[auth]\nscram = announced\n"), f"u@{DOMAIN}"
-    try:
-        server.start()
+    user = f"u@{DOMAIN}"
+    with Server("[auth]\nscram = announced\n") as server:
         server.domain()
         server.account(user)
         server.deliver(user, mail(1))
@@ -178,8 +138,6 @@ def test_mpop_by_scram(tmp_path):
             folder = tmp_path / auth
             folder.mkdir()
             assert mpop(server, user, folder, "--keep=on", auth=auth, password=made) == 1
-    finally:
-        server.remove()
 
 
 def test_poplib(server, filled):
@@ -203,8 +161,7 @@ def test_poplib(server, filled):
 
 
 def test_neomutt_fetches_into_a_file(server, filled, tmp_path):
-    certificate, spool = tmp_path / "certificates", tmp_path / "spool"
-    certificate.write_text(ssl.get_server_certificate(("127.0.0.1", server.port(995))))
+    spool = tmp_path / "spool"
     spool.touch()
     settings = tmp_path / "muttrc"
     settings.write_text(textwrap.dedent(f"""\
@@ -216,7 +173,7 @@ def test_neomutt_fetches_into_a_file(server, filled, tmp_path):
         set pop_pass = "{PASSWORD}"
         set pop_authenticators = "user"
         set pop_delete = yes
-        set certificate_file = "{certificate}"
+        set certificate_file = "{certificate(server, tmp_path, 995)}"
         set ssl_verify_host = no
         set ssl_verify_dates = no
         set quit = yes

@@ -323,9 +323,7 @@ def test_mistakes_without_end_end(raw):
 # --- the limits ---
 
 def test_too_many_connections_to_one_account():
-    server = Server("[pop3]\nconnections_per_account = 2\nlogin_timeout = 5\n")
-    try:
-        server.start()
+    with Server("[pop3]\nconnections_per_account = 2\nlogin_timeout = 5\n") as server:
         server.domain()
         server.account("u")
         clients = [Raw(server), Raw(server), Raw(server)]
@@ -336,5 +334,3 @@ def test_too_many_connections_to_one_account():
         # RFC 1939 §3: who says nothing hears nothing.
         silent, start = Raw(server), time.monotonic()
         assert silent.is_over() and 4 < time.monotonic() - start < 15
-    finally:
-        server.remove()

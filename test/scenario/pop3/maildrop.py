@@ -179,9 +179,7 @@ def test_a_large_message_takes_little_memory(own):
 
 
 def test_many_messages():
-    server = Server("[smtp]\nconnections_per_address = 1000\n")
-    try:
-        server.start()
+    with Server("[smtp]\nconnections_per_address = 1000\n") as server:
         server.domain()
         server.account("u")
         with server.smtp() as smtp:
@@ -206,5 +204,3 @@ def test_many_messages():
         client.close()
         wait_until(lambda: [1, 500] == [number for number, seen in enumerate(flags(server, "u"), 1) if seen], 10,
                    "the two that were fetched, and are still there, are seen")
-    finally:
-        server.remove()

@@ -91,9 +91,7 @@ def use_it_all(server):
 
 def test_nothing_is_readable_at_rest():
     wanted = {name: forms(text) for name, text in MARKERS.items()}
-    server = Server(settings="[smtp]\n", linger=1)
-    try:
-        server.start()
+    with Server(settings="[smtp]\n", linger=1) as server:
         use_it_all(server)
         pids = [server.process.pid] + list(server.roles())
         lines = b"".join(command_lines(pids))
@@ -102,8 +100,6 @@ def test_nothing_is_readable_at_rest():
         server.stop()
         assert look(server.home, wanted) == []
         assert not list(server.home.rglob("core*"))
-    finally:
-        server.remove()
 
 
 def test_the_search_would_find_a_marker(tmp_path):
@@ -116,9 +112,7 @@ def test_the_search_would_find_a_marker(tmp_path):
 
 
 def test_files_are_for_the_owner_only():
-    server = Server()
-    try:
-        server.start()
+    with Server() as server:
         use_it_all(server)
         for path in server.data.rglob("*"):
             mode = os.lstat(path).st_mode & 0o777
@@ -127,18 +121,12 @@ def test_files_are_for_the_owner_only():
                 continue
             assert mode & ~allowed == 0, f"{path}: {mode:o}"
         server.stop()
-    finally:
-        server.remove()
 
 
 def test_the_log_names_nobody():
-    server = Server()
-    try:
-        server.start()
+    with Server() as server:
         use_it_all(server)
         server.stop()
         text = server.log.read_text(errors="replace").lower()
         for marker in list(MARKERS.values()) + ["127.0.0.1", "a@demo.test"]:
             assert marker.lower() not in text, marker
-    finally:
-        server.remove()

@@ -1,7 +1,7 @@
 """Real programs send mail, and it arrives as it was sent."""
-import subprocess
 import textwrap
 
+from programs import run
 from server import PASSWORD, wait_for
 
 BODY = b"From: Stranger <stranger@example.org>\r\nSubject: by a real client\r\n\r\nHello,\r\n.a dot\r\n..two\r\n.\r\nend\r\n"
@@ -14,11 +14,6 @@ def from_self(user):
 def received(server, user):
     with server.imap(user) as client:
         return wait_for(client, 1)
-
-
-def run(*words, data=b""):
-    done = subprocess.run([str(word) for word in words], input=data, capture_output=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_swaks_sends_in_clear(server, user):
@@ -76,7 +71,7 @@ def test_msmtp_submits(server, user, tmp_path):
         from {user}
         """))
     settings.chmod(0o600)
-    run("msmtp", "-C", settings, user, data=from_self(user).replace(b"\r\n", b"\n"))
+    run("msmtp", "-C", settings, user, input=from_self(user).replace(b"\r\n", b"\n"))
     assert b"..two\r\n.\r\nend" in received(server, user)[0]
 
 

@@ -96,9 +96,7 @@ def test_the_control_socket_is_private(server):
 
 
 def test_it_stops_on_the_command_and_starts_again_with_its_data():
-    server = Server()
-    try:
-        server.start()
+    with Server() as server:
         server.domain()
         server.account("a@demo.test")
         server.tool("stop")
@@ -107,8 +105,6 @@ def test_it_stops_on_the_command_and_starts_again_with_its_data():
         server.start()
         assert "a@demo.test" in server.tool("account", "list").stdout
         server.stop()
-    finally:
-        server.remove()
 
 
 def test_a_role_that_is_killed_comes_back(own):

@@ -12,15 +12,11 @@ NAMES = [f"{number:04}-{'x' * 55}@{DOMAIN}" for number in range(COUNT)]  # 1,500
 
 @pytest.fixture(scope="module")
 def crowded():
-    server = Server()
-    try:
-        server.start()
+    with Server() as server:
         server.domain()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(server.account, NAMES))
         yield server
-    finally:
-        server.remove()
 
 
 def test_all_accounts_are_listed(crowded):

@@ -37,14 +37,10 @@ def renewed(tmp_path):
     """A server with a certificate of its own, in a folder where another one can take its place."""
     tmp_path.chmod(0o755)
     install(tmp_path, make_certificate(tmp_path, "first"))
-    server = Server(f"[tls]\ncertificate = {tmp_path}/cert.pem\nkey = {tmp_path}/key.pem\n")
-    try:
-        server.start()
+    with Server(f"[tls]\ncertificate = {tmp_path}/cert.pem\nkey = {tmp_path}/key.pem\n") as server:
         server.domain()
         server.account("a")
         yield server
-    finally:
-        server.remove()
 
 
 def gates(server):
