@@ -27,7 +27,7 @@ int base64_encode(span_t bytes, struct buf *text)
     return 0;
 }
 
-static int digit_value(uint8_t byte)
+int base64_digit(uint8_t byte, uint8_t last)
 {
     if (byte >= 'A' && byte <= 'Z')
         return byte - 'A';
@@ -35,14 +35,14 @@ static int digit_value(uint8_t byte)
         return byte - 'a' + 26;
     if (ascii_is_digit(byte))
         return byte - '0' + 52;
-    return byte == '+' ? 62 : byte == '/' ? 63 : -1;
+    return byte == '+' ? 62 : byte == last ? 63 : -1;
 }
 
 static int decode_group(const uint8_t *at, size_t digits, struct buf *bytes)
 {
     uint32_t group = 0;
     for (size_t i = 0; i < 4; i++) {
-        int value = i < digits ? digit_value(at[i]) : 0;
+        int value = i < digits ? base64_digit(at[i], '/') : 0;
         if (value < 0)
             return -EINVAL;
         group = group << 6 | (uint32_t)value;

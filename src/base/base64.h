@@ -10,3 +10,6 @@ MUST_USE int base64_encode(span_t bytes, struct buf *text);
 
 /* Strict: -EINVAL on any byte outside the alphabet, wrong padding, or bits left over. */
 MUST_USE int base64_decode(span_t text, struct buf *bytes);
+
+/* The value of a digit, or -1; of the last two, which variants choose otherwise, the second is given. */
+int base64_digit(uint8_t byte, uint8_t last);

@@ -1,6 +1,7 @@
 #include "base/test.h"
 
 #include "priv/rights.h"
+#include "priv/syscalls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,17 +30,6 @@ static int listening = -1;
 static int listening_elsewhere = -1;
 static uint16_t port;
 static uint16_t other_port;
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static int try_open(const char *name, int flags)
 {
@@ -251,7 +241,7 @@ static void every_role_can_do_just_what_its_row_says(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         for (unsigned role = 0; role < PRIV_ROLE_COUNT; role++) {
             int want = expected(role, &rows[i]);
-            if (want == REFUSED && ((SANITIZED && rows[i].how == UNDER_FILTER) || features.landlock_abi == 0))
+            if (want == REFUSED && ((SYSCALLS_SANITIZED && rows[i].how == UNDER_FILTER) || features.landlock_abi == 0))
                 continue;
             int got = (int)attempt_as(role, &rows[i]);
             if (got == want)

@@ -249,18 +249,7 @@ static int install(unsigned groups)
     return result;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 int syscalls_enter(unsigned groups)
 {
-    return SANITIZED ? 0 : install(groups);
+    return SYSCALLS_SANITIZED ? 0 : install(groups);
 }

@@ -2,18 +2,9 @@
 
 #include <errno.h>
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+#include "base/base64.h"
 
-static int value_of(uint8_t byte)
-{
-    if (byte >= 'A' && byte <= 'Z')
-        return byte - 'A';
-    if (byte >= 'a' && byte <= 'z')
-        return byte - 'a' + 26;
-    if (ascii_is_digit(byte))
-        return byte - '0' + 52;
-    return byte == '+' ? 62 : byte == ',' ? 63 : -1;
-}
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 static size_t put_utf8(uint8_t *at, uint32_t rune)
 {
@@ -70,7 +61,7 @@ static int decode_shifted(span_t text, uint8_t *out, size_t *ret_len)
     uint32_t high = 0;
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
-        int value = value_of(text.at[i]);
+        int value = base64_digit(text.at[i], ',');
         if (value < 0)
             return -EINVAL;
         bits = bits << 6 | (uint32_t)value;

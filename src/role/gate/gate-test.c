@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "ipc/body.h"
+#include "role/fixture.h"
 #include "role/gate/gate.h"
 
 /*
@@ -108,17 +109,6 @@ static const struct channel_hooks keeper_hooks = {.message = on_keeper_message};
 static const struct channel_hooks intake_hooks = {.message = on_intake_message};
 static const struct wiring_hooks gate_hooks = {.message = drop_message};
 
-static struct channel *wire_up(struct stage *stage, enum ipc_role role, const struct channel_hooks *hooks)
-{
-    int fds[2];
-    struct channel *channel = NULL;
-    assert_int_equal(channel_pair(fds), 0);
-    assert_int_equal(channel_new(stage->loop, fds[0], role, ROLE_GATE, hooks, stage, &channel), 0);
-    struct ipc_message wire = {.type = IPC_wire, .fd_count = 1, .fds = {fds[1], -1}, .wire = {.peer = role}};
-    assert_int_equal(channel_send(stage->supervisor, &wire), 0);
-    return channel;
-}
-
 /* --- the stage -------------------------------------------------------------------------------------------------------
  */
 
@@ -155,8 +145,8 @@ static void stage_open(struct stage *stage, enum ipc_service service, const char
     task_group_init(&gate->listeners);
     assert_int_equal(map_new(&gate->addresses), 0);
     assert_int_equal(wiring_new(stage->loop, fds[1], ROLE_GATE, &gate_hooks, gate, &gate->wiring), 0);
-    stage->keeper = wire_up(stage, ROLE_KEEPER, &keeper_hooks);
-    stage->intake = wire_up(stage, ROLE_INTAKE, &intake_hooks);
+    stage->keeper = fixture_wire(stage->supervisor, stage->loop, ROLE_GATE, ROLE_KEEPER, &keeper_hooks, stage);
+    stage->intake = fixture_wire(stage->supervisor, stage->loop, ROLE_GATE, ROLE_INTAKE, &intake_hooks, stage);
     assert_int_equal(gate_listen(gate, service, listen_somewhere(&stage->port)), 0);
 }
 
@@ -231,6 +221,15 @@ static void converse(struct stage *stage, const struct talk *talk)
 #define SETTINGS "[server]\nhostname = mx.test\n[smtp]\nmessage_max = 64K\nerrors_max = 5\nline_max = 1000\n"
 #define ENVELOPE "EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<alice@demo.test>\r\n"
 
+/* A client and nothing else. */
+static void play(enum ipc_service service, const char *settings, const struct talk *talk)
+{
+    struct stage stage;
+    stage_open(&stage, service, settings);
+    converse(&stage, talk);
+    stage_close(&stage);
+}
+
 /* --- tests ---------------------------------------------------------------------------------------------------------
  */
 
@@ -259,11 +258,8 @@ static void recipients_are_looked_up(void **state)
                                        {"RCPT TO:<x@far.test>\r\n", "550 5.7.1"},
                                        {"DATA\r\n", "503 "},
                                        {NULL, NULL}};
-    struct stage stage;
     (void)state;
-    stage_open(&stage, SERVICE_SMTP, SETTINGS);
-    converse(&stage, talk);
-    stage_close(&stage);
+    play(SERVICE_SMTP, SETTINGS, talk);
 }
 
 /* The size limit holds while the message is flowing, and its end is still found. */
@@ -298,11 +294,8 @@ static void smuggled_ends_are_no_ends(void **state)
                                        {"x\n.\r\nMAIL FROM:<z@z.test>\r\n.\r\n", "554 5.6.11"},
                                        {"RCPT TO:<alice@demo.test>\r\n", "503 "},
                                        {NULL, NULL}};
-    struct stage stage;
     (void)state;
-    stage_open(&stage, SERVICE_SMTP, SETTINGS);
-    converse(&stage, talk);
-    stage_close(&stage);
+    play(SERVICE_SMTP, SETTINGS, talk);
 }
 
 static void rooms_that_are_gone_mean_later(void **state)
@@ -362,11 +355,8 @@ static void imap_keeps_passwords_out_of_clear_text(void **state)
                                        {NULL, "d OK"},
                                        {NULL, ""},
                                        {NULL, NULL}};
-    struct stage stage;
     (void)state;
-    stage_open(&stage, SERVICE_IMAP, SETTINGS);
-    converse(&stage, talk);
-    stage_close(&stage);
+    play(SERVICE_IMAP, SETTINGS, talk);
 }
 
 /* RFC 1939 §4, RFC 2595 §2.3 */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -13,6 +12,7 @@
 #include "crypto/recordkey.h"
 #include "ipc/body.h"
 #include "ipc/channel.h"
+#include "role/fixture.h"
 #include "role/intake/intake.h"
 #include "role/start.h"
 #include "rt/task.h"
@@ -20,7 +20,6 @@
 /* The real role in a process of its own; the test plays supervisor, gate, keeper and store. */
 struct stage {
     struct loop *loop;
-    pid_t child;
     struct channel *supervisor;
     struct channel *gate;
     struct channel *keeper;
@@ -100,8 +99,9 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
 
 static const struct channel_hooks hooks = {.message = on_message};
 
-static void child_run(int fd)
+static void child_run(const void *arg, int fd)
 {
+    (void)arg;
     struct conf *conf = NULL;
     struct conf_error error;
     if (conf_parse(SPAN("[server]\nuser = root\nhostname = mx.example.net\n[smtp]\nmessage_max = 1M\n"
@@ -114,13 +114,7 @@ static void child_run(int fd)
 
 static struct channel *wired(struct stage *stage, enum ipc_role role)
 {
-    int fds[2];
-    struct channel *channel = NULL;
-    assert_int_equal(channel_pair(fds), 0);
-    struct ipc_message message = {.type = IPC_wire, .fd_count = 1, .fds = {fds[1]}, .wire = {.peer = role}};
-    assert_int_equal(channel_send(stage->supervisor, &message), 0);
-    assert_int_equal(channel_new(stage->loop, fds[0], role, ROLE_INTAKE, &hooks, stage, &channel), 0);
-    return channel;
+    return fixture_wire(stage->supervisor, stage->loop, ROLE_INTAKE, role, &hooks, stage);
 }
 
 static void main_task(struct task *task, void *arg)
@@ -129,10 +123,7 @@ static void main_task(struct task *task, void *arg)
     stage->gate = wired(stage, ROLE_GATE);
     stage->keeper = wired(stage, ROLE_KEEPER);
     stage->store = wired(stage, ROLE_STORE);
-    struct ipc_message begin = {.type = IPC_begin};
-    struct ipc_message *ready = NULL;
-    assert_int_equal(channel_call_within(task, stage->supervisor, &begin, WAIT, &ready), 0);
-    ipc_message_free(ready);
+    fixture_begin(task, stage->supervisor, WAIT);
     stage->function(task, stage);
     stage->finished = true;
     loop_stop(stage->loop);
@@ -141,22 +132,12 @@ static void main_task(struct task *task, void *arg)
 static void stage_run(task_function *function)
 {
     struct stage stage = {.function = function, .outcome = APPEND_OK};
-    int fds[2];
-    assert_int_equal(channel_pair(fds), 0);
-    stage.child = fork();
-    if (stage.child == 0) {
-        close(fds[0]);
-        child_run(fds[1]);
-    }
-    close(fds[1]);
+    pid_t child = fixture_start(ROLE_INTAKE, child_run, &hooks, &stage, &stage.loop, &stage.supervisor);
     struct secret *root = NULL;
     assert_int_equal(secret_new_random(KEY_SIZE, &root), 0);
     assert_int_equal(kdf_sealing_pair(root, stage.public_key, &stage.private_key), 0);
     buf_init(&stage.sealed, 8U << 20);
     task_group_init(&stage.tasks);
-    assert_int_equal(loop_new(&stage.loop), 0);
-    assert_int_equal(channel_new(stage.loop, fds[0], ROLE_SUPERVISOR, ROLE_INTAKE, &hooks, &stage, &stage.supervisor),
-                     0);
     assert_int_equal(task_spawn(stage.loop, "test", main_task, &stage, NULL), 0);
     assert_int_equal(loop_run(stage.loop), 0);
     assert_true(stage.finished);
@@ -165,10 +146,7 @@ static void stage_run(task_function *function)
     channel_free(stage.store);
     channel_free(stage.supervisor);
     loop_free(stage.loop);
-    int status;
-    assert_int_equal(waitpid(stage.child, &status, 0), stage.child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    fixture_join(child);
     buf_deinit(&stage.sealed);
     secret_free(stage.private_key);
     secret_free(root);

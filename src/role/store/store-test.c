@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -15,6 +14,7 @@
 #include "conf/conf.h"
 #include "ipc/body.h"
 #include "ipc/channel.h"
+#include "role/fixture.h"
 #include "role/start.h"
 #include "role/store/store.h"
 #include "rt/task.h"
@@ -23,7 +23,6 @@
 struct stage {
     char path[64];
     struct loop *loop;
-    pid_t child;
     struct channel *supervisor;
     struct channel *intake;
     struct channel *session;
@@ -83,8 +82,9 @@ static void folder_remove(const struct stage *stage)
     folder_empty(stage->path);
 }
 
-static void child_run(const struct stage *stage, int fd)
+static void child_run(const void *arg, int fd)
 {
+    const struct stage *stage = arg;
     struct conf *conf = NULL;
     struct conf_error error;
     if (conf_parse(SPAN("[server]\nuser = root\n"), "test", &conf, &error) != 0)
@@ -93,33 +93,11 @@ static void child_run(const struct stage *stage, int fd)
     _exit(store_run(&start));
 }
 
-static void start(struct stage *stage)
-{
-    int fds[2];
-    assert_int_equal(channel_pair(fds), 0);
-    stage->child = fork();
-    if (stage->child == 0) {
-        close(fds[0]);
-        child_run(stage, fds[1]);
-    }
-    close(fds[1]);
-    assert_int_equal(loop_new(&stage->loop), 0);
-    event_init(&stage->announced);
-    event_init(&stage->session_closed);
-    assert_int_equal(channel_new(stage->loop, fds[0], ROLE_SUPERVISOR, ROLE_STORE, &hooks, stage, &stage->supervisor),
-                     0);
-}
-
 static void wire(struct task *task, struct stage *stage)
 {
+    stage->intake = fixture_wire(stage->supervisor, stage->loop, ROLE_STORE, ROLE_INTAKE, &hooks, stage);
+    fixture_begin(task, stage->supervisor, WAIT);
     int fds[2];
-    assert_int_equal(channel_pair(fds), 0);
-    struct ipc_message intake = {.type = IPC_wire, .fd_count = 1, .fds = {fds[1]}, .wire = {.peer = ROLE_INTAKE}};
-    assert_int_equal(channel_send(stage->supervisor, &intake), 0);
-    assert_int_equal(channel_new(stage->loop, fds[0], ROLE_INTAKE, ROLE_STORE, &hooks, stage, &stage->intake), 0);
-    struct ipc_message begin = {.type = IPC_begin};
-    AUTO(ipc_message) struct ipc_message *ready = NULL;
-    assert_int_equal(channel_call_within(task, stage->supervisor, &begin, WAIT, &ready), 0);
     assert_int_equal(channel_pair(fds), 0);
     struct ipc_message session = {
         .type = IPC_session_wire, .fd_count = 1, .fds = {fds[1]}, .session_wire = {.account = ACCOUNT}};
@@ -140,7 +118,9 @@ static void stage_run(task_function *function)
 {
     struct stage stage = {.function = function};
     folder_make(&stage);
-    start(&stage);
+    event_init(&stage.announced);
+    event_init(&stage.session_closed);
+    pid_t child = fixture_start(ROLE_STORE, child_run, &hooks, &stage, &stage.loop, &stage.supervisor);
     assert_int_equal(task_spawn(stage.loop, "test", main_task, &stage, NULL), 0);
     assert_int_equal(loop_run(stage.loop), 0);
     assert_true(stage.finished);
@@ -148,10 +128,7 @@ static void stage_run(task_function *function)
     channel_free(stage.intake);
     channel_free(stage.supervisor);
     loop_free(stage.loop);
-    int status;
-    assert_int_equal(waitpid(stage.child, &status, 0), stage.child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    fixture_join(child);
     folder_remove(&stage);
 }
 
