@@ -23,6 +23,7 @@ class Connection:
         return self
 
     def __exit__(self, *_):
+        self.file.close()
         self.socket.close()
 
     def run(self, command):
