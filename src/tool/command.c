@@ -38,6 +38,9 @@ const struct tool_command tool_commands[] = {
      "for the one at the other server"},
     {"export", "ADDRESS mbox|maildir|eml TARGET [--folder NAME] [--password-stdin]", 3, 6, INPUT_NONE, tool_export,
      "write all of an account's mail into a folder of files; run again, it adds what has come since"},
+    {"dns", "DOMAIN [--zone | --json]", 1, 2, INPUT_NONE, tool_dns,
+     "the DNS records a domain needs, and how far what is live agrees, 1 where that falls short; --zone: only the "
+     "records, for a zone file"},
     {"stop", "", 0, 0, INPUT_NONE, NULL, "finish what is under way and end the server"},
     {"reload", "", 0, 0, INPUT_NONE, NULL, "read certificates and settings again"},
     {"version", "", 0, 0, INPUT_NONE, tool_version, "what this is"},

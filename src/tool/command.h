@@ -30,6 +30,7 @@ const struct tool_command *tool_command_find(int count, char **words, int *ret_w
 
 int tool_import(const char *conf_path, int count, char **words);
 int tool_export(const char *conf_path, int count, char **words);
+int tool_dns(const char *conf_path, int count, char **words);
 int tool_config(const char *conf_path, int count, char **words);
 int tool_version(const char *conf_path, int count, char **words);
 int tool_help(const char *conf_path, int count, char **words);
