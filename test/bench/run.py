@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Measures Waxwing beside Postfix and Dovecot in one run and prints each figure with its ratio."""
+"""Measures Waxwing beside Postfix with Dovecot, and Cyrus, in one run, and prints each figure with its ratio."""
 
 import argparse
+import contextlib
 import pathlib
 import shutil
 import subprocess
@@ -9,24 +10,29 @@ import tempfile
 import time
 
 import cyrus
+import figures as tables
 import idle
 import peers
+import pop3
 import reading
-from reading import connect
+from dovecot import PostfixDovecot
+from peers import connect
 
 CLIENTS = 20
 # size in bytes, messages
 SIZES = [(4096, 4000), (51200, 1000), (1048576, 100)]
+INOTIFY = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")  # Dovecot wants one for each idle connection
 
-PARTS = ("delivery", "idle", "reading")
-RATES = ("messages/s", "1/s", "MB/s")
-# what is compared with which part
+PARTS = ("delivery", "idle", "reading", "pop3")
+READS = ("lists", "searches", "orders", "reconnect", "bodies")
+# What is compared with what. Of letters that take long (mail_crypt: 4 ms each, in and out; fts: 20 and more, in) fewer are enough.
 PEERS = [
-    (peers.PostfixDovecot, PARTS),
-    (lambda folder: peers.PostfixDovecot(folder, encrypted=True), PARTS),
-    (lambda folder: peers.PostfixDovecot(folder, layout="mdbox"), ("reading",)),
-    (cyrus.Cyrus, ("reading",)),
-    (lambda folder: peers.PostfixDovecot(folder, fts=True), ("reading",)),
+    (lambda folder: PostfixDovecot(folder, "maildir"), PARTS, reading.PARTS),
+    (lambda folder: PostfixDovecot(folder, "hibernate", "hibernation"), ("idle",), ()),
+    (lambda folder: PostfixDovecot(folder, "crypt", "mail_crypt", letters=reading.FEW), ("delivery", "reading", "pop3"), READS),
+    (lambda folder: PostfixDovecot(folder, "mdbox", layout="mdbox"), ("reading", "pop3"), reading.PARTS),
+    (cyrus.Cyrus, ("idle", "reading", "pop3"), reading.PARTS),
+    (lambda folder: PostfixDovecot(folder, "fts", "fts", letters=reading.FEW), ("reading",), ("few",)),
 ]
 
 
@@ -49,7 +55,7 @@ def deliver(server, tool, size, messages, mailboxes, mode):
     written = peers.written_bytes(server.pids())
     begun = time.monotonic()
     subprocess.run([tool, str(server.smtp_port), str(CLIENTS), str(messages), str(size), "demo.test", str(mailboxes),
-                    mode], check=True, capture_output=True)
+                    mode], check=True, capture_output=True, timeout=300)
     acknowledged = time.monotonic() - begun
     missing = set(range(mailboxes))
     share = {user: len(range(user, messages, mailboxes)) for user in missing}
@@ -57,7 +63,7 @@ def deliver(server, tool, size, messages, mailboxes, mode):
         missing = {user for user in missing if count_of(readers[user]) < before[user] + share[user]}
     visible = time.monotonic() - begun
     if missing:
-        raise RuntimeError(f"{server.name}: {len(missing)} mailboxes never showed all their mail")
+        raise RuntimeError(f"{len(missing)} mailboxes never showed all their mail")
     written = peers.written_bytes(server.pids()) - written
     for reader in readers:
         reader.logout()
@@ -71,40 +77,28 @@ def logins(server, times=200):
     return times / (time.monotonic() - begun)
 
 
-def idle_memory(server, tool, quick, note):
-    for connections, accounts in ([(200, 100)] if quick else [(2000, 100), (10000, 100)]):
-        if connections > 2000 and server.name != "waxwing":
-            continue  # half a MiB each
-        server.stop()
-        server.start()
-        try:
-            figures = idle.measure(server, tool, connections, accounts)
-        except RuntimeError as fault:
-            print(f"  {connections} idle connections: {fault}", flush=True)
-            continue
-        note(f"idle TLS IMAP connection, {connections} on {accounts} accounts", figures["KiB"], "KiB")
-        note(f"new mail to each announced to all {connections}, worst", figures["each"]["worst"] * 1000, "ms")
+def idle_loads(server, quick):
+    """How many connections over how many accounts."""
+    if quick:
+        return [(min(200, server.idle_connections or 200), 100)]
+    if server.idle_connections is not None:
+        return [(server.idle_connections, 100)]
+    return [(2000, 200), (10000, 100)] if server.name == "waxwing" else [(2000, 200)]
 
 
-class Figures(dict):
-    """What one server did, printed as it comes; higher is better where the unit is one of a rate."""
-
-    def __init__(self, server):
-        super().__init__()
-        self.server = server
-        print(f"\n{server.name}", flush=True)
-
-    def note(self, what, value, unit):
-        self[what] = (value, unit)
-        print(f"  {what:<60} {value:12.2f} {unit}", flush=True)
-
-    def note_reading(self, what, row):
-        if row is None:
-            print(f"  {what:<60} {'refused':>12}", flush=True)
-        elif "BODY[]" in what:
-            self.note(what, row[1] / row[0] / 1e6, "MB/s")
-        else:
-            self.note(what, row[0] * 1000, "ms")
+def idle_memory(server, tool, quick, figures):
+    for number, (connections, accounts) in enumerate(idle_loads(server, quick)):
+        title = "idle TLS IMAP connection" if number == 0 else f"idle TLS IMAP connection, {connections} on {accounts} accounts"
+        with figures.attempt(title):
+            server.stop()
+            server.start()
+            found = idle.measure(server, tool, connections, accounts)
+            figures.note(title, found["KiB"], "KiB", connections)
+            if number == 0:
+                figures.note("logins, SELECT and IDLE, 32 at a time", found["logins"], "1/s", connections)
+            for what in ("each", "one"):
+                if what in found:
+                    figures.note(f"announced to {connections}, mail to {what} account, worst", found[what]["worst"] * 1000, "ms")
 
 
 def deliveries(server, figures, tool, quick):
@@ -112,40 +106,87 @@ def deliveries(server, figures, tool, quick):
         for mailboxes in (1, 100):
             for mode in ("clear", "starttls"):
                 title = f"{size // 1024} KiB to {mailboxes} {mode}"
-                visible, acknowledged, written = deliver(server, tool, size, messages // (5 if quick else 1), mailboxes, mode)
-                figures.note(f"{title}: visible", visible, "messages/s")
-                figures.note(f"{title}: acknowledged", acknowledged, "messages/s")
-                figures.note(f"{title}: written per byte", written, "bytes")
+                with figures.attempt(title):
+                    count = messages // (5 if quick or server.letters else 1)
+                    visible, acknowledged, written = deliver(server, tool, size, count, mailboxes, mode)
+                    figures.note(f"{title}: visible", visible, "messages/s")
+                    figures.note(f"{title}: acknowledged", acknowledged, "messages/s")
+                    figures.note(f"{title}: written per byte", written, "bytes")
 
 
-def measure(server, tools, parts, quick):
-    figures = Figures(server)
+def emptied(server):
+    server.stop()
+    server.empty()
+    server.start()
+
+
+def measure_parts(server, tools, parts, rows, quick, figures):
+    figures.note("start until ready", server.start() * 1000, "ms")
+    server.add_users()
+    figures.note("memory idle, all processes", peers.pss_kib(server.pids()) / 1024, "MiB")
+    with figures.attempt("logins"):
+        figures.note("logins, one after another", logins(server, 50 if quick else 200), "1/s")
+    if "delivery" in parts:
+        deliveries(server, figures, tools["deliver"], quick)
+    if "idle" in parts:
+        idle_memory(server, tools["idle"], quick, figures)
+    for part in ("reading", "pop3"):
+        if part in parts:
+            emptied(server)
+        if part in parts and part == "reading":
+            reading.measure(server, tools["load"], tools["letters"], quick, figures, rows)
+        elif part in parts:
+            pop3.measure(server, tools["pop3"], quick, figures)
+
+
+def measure(make, tools, parts, rows, quick, ours):
+    """None: the server could not even be set up."""
     try:
-        figures.note("start until ready", server.start() * 1000, "ms")
-        server.add_users()
-        figures.note("memory idle, all processes", peers.pss_kib(server.pids()) / 1024, "MiB")
-        if "delivery" in parts:
-            deliveries(server, figures, tools["deliver"], quick)
-            figures.note("logins, one after another", logins(server), "1/s")
-        if "idle" in parts:
-            idle_memory(server, tools["idle"], quick, figures.note)
-        if "reading" in parts:
-            server.stop()
-            server.empty()
-            server.start()
-            reading.measure(server, tools["load"], tools["letters"], quick, figures.note_reading)
+        server = make(tools["folder"])
+    except Exception as fault:  # noqa: BLE001 the others go on
+        print(f"\na peer cannot be set up: {fault}", flush=True)
+        return None
+    figures = tables.Figures(server, ours)
+    begun = time.monotonic()
+    try:
+        with figures.attempt("the rest"):
+            measure_parts(server, tools, parts, rows, quick, figures)
     finally:
-        server.stop()
+        with figures.attempt("stopping"):
+            server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)
+    figures.remark("all of this", f"{time.monotonic() - begun:12.0f} s")
     return figures
 
 
-def compare(ours, theirs):
-    """How many times better ours is: faster, or smaller."""
-    print(f"\nwaxwing / {theirs.server.name}: times better")
-    for what, (value, unit) in theirs.items():
-        if what in ours and value > 0 and ours[what][0] > 0:
-            ratio = ours[what][0] / value if unit in RATES else value / ours[what][0]
-            print(f"  {what:<60} {ratio:12.2f} x", flush=True)
+@contextlib.contextmanager
+def enough_inotify():
+    try:
+        before = INOTIFY.read_text()
+        INOTIFY.write_text("30000")
+    except OSError as fault:
+        print(f"(Dovecot announces slowly: {fault})")
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None:
+            INOTIFY.write_text(before)
+
+
+def compare(chosen, parts, tools):
+    ours = measure(lambda folder: peers.Waxwing(folder, chosen.program.resolve()), tools, parts, reading.PARTS, chosen.quick, None)
+    others = []
+    for make, fit, rows in [] if chosen.alone else PEERS:
+        wanted = [part for part in parts if part in fit]
+        if not wanted:
+            continue
+        if make is cyrus.Cyrus and not cyrus.install():
+            print("\ncyrus: cannot be installed here (root and debootstrap are needed)")
+            continue
+        others.append(measure(make, tools, wanted, rows, chosen.quick, ours))
+    if ours is not None:
+        tables.table(ours, [figures for figures in others if figures is not None])
 
 
 def arguments():
@@ -160,21 +201,20 @@ def arguments():
 def main():
     chosen = arguments()
     parts = chosen.only or PARTS
+    if chosen.quick:
+        peers.USERS = 100
     folder = tempfile.mkdtemp(prefix="waxwing-bench-")
     pathlib.Path(folder).chmod(0o755)
-    tools = {"deliver": peers.deliver_tool(folder), "idle": idle.build(folder)}
-    if "reading" in parts:
-        tools["load"], tools["letters"] = reading.load_tool(folder), reading.make_letters(folder, chosen.quick)
+    begun = time.monotonic()
     try:
-        ours = measure(peers.Waxwing(folder, chosen.program.resolve()), tools, parts, chosen.quick)
-        for make, fit in [] if chosen.alone else PEERS:
-            wanted = [part for part in parts if part in fit]
-            if make is cyrus.Cyrus and not cyrus.install():
-                print("\ncyrus: cannot be installed here (root and debootstrap are needed)")
-            elif wanted:
-                compare(ours, measure(make(folder), tools, wanted, chosen.quick))
+        tools = {"folder": folder, "deliver": peers.deliver_tool(folder), "idle": idle.build(folder), "pop3": pop3.build(folder)}
+        if "reading" in parts:
+            tools["load"], tools["letters"] = reading.load_tool(folder), reading.make_letters(folder, chosen.quick)
+        with enough_inotify():
+            compare(chosen, parts, tools)
     finally:
         shutil.rmtree(folder)
+    print(f"\n{time.monotonic() - begun:.0f} s in all", flush=True)
 
 
 if __name__ == "__main__":
