@@ -22,6 +22,7 @@
 #define RECORD_MESSAGE_MAX (UINT64_C(1) << 32)
 #define RECORD_FLAGS_MAX 4096U
 #define RECORD_PATH_MAX 1024U
+#define RECORD_FLAG_JUNK "$Junk" /* RFC 9051 §2.3.2 */
 
 enum record_result {
     RECORD_OK,
@@ -39,7 +40,8 @@ struct record_meta {
     enum record_kind kind;
     uint64_t arrived;   /* microseconds since 1970 */
     uint64_t mailbox;   /* 0: INBOX */
-    span_t flags;       /* as APPEND gave them, separated by spaces; at most RECORD_FLAGS_MAX */
+    span_t flags;       /* as APPEND gave them, separated by spaces; at most RECORD_FLAGS_MAX; of RECORD_DELIVERY:
+                           RECORD_FLAG_JUNK where it is to be filed as junk, or empty */
     span_t return_path; /* at most RECORD_PATH_MAX; of RECORD_APPEND: where it was imported from (vault/origin.h), or
                            empty */
 };

@@ -44,6 +44,19 @@ bool ip_parse(span_t text, struct ip *ret_ip)
     return true;
 }
 
+bool ip_parse_network(span_t text, struct ip *ret_ip, unsigned *ret_bits)
+{
+    size_t slash = span_find_byte(text, '/');
+    uint64_t bits = 0;
+    if (!ip_parse(span_upto(text, slash), ret_ip))
+        return false;
+    bits = ret_ip->is_six ? 128 : 32;
+    if (slash < text.len && span_to_u64(span_from(text, slash + 1), bits, &bits) != 0)
+        return false;
+    *ret_bits = (unsigned)bits;
+    return true;
+}
+
 bool ip_of_record(span_t rdata, struct ip *ret_ip)
 {
     if (rdata.len != 4 && rdata.len != 16)

@@ -12,6 +12,9 @@ MUST_USE bool ip_parse(span_t text, struct ip *ret_ip);
 MUST_USE bool ip_parse_four(span_t text, uint8_t ret_bytes[4]); /* four numbers without leading zeros */
 MUST_USE bool ip_parse_six(span_t text, uint8_t ret_bytes[16]);
 
+/* ADDRESS or ADDRESS/BITS. */
+MUST_USE bool ip_parse_network(span_t text, struct ip *ret_ip, unsigned *ret_bits);
+
 /* The address of an A (4 bytes) or AAAA (16) record; false for any other length. */
 bool ip_of_record(span_t rdata, struct ip *ret_ip);
 

@@ -24,6 +24,7 @@ struct delivery {
     struct buf block;
     uint64_t held;
     const char *text;
+    struct intake_judged judged;
 };
 
 static void delivery_free(struct delivery *delivery)
@@ -32,6 +33,7 @@ static void delivery_free(struct delivery *delivery)
         return;
     delivery->intake->held -= delivery->held;
     buf_deinit(&delivery->block);
+    buf_deinit(&delivery->judged.lines);
     ipc_message_free(delivery->message);
     channel_unref(delivery->channel);
     free(delivery);
@@ -136,6 +138,7 @@ static struct trace_delivery trace_of(const struct delivery *delivery, const str
         .sender = deliver->sender,
         .for_address = deliver->for_address,
         .hostname = span_of_text(delivery->intake->start->conf->server_hostname),
+        .results = buf_span(&delivery->judged.lines),
         .now_seconds = now->tv_sec,
     };
     random_bytes(&trace.id, sizeof(trace.id));
@@ -161,6 +164,28 @@ static int stamp(struct delivery *delivery, const struct timespec *now, const st
     return 0;
 }
 
+/* What is junk says so with its flag: the session files it there. */
+static int send(struct task *task, struct delivery *delivery, span_t message, const struct timespec *now)
+{
+    const struct ipc_deliver *deliver = &delivery->message->deliver;
+    const struct record_meta meta = {
+        .kind = RECORD_DELIVERY,
+        .arrived = (uint64_t)now->tv_sec * 1000000 + (uint64_t)now->tv_nsec / 1000,
+        .flags = delivery->judged.is_junk ? SPAN(RECORD_FLAG_JUNK) : SPAN_NONE,
+        .return_path = span_upto(deliver->sender, RECORD_PATH_MAX),
+    };
+    return intake_send(task, delivery->intake, message, deliver, &meta);
+}
+
+static int judge(struct task *task, struct delivery *delivery, span_t message)
+{
+    const struct ipc_deliver *deliver = &delivery->message->deliver;
+    int result = intake_judge(task, delivery->intake, deliver, message, &delivery->judged);
+    if (result == DELIVER_REFUSED)
+        delivery->text = delivery->judged.refusal;
+    return result;
+}
+
 /* An enum deliver_outcome or a fault. */
 static int deliver(struct task *task, struct delivery *delivery)
 {
@@ -173,6 +198,8 @@ static int deliver(struct task *task, struct delivery *delivery)
     if (facts.received > TRACE_RECEIVED_MAX)
         return DELIVER_LOOP;
     result = check_sender(task, delivery, span_upto(message, facts.header_len));
+    if (result == DELIVER_OK)
+        result = judge(task, delivery, message);
     if (result != DELIVER_OK)
         return result;
     struct timespec now;
@@ -180,8 +207,7 @@ static int deliver(struct task *task, struct delivery *delivery)
     result = stamp(delivery, &now, &facts, &message);
     if (result != 0)
         return result;
-    uint64_t arrived = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-    return intake_send(task, delivery->intake, message, &delivery->message->deliver, arrived);
+    return send(task, delivery, message, &now);
 }
 
 static void answer(struct delivery *delivery, int outcome)
@@ -225,6 +251,7 @@ void intake_deliver(struct intake *intake, struct channel *channel, struct ipc_m
     if (result == 0) {
         *delivery =
             (struct delivery){.intake = intake, .channel = channel_ref(channel), .message = TAKE(owned), .text = ""};
+        buf_init(&delivery->judged.lines, JUDGED_LINES_MAX);
         result = task_group_spawn(&intake->tasks, intake->loop, "intake.delivery", deliver_task, delivery);
     }
     if (result == 0) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "crypto/record.h"
 #include "crypto/recordkey.h"
 #include "dns/resolver.h"
 #include "ipc/wiring.h"
@@ -20,6 +21,7 @@ struct intake {
     uint64_t held; /* bytes of messages in memory */
     uint64_t delivered;
     uint64_t refused;
+    uint64_t judged;
 };
 
 /* delivery.c: takes the message. */
@@ -31,7 +33,20 @@ enum sender_result { SENDER_OK, SENDER_FOREIGN, SENDER_UNKNOWN };
 #define SENDER_ADDRESSES_MAX 20U
 MUST_USE int intake_check_sender(struct task *task, struct intake *intake, span_t header, uint64_t account);
 
+/*
+ * judge.c: asks the DNS who a message from outside is from, unless the settings have it otherwise.
+ * DELIVER_OK, DELIVER_REFUSED with judged->refusal set, -ECANCELED.
+ */
+#define JUDGED_LINES_MAX 8192U
+struct intake_judged {
+    bool is_junk;
+    char refusal[512];
+    struct buf lines; /* Authentication-Results, or empty */
+};
+MUST_USE int intake_judge(struct task *task, struct intake *intake, const struct ipc_deliver *deliver, span_t message,
+                          struct intake_judged *judged);
+
 /* send.c: seals the message for the recipients (rows of RECIPIENT_ROW_SIZE) and has it stored: an enum deliver_outcome,
  * or a fault. */
 MUST_USE int intake_send(struct task *task, struct intake *intake, span_t message, const struct ipc_deliver *deliver,
-                         uint64_t arrived);
+                         const struct record_meta *meta);

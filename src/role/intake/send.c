@@ -144,20 +144,18 @@ static int send_large(struct task *task, struct passage *passage, struct ipc_mes
 }
 
 int intake_send(struct task *task, struct intake *intake, span_t message, const struct ipc_deliver *deliver,
-                uint64_t arrived)
+                const struct record_meta *meta)
 {
-    const struct record_meta meta = {
-        .kind = RECORD_DELIVERY, .arrived = arrived, .return_path = span_upto(deliver->sender, RECORD_PATH_MAX)};
     AUTO(record_sealer) struct record_sealer *sealer = NULL;
     AUTO_BUF struct buf rows;
     buf_init(&rows, 131072);
-    int result = record_sealer_new(&meta, message, &sealer);
+    int result = record_sealer_new(meta, message, &sealer);
     if (result == 0)
         result = rows_seal(task, intake, deliver->recipients, record_sealer_key(sealer), &rows);
     if (result != 0)
         return result;
     struct passage passage = {.intake = intake, .sealer = sealer};
-    uint64_t length = record_sealed_len(&meta, message.len);
+    uint64_t length = record_sealed_len(meta, message.len);
     struct ipc_message request = {.type = IPC_append, .append = {.length = length, .recipients = buf_span(&rows)}};
     return length <= BODY_SMALL_MAX ? send_small(task, &passage, &request) : send_large(task, &passage, &request);
 }

@@ -128,6 +128,20 @@ static void fields_that_must_go_are_taken_out(void **state)
     }
 }
 
+/* RFC 8601 §5 */
+static void results_in_our_name_are_taken_out(void **state)
+{
+    (void)state;
+    char message[] = "Authentication-Results: mx.example.net; dmarc=pass\r\n"
+                     "Subject: x\r\n"
+                     "Authentication-Results: other.example; spf=pass\r\n"
+                     "authentication-results :\r\n (mine) \"MX.example.NET\" 1; none\r\n\r\nAuthentication-Results: mx";
+    const struct trace_delivery delivery = from_a_stranger();
+    size_t gone = trace_strip((uint8_t *)message, sizeof(message) - 1, &delivery);
+    assert_string_equal(message + gone, "Subject: x\r\nAuthentication-Results: other.example; spf=pass\r\n\r\n"
+                                        "Authentication-Results: mx");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +150,7 @@ int main(void)
         cmocka_unit_test(nothing_a_client_says_ends_a_line_or_a_comment),
         cmocka_unit_test(received_lines_are_counted_in_the_header_only),
         cmocka_unit_test(fields_that_must_go_are_taken_out),
+        cmocka_unit_test(results_in_our_name_are_taken_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "mime/date.h"
 #include "mime/header.h"
+#include "trust/authres/authres.h"
 
 void trace_scan(span_t message, struct trace_facts *ret_facts)
 {
@@ -125,6 +126,7 @@ int trace_write(const struct trace_delivery *delivery, const struct trace_facts 
     if (result < 0)
         return result;
     return_path(delivery, lines);
+    (void)buf_append(lines, delivery->results);
     received(delivery, buf_span(&date), lines);
     if (delivery->submission && !facts->has_date)
         (void)buf_append_format(lines, "Date: %.*s\r\n", SPAN_PRINT(buf_span(&date)));
@@ -134,10 +136,12 @@ int trace_write(const struct trace_delivery *delivery, const struct trace_facts 
     return buf_fault(lines);
 }
 
-static bool is_stripped(span_t name, const struct trace_delivery *delivery)
+static bool is_stripped(const struct mime_field *field, const struct trace_delivery *delivery)
 {
-    return span_equal_nocase(name, SPAN("Return-Path")) ||
-           (delivery->submission && span_equal_nocase(name, SPAN("Bcc")));
+    if (span_equal_nocase(field->name, SPAN("Authentication-Results")))
+        return authres_is_of(field->value, delivery->hostname);
+    return span_equal_nocase(field->name, SPAN("Return-Path")) ||
+           (delivery->submission && span_equal_nocase(field->name, SPAN("Bcc")));
 }
 
 /* Closes the gaps inside the header first and moves it to the body once, so that many fields cost no more than one. */
@@ -151,7 +155,7 @@ size_t trace_strip(uint8_t *message, size_t len, const struct trace_delivery *de
         struct mime_field field;
         bool found = false;
         while (!found && mime_field_next(&rest, &field))
-            found = is_stripped(field.name, delivery);
+            found = is_stripped(&field, delivery);
         size_t upto = found ? (size_t)(field.whole.at - message) : header_len;
         memmove(message + kept, message + moved, upto - moved);
         kept += upto - moved;

@@ -6,7 +6,7 @@
  * The header lines a delivery adds and removes. Pure: bytes in, bytes out.
  */
 #define TRACE_RECEIVED_MAX 50U /* more Received lines than this are a loop (RFC 5321 §6.3) */
-#define TRACE_ADDED_MAX 8192U
+#define TRACE_ADDED_MAX 16384U
 
 struct trace_delivery {
     bool submission; /* from one of our own: its address and host name are not shown (RFC 6409 §8) */
@@ -17,6 +17,7 @@ struct trace_delivery {
     span_t sender;      /* empty for <> */
     span_t for_address; /* or empty */
     span_t hostname;    /* ours */
+    span_t results;     /* Authentication-Results, a whole field; or empty */
     uint64_t id;
     int64_t now_seconds; /* since 1970 */
 };
@@ -32,13 +33,14 @@ struct trace_facts {
 void trace_scan(span_t message, struct trace_facts *ret_facts);
 
 /*
- * The lines to put in front: Return-Path (RFC 5321 §4.4), Received, and on submission Date and Message-ID where they
- * are missing (RFC 6409 §8.1, §8.2). -ENOBUFS, -ENOMEM.
+ * The lines to put in front: Return-Path (RFC 5321 §4.4), the results, Received, and on submission Date and Message-ID
+ * where they are missing (RFC 6409 §8.1, §8.2). -ENOBUFS, -ENOMEM.
  */
 MUST_USE int trace_write(const struct trace_delivery *delivery, const struct trace_facts *facts, struct buf *lines);
 
 /*
  * Takes header fields out of the message in place: Return-Path always (RFC 5321 §4.4), Bcc on submission (RFC 5322
- * §3.6.3). What is left ends where it ended before; returns by how many bytes it begins later.
+ * §3.6.3), and Authentication-Results in our name, which only we may write (RFC 8601 §5). What is left ends where it
+ * ended before; returns by how many bytes it begins later.
  */
 size_t trace_strip(uint8_t *message, size_t len, const struct trace_delivery *delivery);

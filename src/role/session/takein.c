@@ -113,13 +113,27 @@ static int drop_repeated(struct vault *vault, span_t origin, uint64_t record)
     return give_up(vault, record);
 }
 
+/* Where a delivery goes that names no mailbox: INBOX, or what the account has for junk. */
+static int default_mailbox(struct vault *vault, const struct record_meta *meta, uint64_t *ret_mailbox)
+{
+    struct vault_mailbox junk;
+    *ret_mailbox = VAULT_INBOX;
+    if (meta->kind != RECORD_DELIVERY || !span_equal(meta->flags, SPAN(RECORD_FLAG_JUNK)))
+        return 0;
+    int result = vault_mailbox_find_role(vault, VAULT_ROLE_JUNK, &junk);
+    if (result == 0)
+        *ret_mailbox = junk.id;
+    return result == VAULT_NOT_FOUND ? 0 : result;
+}
+
 static int file_one(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
                     struct vault_filed *ret_filed)
 {
     /* What was delivered was saved as it arrived; what a client brings may be dated otherwise (RFC 8514 §1). */
-    struct vault_filing filing = {.mailbox = meta->mailbox == 0 ? VAULT_INBOX : meta->mailbox,
-                                  .saved = meta->kind == RECORD_DELIVERY ? 0 : session_now()};
+    struct vault_filing filing = {.mailbox = meta->mailbox, .saved = meta->kind == RECORD_DELIVERY ? 0 : session_now()};
     int result = flags_use_text(session->vault, meta->flags, &filing.flags);
+    if (result >= 0 && filing.mailbox == 0)
+        result = default_mailbox(session->vault, meta, &filing.mailbox);
     if (result < 0)
         return result;
     email->filings = &filing;

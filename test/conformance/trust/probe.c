@@ -82,14 +82,10 @@ static const struct {
     const char *name;
     void (*run)(struct probe *probe, char **words);
 } commands[] = {
-    {"clear", on_clear},
-    {"zone", on_zone},
-    {"spf", on_spf},
-    {"message", on_message},
-    {"dkim", probe_dkim},
-    {"dkim-sign", probe_dkim_sign},
-    {"judge", probe_judge},
-    {"arc-seal", probe_arc_seal},
+    {"clear", on_clear},    {"zone", on_zone},
+    {"spf", on_spf},        {"message", on_message},
+    {"dkim", probe_dkim},   {"dkim-sign", probe_dkim_sign},
+    {"judge", probe_judge}, {"arc-seal", probe_arc_seal},
 };
 
 static void run(struct probe *probe, char *line)

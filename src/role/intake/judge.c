@@ -1,0 +1,149 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "crypto/secret.h"
+#include "mime/header.h"
+#include "role/intake/intake-state.h"
+#include "trust/judge.h"
+
+#define ARENA_MAX (8U << 20)
+#define QUESTIONS_MAX 250U             /* to the DNS, of one message: an ARC chain alone may need fifty */
+#define TURN_BYTES ((size_t)256 << 10) /* hashed before others have their turn */
+
+/* What one message's judging has on the stack of its task. */
+struct judging {
+    struct task *task;
+    struct intake *intake;
+    struct arena *arena;
+    struct judge_request request;
+};
+
+static bool is_on(const char *setting)
+{
+    return strcmp(setting, "off") != 0;
+}
+
+static bool is_local(const struct conf *conf, const struct ip *client)
+{
+    span_t rest = span_of_text(conf->trust_local);
+    for (span_t word; conf_next_word(&rest, &word);) {
+        unsigned bits = 0;
+        struct ip network;
+        if (ip_parse_network(word, &network, &bits) && ip_matches(client, &network, bits))
+            return true;
+    }
+    return false;
+}
+
+/* False: there is nothing to find out about this one. */
+static bool make_request(const struct intake *intake, const struct ipc_deliver *deliver, struct judge_request *request)
+{
+    uint8_t random = 0;
+    const struct conf *conf = intake->start->conf;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    random_bytes(&random, sizeof(random));
+    *request = (struct judge_request){
+        .helo = deliver->helo,
+        .sender = deliver->sender,
+        .host = span_of_text(conf->server_hostname),
+        .now = (uint64_t)now.tv_sec,
+        .sample = random * 100U / 256U,
+        .checks_iprev = is_on(conf->trust_iprev),
+        .checks_spf = is_on(conf->trust_spf),
+        .checks_dkim = is_on(conf->trust_dkim),
+        .checks_dmarc = is_on(conf->trust_dmarc),
+        .trusted_sealers = span_of_text(conf->trust_arc_sealers),
+    };
+    if ((deliver->flags & DELIVER_SUBMISSION) != 0 || !ip_parse(deliver->client, &request->client))
+        return false;
+    return (request->checks_iprev || request->checks_spf || request->checks_dkim || request->checks_dmarc) &&
+           !is_local(conf, &request->client);
+}
+
+static int hash_body(struct judging *judging, struct judge *judge, span_t rest)
+{
+    int result = 0;
+    while (result == 0 && rest.len > 0) {
+        judge_body(judge, span_upto(rest, TURN_BYTES));
+        rest = span_from(rest, TURN_BYTES);
+        if (rest.len > 0)
+            result = task_yield(judging->task);
+    }
+    return result;
+}
+
+static int find_out(struct judging *judging, struct judge *judge, span_t body, struct judgement *ret_judgement)
+{
+    const struct conf *conf = judging->intake->start->conf;
+    struct resolver_job job;
+    int result = hash_body(judging, judge, body);
+    if (result != 0)
+        return result;
+    resolver_job_init(&job, judging->intake->resolver, judging->task, QUESTIONS_MAX,
+                      (int64_t)conf->trust_timeout * 1000);
+    const struct dns_lookup lookup = resolver_lookup(&job);
+    return judge_finish(judge, &lookup, ret_judgement);
+}
+
+/* RFC 7489 §10.3: the reply says whose policy it is. */
+static void refuse(const struct dmarc_verdict *dmarc, struct intake_judged *judged)
+{
+    const int len = dmarc->domain.len < DNS_NAME_MAX ? (int)dmarc->domain.len : DNS_NAME_MAX;
+    (void)snprintf(judged->refusal, sizeof(judged->refusal),
+                   "The DMARC policy of %.*s refuses this: neither SPF nor DKIM shows that it comes from there", len,
+                   (const char *)dmarc->domain.at);
+}
+
+static int decide(const struct conf *conf, const struct judgement *judgement, struct intake_judged *judged)
+{
+    const struct dmarc_verdict *dmarc = &judgement->dmarc;
+    if (strcmp(conf->trust_dmarc, "on") != 0 || judgement->is_vouched_for || dmarc->result != DMARC_FAIL)
+        return DELIVER_OK;
+    judged->is_junk = dmarc->disposition == DMARC_QUARANTINE;
+    if (dmarc->disposition != DMARC_REJECT)
+        return DELIVER_OK;
+    refuse(dmarc, judged);
+    return DELIVER_REFUSED;
+}
+
+static int judge_message(struct judging *judging, span_t message, struct intake_judged *judged)
+{
+    AUTO(judge) struct judge *judge = NULL;
+    struct judgement judgement;
+    size_t header_len = mime_header_len(message);
+    int result = judge_new(&judging->request, span_upto(message, header_len), judging->arena, &judge);
+    if (result == 0)
+        result = find_out(judging, judge, span_from(message, header_len), &judgement);
+    if (result == 0)
+        result = judge_write(judge, &judgement, &judged->lines);
+    if (result != 0)
+        return result;
+    log_debug("intake.judged", F_TEXT("spf", spf_result_text(judgement.spf.result)),
+              F_TEXT("dmarc", dmarc_result_text(judgement.dmarc.result)));
+    judging->intake->judged++;
+    return decide(judging->intake->start->conf, &judgement, judged);
+}
+
+/* What cannot be found out for want of memory is no reason to refuse: the message goes on without results. */
+int intake_judge(struct task *task, struct intake *intake, const struct ipc_deliver *deliver, span_t message,
+                 struct intake_judged *judged)
+{
+    struct judging judging = {.task = task, .intake = intake};
+    AUTO(arena) struct arena *arena = NULL;
+    if (!make_request(intake, deliver, &judging.request))
+        return DELIVER_OK;
+    int result = arena_new(ARENA_MAX, &arena);
+    judging.arena = arena;
+    if (result == 0)
+        result = judge_message(&judging, message, judged);
+    if (result >= 0 || result == -ECANCELED)
+        return result;
+    log_warn("intake.judge.failed", F_FAULT(result));
+    buf_clear(&judged->lines);
+    return DELIVER_OK;
+}
