@@ -4,6 +4,7 @@
 
 #include "vault/engine.h"
 #include "vault/index.h"
+#include "vault/sorting.h"
 
 /* Mailbox, UID and text are what a finding's columns mean. */
 #define PAGES(table)                                                                                                   \
@@ -51,11 +52,12 @@ static const struct {
     {"pages", PAGES("outbox"), NULL, NULL},
     {"pages", PAGES("departed"), NULL, NULL},
     {"pages", PAGES("setting"), "REINDEX setting", NULL},
+    {"pages", PAGES("sorting"), NULL, vault_sorting_reset},
     {"pages",
      "SELECT NULL, NULL, i.integrity_check FROM sqlite_schema s JOIN pragma_integrity_check(s.name) i"
      " WHERE s.type = 'table' AND s.rootpage > 0 AND i.integrity_check <> 'ok' AND s.name NOT IN ('mailbox', 'gone',"
      " 'subscription', 'email', 'cache', 'reference', 'recent_reference', 'member', 'expunged', 'keyword', 'outbox',"
-     " 'departed', 'setting', 'words_data', 'words_idx', 'words_config', 'vocabulary', 'known', 'partial')",
+     " 'departed', 'setting', 'sorting', 'words_data', 'words_idx', 'words_config', 'vocabulary', 'known', 'partial')",
      "REINDEX", NULL}, /* whatever has no rule of its own */
     {"search", PAGES("words_data"), NULL, vault_index_reset},
     {"search", PAGES("words_idx"), NULL, vault_index_reset},
@@ -145,6 +147,10 @@ static const struct {
      "SELECT NULL, NULL, format('what is remembered of message %d, which is not there', email) FROM cache"
      " WHERE email NOT IN (SELECT id FROM email)",
      "DELETE FROM cache WHERE email NOT IN (SELECT id FROM email)", NULL},
+    {"cache",
+     "SELECT NULL, NULL, format('what messages from %d on are sorted by, which are not there', block << 5) FROM sorting"
+     " WHERE NOT EXISTS(SELECT 1 FROM email WHERE id BETWEEN block << 5 AND block << 5 | 31)",
+     "DELETE FROM sorting WHERE NOT EXISTS(SELECT 1 FROM email WHERE id BETWEEN block << 5 AND block << 5 | 31)", NULL},
     {"release",
      "SELECT NULL, NULL, format('message %d is about to be given up, but is filed', e.id) FROM outbox o"
      " JOIN email e ON e.record = o.record",
@@ -230,6 +236,7 @@ int vault_rule_repair(struct vault *vault, size_t rule)
         return result;
     }
     engine_references_forget(vault);
+    engine_sorting_forget(vault);
     if ((uint64_t)modseq > vault->modseq)
         vault->modseq = (uint64_t)modseq;
     return 0;

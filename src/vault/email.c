@@ -71,6 +71,8 @@ static int add(struct vault *vault, const struct vault_new_email *email, uint64_
     int result = insert(vault, email, id);
     if (result == 0 && (email->envelope.len > 0 || email->structure.len > 0))
         result = put_cache(vault, id, email->envelope, email->structure);
+    if (result == 0)
+        result = engine_sorting_add(vault, id, email->sorting);
     for (size_t i = 0; result == 0 && i < email->filing_count; i++)
         result = file(vault, email, id, &email->filings[i], ret_filed == NULL ? NULL : &ret_filed[i]);
     return result;
@@ -85,7 +87,8 @@ int vault_email_add(struct vault *vault, const struct vault_new_email *email, ui
 {
     if (vault->fault != 0)
         return vault->fault;
-    if (email->envelope.len > VAULT_CACHE_MAX || email->structure.len > VAULT_CACHE_MAX)
+    if (email->envelope.len > VAULT_CACHE_MAX || email->structure.len > VAULT_CACHE_MAX ||
+        email->sorting.len > VAULT_SORTING_MAX)
         return -EINVAL;
     int result = vault_email_find_record(vault, email->place.record, ret_id);
     if (result == VAULT_NOT_FOUND)

@@ -8,6 +8,7 @@
  */
 #define VAULT_CONTENT_KEY_SIZE 32
 #define VAULT_CACHE_MAX 262144  /* bytes of each cache; the session leaves a longer one empty */
+#define VAULT_SORTING_MAX 4096  /* bytes of what an email is sorted by (sorting.h) */
 #define VAULT_REFERENCES_MAX 32 /* the last ones of a longer list count */
 #define VAULT_MAILBOXES_OF_EMAIL_MAX 1000
 
@@ -45,6 +46,7 @@ struct vault_new_email {
     /* Opaque to the vault, written and read by the session; empty: made later (vault_email_put_cache). */
     span_t envelope;
     span_t structure;
+    span_t sorting;                     /* sorting.h; empty: made later */
     const struct vault_filing *filings; /* each mailbox once, at least one */
     size_t filing_count;
 };

@@ -132,6 +132,8 @@ int engine_step_begin(struct vault *vault, struct engine_step *ret_step)
     struct engine_step step = {.own = !vault->open, .modseq = vault->modseq};
     int result = step.own ? vault_begin(vault, VAULT_DURABLE) : vault->fault;
     if (result == 0 && !step.own)
+        result = engine_sorting_flush(vault);
+    if (result == 0 && !step.own)
         result = engine_execute(vault, "SAVEPOINT step");
     if (result == 0)
         *ret_step = step;
@@ -147,10 +149,13 @@ int engine_step_end(struct vault *vault, const struct engine_step *step, int res
         return result;
     }
     if (result == 0)
+        result = engine_sorting_flush(vault);
+    if (result == 0)
         result = engine_execute(vault, "RELEASE step");
     else if (vault->fault == 0) {
         vault->modseq = step->modseq;
         engine_references_forget(vault);
+        engine_sorting_forget(vault);
         int undone = engine_execute(vault, "ROLLBACK TO step; RELEASE step");
         if (undone == 0)
             undone = engine_keywords_load(vault);

@@ -24,6 +24,14 @@ enum vault_statement {
     STATEMENT_COUNT
 };
 
+/* sorting.c: the row of keys that is being changed. */
+struct engine_sorting {
+    uint64_t block;
+    struct buf keys;
+    struct buf spare;
+    bool changed; /* and not yet written */
+};
+
 struct vault {
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -40,6 +48,7 @@ struct vault {
     uint64_t index_mark;           /* index.c */
     uint64_t *known_words;         /* index.c: NULL while nothing is added */
     struct buf new_words;          /* index.c: not yet in the vocabulary */
+    struct engine_sorting sorting;
 };
 
 /* --- statements: numbers are bound from 1 on; results negative, or 0, or ENGINE_ROW ------------------------------ */
@@ -130,6 +139,13 @@ MUST_USE int engine_thread_find(struct vault *vault, const struct vault_new_emai
 
 /* What is in memory of the references is not true any more, or not wanted. */
 void engine_references_forget(struct vault *vault);
+
+/* What an email is sorted by, in the open transaction; written before it, or the step at hand, ends. */
+void engine_sorting_init(struct vault *vault);
+void engine_sorting_forget(struct vault *vault); /* what is not written is undone; frees */
+MUST_USE int engine_sorting_flush(struct vault *vault);
+MUST_USE int engine_sorting_add(struct vault *vault, uint64_t id, span_t key); /* an empty one is none */
+MUST_USE int engine_sorting_remove(struct vault *vault, uint64_t id);
 
 MUST_USE int engine_index_load(struct vault *vault);
 

@@ -171,6 +171,8 @@ static int forget(struct vault *vault, uint64_t email)
         return 0;
     if (result == 0)
         result = engine_run(vault, STATEMENT_CACHE_DELETE, NUMBERS((int64_t)email));
+    if (result == 0)
+        result = engine_sorting_remove(vault, email);
     return result == 0 && !is_indexed ? engine_run(vault, STATEMENT_OUTBOX_ADD, NUMBERS(record)) : result;
 }
 

@@ -46,6 +46,10 @@ static const char *const versions[] = {
      " PRIMARY KEY(mailbox, entry)) WITHOUT ROWID;"),
     /* When it came into the mailbox; 0, as for all that were there before: when it was received. */
     "ALTER TABLE member ADD COLUMN saved INT NOT NULL DEFAULT 0;",
+    /* What emails are sorted by (sorting.c). Those there are, up to the newest of them, get it from the session. */
+    ("CREATE TABLE sorting(block INTEGER PRIMARY KEY, keys BLOB NOT NULL);"
+     "CREATE TABLE unsorted(up_to INT NOT NULL);"
+     "INSERT INTO unsorted SELECT coalesce(max(id), 0) FROM email;"),
 };
 
 static const struct {

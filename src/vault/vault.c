@@ -55,6 +55,7 @@ int vault_open(const char *folder, const uint8_t key[32], uint32_t now_seconds, 
     if (vault == NULL)
         return -ENOMEM;
     vault->durability = VAULT_DURABLE;
+    engine_sorting_init(vault);
     buf_init(&vault->cache, 2 * (size_t)VAULT_CACHE_MAX);
     result = open_database(folder, key, &vault->database);
     if (result == 0)
@@ -77,6 +78,7 @@ void vault_free(struct vault *vault)
     assert(closed == SQLITE_OK); /* a statement somebody forgot */
     engine_keywords_free(vault);
     engine_references_forget(vault);
+    engine_sorting_forget(vault);
     buf_deinit(&vault->cache);
     vault_index_rest(vault);
     secret_wipe(vault->hash_key, sizeof(vault->hash_key));
@@ -111,7 +113,9 @@ int vault_begin(struct vault *vault, enum vault_durability durability)
 int vault_commit(struct vault *vault)
 {
     assert(vault->open);
-    int result = vault->fault != 0 ? vault->fault : engine_execute(vault, "COMMIT");
+    int result = vault->fault != 0 ? vault->fault : engine_sorting_flush(vault);
+    if (result == 0)
+        result = engine_execute(vault, "COMMIT");
     if (result != 0)
         vault_rollback(vault);
     else
@@ -130,6 +134,7 @@ void vault_rollback(struct vault *vault)
     vault->fault = 0;
     vault->modseq = vault->modseq_before;
     engine_references_forget(vault);
+    engine_sorting_forget(vault);
     if (engine_keywords_load(vault) != 0)
         engine_keywords_free(vault);
 }
@@ -137,6 +142,11 @@ void vault_rollback(struct vault *vault)
 bool vault_in_transaction(const struct vault *vault)
 {
     return vault->open;
+}
+
+const uint8_t *vault_hash_key(const struct vault *vault)
+{
+    return vault->hash_key;
 }
 
 uint64_t vault_modseq(const struct vault *vault)
@@ -193,6 +203,7 @@ int vault_rest(struct vault *vault)
     assert(!vault->open);
     int result = vfs_checkpoint(vault->database);
     engine_references_forget(vault);
+    engine_sorting_forget(vault);
     buf_clear(&vault->cache);
     buf_release(&vault->cache);
     (void)sqlite3_db_release_memory(vault->database);

@@ -52,6 +52,9 @@ MUST_USE int vault_commit(struct vault *vault);
 void vault_rollback(struct vault *vault); /* harmless where nothing is open */
 bool vault_in_transaction(const struct vault *vault);
 
+/* The key of hashes that the vault keeps of what strangers have chosen; 16 bytes, the vault's. */
+const uint8_t *vault_hash_key(const struct vault *vault);
+
 /* The highest modification sequence of the account (RFC 7162 §3.1.1); at least 1. */
 uint64_t vault_modseq(const struct vault *vault);
 

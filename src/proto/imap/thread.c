@@ -2,17 +2,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/hash.h"
 #include "base/mem.h"
 
 typedef struct imap_thread_node node_t;
 
-int imap_threads_init(struct imap_threads *threads, struct arena *arena, const uint8_t hash_key[16])
+int imap_threads_init(struct imap_threads *threads, struct arena *arena)
 {
     *threads = (struct imap_threads){.arena = arena};
-    memcpy(threads->hash_key, hash_key, sizeof(threads->hash_key));
     return map_new(&threads->ids);
 }
 
@@ -37,14 +34,23 @@ static void attach(node_t *parent, node_t *node)
 
 /* --- adding: step 1 of REFERENCES (RFC 5256 §3) --- */
 
-static node_t *node_of(struct imap_threads *threads, span_t id)
+static node_t *add_node(struct imap_threads *threads)
 {
-    uint64_t hash = hash_keyed(threads->hash_key, id);
-    node_t *node = map_get(threads->ids, hash);
+    node_t *node = new_node(threads);
+    if (node == NULL)
+        return NULL;
+    node->next = threads->all;
+    threads->all = node;
+    return node;
+}
+
+static node_t *node_of(struct imap_threads *threads, uint64_t id)
+{
+    node_t *node = map_get(threads->ids, id);
     if (node != NULL)
         return node;
-    node = new_node(threads);
-    return node != NULL && map_put(threads->ids, hash, node) == 0 ? node : NULL;
+    node = add_node(threads);
+    return node != NULL && map_put(threads->ids, id, node) == 0 ? node : NULL;
 }
 
 /* Whether linking would close a circle. A thread that is deeper than any real one goes no deeper. */
@@ -79,13 +85,13 @@ static int link_references(struct imap_threads *threads, const struct imap_threa
 
 int imap_threads_add(struct imap_threads *threads, const struct imap_thread_message *message)
 {
-    node_t *node = message->message_id.len > 0 ? node_of(threads, message->message_id) : NULL;
-    if (message->message_id.len > 0 && node == NULL)
+    node_t *node = message->has_id ? node_of(threads, message->id) : NULL;
+    if (message->has_id && node == NULL)
         return -ENOMEM;
     /* Without an id, or with one that another message has, it is a message of its own; nobody refers to it. */
     if (node == NULL || node->number != 0) {
-        node = new_node(threads);
-        if (node == NULL || map_put(threads->ids, UINT64_MAX - message->number, node) < 0)
+        node = add_node(threads);
+        if (node == NULL)
             return -ENOMEM;
     }
     node->number = message->number;
@@ -147,13 +153,12 @@ static void sort_all(struct imap_threads *threads, node_t **list, node_t **room)
 
 static void place(struct imap_threads *threads)
 {
-    size_t cursor = 0;
-    uint64_t key = 0;
-    void *value = NULL;
-    while (map_next(threads->ids, &cursor, &key, &value)) {
-        node_t *node = value;
+    node_t *next = NULL;
+    for (node_t *node = threads->all; node != NULL; node = next) {
+        next = node->next;
         attach(node->parent == NULL ? &threads->root : node->parent, node);
     }
+    threads->all = NULL;
 }
 
 /* Where an empty node goes its children take its place; among the threads only a single one does. */
@@ -199,13 +204,12 @@ static int gather_subjects(struct imap_threads *threads, struct map *subjects)
 {
     for (node_t *node = threads->root.first; node != NULL; node = node->next) {
         const node_t *speaks = speaker(node);
-        if (speaks->subject.len == 0)
+        if (speaks->subject == 0)
             continue;
-        uint64_t hash = hash_keyed(threads->hash_key, speaks->subject);
-        const node_t *held = map_get(subjects, hash);
+        const node_t *held = map_get(subjects, speaks->subject);
         bool better = held == NULL || (node->number == 0 && held->number != 0) ||
                       (held->number != 0 && speaker(held)->is_reply && !speaks->is_reply);
-        int result = better ? map_put(subjects, hash, node) : 0;
+        int result = better ? map_put(subjects, speaks->subject, node) : 0;
         if (result < 0)
             return result;
     }
@@ -243,9 +247,8 @@ static int merge_list(struct imap_threads *threads, struct map *subjects, node_t
 {
     size_t threads_before = *count;
     for (size_t i = 0; i < threads_before; i++) {
-        span_t subject = speaker(list[i])->subject;
-        uint64_t hash = hash_keyed(threads->hash_key, subject);
-        node_t *held = subject.len > 0 ? map_get(subjects, hash) : NULL;
+        uint64_t subject = speaker(list[i])->subject;
+        node_t *held = subject != 0 ? map_get(subjects, subject) : NULL;
         if (held == NULL || held == list[i])
             continue;
         node_t *both = NULL;
@@ -253,7 +256,7 @@ static int merge_list(struct imap_threads *threads, struct map *subjects, node_t
         if (result == 0 && both != NULL) {
             both->subject = subject;
             list[(*count)++] = both;
-            result = map_put(subjects, hash, both);
+            result = map_put(subjects, subject, both);
         }
         if (result < 0)
             return result;
@@ -301,7 +304,7 @@ int imap_threads_link(struct imap_threads *threads)
 int imap_threads_append(struct imap_threads *threads, uint32_t number, node_t *parent, node_t **ret_node)
 {
     node_t *node = new_node(threads);
-    if (node == NULL || map_put(threads->ids, number, node) < 0)
+    if (node == NULL)
         return -ENOMEM;
     node->number = number;
     attach(parent == NULL ? &threads->root : parent, node);

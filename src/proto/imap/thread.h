@@ -15,30 +15,32 @@ struct imap_thread_node {
     struct imap_thread_node *next; /* sibling */
     uint32_t number;               /* 0: not there */
     int64_t date;
-    span_t subject; /* base subject, folded */
+    uint64_t subject;
     bool is_reply;
 };
 
+/* Texts are their hashes: under a key of ours, as strangers choose them. */
 struct imap_thread_message {
     uint32_t number;
     int64_t date;
-    span_t subject;
+    uint64_t subject; /* of the base subject, folded; 0: it has none */
     bool is_reply;
-    span_t message_id; /* empty: it has none */
-    const span_t *references;
+    bool has_id;
+    uint64_t id; /* of the Message-ID */
+    const uint64_t *references;
     size_t reference_count;
 };
 
 struct imap_threads {
-    struct arena *arena; /* of the nodes; the caller's, as what the spans point to */
-    struct map *ids;     /* hash of a Message-ID to its node */
-    uint8_t hash_key[16];
+    struct arena *arena;          /* of the nodes; the caller's */
+    struct map *ids;              /* hash of a Message-ID to its node */
+    struct imap_thread_node *all; /* chained by `next`, the latest first, until they are put in place */
     struct imap_thread_node root; /* its children are the threads */
     size_t count;                 /* of all nodes */
 };
 
-/* hash_key: random. -ENOMEM. imap_threads_deinit in any case. */
-MUST_USE int imap_threads_init(struct imap_threads *threads, struct arena *arena, const uint8_t hash_key[16]);
+/* -ENOMEM. imap_threads_deinit in any case. */
+MUST_USE int imap_threads_init(struct imap_threads *threads, struct arena *arena);
 void imap_threads_deinit(struct imap_threads *threads);
 
 MUST_USE int imap_threads_add(struct imap_threads *threads, const struct imap_thread_message *message);

@@ -171,7 +171,7 @@ int append_store(struct task *task, struct session *session, const struct append
     AUTO(arena) struct arena *scratch = NULL;
     int result = arena_new(MIME_ARENA_MAX, &scratch);
     if (result == 0)
-        result = index_message(append->message, scratch, keep, &stored.email);
+        result = index_message(append->message, vault_hash_key(session->vault), scratch, keep, &stored.email);
     if (result < 0)
         return result;
     arena_free(TAKE(scratch));

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "proto/imap/bodystructure.h"
 #include "proto/imap/envelope.h"
+#include "role/session/sortkey.h"
 
 #define STRUCTURE_VERSION 1U
 #define STRUCTURE_HEAD 5U /* version (1), length of BODY (4) */
@@ -35,23 +36,19 @@ bool index_structure_split(span_t structure, span_t *ret_body, span_t *ret_bodys
     return true;
 }
 
-static int read_summary(span_t header, struct arena *scratch, struct arena *keep, struct vault_new_email *email)
+static int keep_summary(const struct imap_summary *summary, struct arena *keep, struct vault_new_email *email)
 {
-    struct imap_summary summary = {0};
-    int result = imap_summary_read(header, scratch, &summary);
+    email->sent = summary->has_date ? summary->date.unix_time * 1000000 : 0;
+    int result = arena_copy(keep, summary->message_id, &email->message_id);
     if (result < 0)
         return result;
-    email->sent = summary.has_date ? summary.date.unix_time * 1000000 : 0;
-    result = arena_copy(keep, summary.message_id, &email->message_id);
-    if (result < 0)
-        return result;
-    size_t count = summary.reference_count;
+    size_t count = summary->reference_count;
     size_t skip = count > VAULT_REFERENCES_MAX ? count - VAULT_REFERENCES_MAX : 0;
     span_t *references = arena_alloc_array(keep, count - skip + 1, sizeof(*references));
     if (references == NULL)
         return -ENOMEM;
     for (size_t i = skip; i < count; i++) {
-        result = arena_copy(keep, summary.references[i], &references[email->reference_count]);
+        result = arena_copy(keep, summary->references[i], &references[email->reference_count]);
         if (result < 0)
             return result;
         email->reference_count++;
@@ -68,12 +65,31 @@ static int keep_cache(int result, const struct buf *text, struct arena *keep, sp
     return result < 0 ? result : arena_copy(keep, buf_span(text), ret_cache);
 }
 
-int index_message(span_t message, struct arena *scratch, struct arena *keep, struct vault_new_email *ret_email)
+/* Everything that the header says. */
+static int index_header(span_t header, const uint8_t *hash_key, struct arena *scratch, struct arena *keep,
+                        struct vault_new_email *email)
+{
+    struct imap_summary summary = {0};
+    struct buf text AUTO_BUF;
+    buf_init(&text, VAULT_CACHE_MAX);
+    arena_reset(scratch);
+    int result = imap_summary_read(header, scratch, &summary);
+    if (result == 0)
+        result = keep_summary(&summary, keep, email);
+    if (result == 0)
+        result = keep_cache(imap_envelope_append(header, &text), &text, keep, &email->envelope);
+    buf_clear(&text);
+    if (result == 0)
+        result = sort_key_append(&summary, email->envelope, hash_key, scratch, &text);
+    return result < 0 ? result : arena_copy(keep, buf_span(&text), &email->sorting);
+}
+
+int index_message(span_t message, const uint8_t hash_key[16], struct arena *scratch, struct arena *keep,
+                  struct vault_new_email *ret_email)
 {
     span_t header = span_upto(message, mime_header_len(message));
     struct vault_new_email email = {.size = message.len, .header_size = (uint32_t)header.len};
-    arena_reset(scratch);
-    int result = read_summary(header, scratch, keep, &email);
+    int result = index_header(header, hash_key, scratch, keep, &email);
     if (result < 0)
         return result;
     arena_reset(scratch); /* parsing may need all of it */
@@ -83,10 +99,6 @@ int index_message(span_t message, struct arena *scratch, struct arena *keep, str
         return result;
     struct buf text AUTO_BUF;
     buf_init(&text, VAULT_CACHE_MAX);
-    result = keep_cache(imap_envelope_append(root->header, &text), &text, keep, &email.envelope);
-    if (result < 0)
-        return result;
-    buf_clear(&text);
     result = keep_cache(index_structure_make(root, &text), &text, keep, &email.structure);
     if (result < 0)
         return result;

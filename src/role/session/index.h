@@ -9,8 +9,9 @@
  * What the vault keeps of a message beside where it lies. Pure.
  */
 
-/* Fills everything of *ret_email but place, received and filings; its spans point into keep. scratch is reset. */
-MUST_USE int index_message(span_t message, struct arena *scratch, struct arena *keep,
+/* Fills everything of *ret_email but place, received and filings; its spans point into keep. scratch is reset.
+ * hash_key: vault_hash_key. */
+MUST_USE int index_message(span_t message, const uint8_t hash_key[16], struct arena *scratch, struct arena *keep,
                            struct vault_new_email *ret_email);
 
 /* The cached structure holds both forms: BODY and BODYSTRUCTURE. */

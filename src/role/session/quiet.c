@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "ipc/channel.h"
+#include "role/session/imap/sort.h"
 
 #define PATH_ROOM 4096
 #define PAGE_SIZE 4096U
@@ -32,6 +33,7 @@ static void on_quiet(void *arg)
     struct session *session = arg;
     if (!is_quiet(session) || session->vault == NULL)
         return;
+    sort_memo_drop(session);
     int result = vault_close(TAKE(session->vault));
     if (result < 0)
         log_warn("session.close.failed", F_FAULT(result));
@@ -98,6 +100,7 @@ void quiet_end(struct session *session)
     if (session->vault != NULL && vault_rest(session->vault) < 0)
         log_warn("session.rest.failed");
     vault_free(TAKE(session->vault));
+    sort_memo_drop(session);
     secret_free(TAKE(session->vault_key));
     timer_free(TAKE(session->quiet));
 }

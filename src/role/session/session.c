@@ -20,6 +20,7 @@
 #include "role/session/release.h"
 #include "role/session/segments.h"
 #include "role/session/service/service.h"
+#include "role/session/sorter.h"
 #include "role/session/takein.h"
 
 #define FINISH_MS 5000
@@ -98,6 +99,8 @@ static int open_vault(struct session *session, const struct secret *root)
         result = takein_start(session);
     if (result == 0)
         result = release_start(session);
+    if (result == 0)
+        result = sorter_start(session);
     return result < 0 ? result : indexer_start(session);
 }
 

@@ -22,6 +22,7 @@
  *   release.c   records nobody needs any more                 uids.c      its UIDs
  *   index.c     what the vault keeps of a message             message.c   reading messages from the log
  *   indexer.c   words into the index (words.c: which)         segments.c  descriptors of the log's segments
+ *   sortkey.c   what a message is sorted by                   sorter.c    the same for what was filed without it
  *   quota.c     whether all it may hold is there              flags.c     flags as text
  *   quiet.c     little memory while nobody does anything      notices.c   what happened to names and the like
  *   imap/       the commands, a file for each group           pop3/       a POP3 connection, all of it
@@ -77,7 +78,8 @@ struct session {
     unsigned index_waiters; /* service/reindex.c: somebody waits for it, so it does not wait for a quiet moment */
     struct map *filing; /* append.h: records that are stored, and about to be filed by who had them stored; or NULL */
     size_t together;    /* append.h: groups of records on their way */
-    uint64_t *taken;    /* records in the vault that store has not been told of */
+    struct sort_memo *sorted; /* imap/sort-memo.c, or NULL */
+    uint64_t *taken;          /* records in the vault that store has not been told of */
     size_t taken_count;
     size_t taken_room;
     uint64_t taken_in;

@@ -232,7 +232,8 @@ static int read_row(struct task *task, struct batch *batch, const struct pending
     buf_init(&bytes, place.length);
     result = message_read(message, 0, message_len(message), &bytes);
     if (result == 0)
-        result = index_message(buf_span(&bytes), batch->scratch, batch->keep, &entry->email);
+        result = index_message(buf_span(&bytes), vault_hash_key(batch->session->vault), batch->scratch, batch->keep,
+                               &entry->email);
     if (result < 0)
         return result;
     entry->email.place = place;

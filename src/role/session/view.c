@@ -42,6 +42,12 @@ size_t view_number(const struct view *view, uint32_t uid)
     return place < view_count(view) && view_uid(view, place) == uid ? place + 1 : 0;
 }
 
+/* None came since, and so none can have gone. */
+bool view_is_current(const struct view *view, const struct vault_mailbox *mailbox)
+{
+    return view->uidnext == mailbox->uidnext && view_count(view) == mailbox->total;
+}
+
 bool view_is_recent(const struct view *view, uint32_t uid)
 {
     if (view->rev2)
@@ -136,6 +142,7 @@ int view_new(struct session *session, uint64_t mailbox, bool read_only, struct v
     view->flags_seen = now.highest_modseq;
     view->expunged_seen = now.highest_modseq;
     view->keywords = flags_keyword_count(session->vault);
+    view->uidnext = now.uidnext;
     result = read_new(view);
     view->shown = view_last_uid(view);
     if (result == 0)
@@ -266,6 +273,8 @@ static int tell_new(struct telling *telling, const struct vault_mailbox *mailbox
     struct view *view = telling->view;
     size_t before = view_count(view);
     int result = read_new(view);
+    if (result == 0)
+        view->uidnext = mailbox->uidnext;
     if (result == 0 && view_count(view) > before)
         result = claim_recent(view, mailbox);
     if (result < 0)

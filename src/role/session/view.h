@@ -19,6 +19,7 @@ struct view {
     struct imap_range *recent; /* UIDs that are \Recent here */
     size_t recent_count;
     size_t recent_room;
+    uint32_t uidnext;       /* the mailbox's when it was last read */
     uint64_t flags_seen;    /* modseq up to which flags were told */
     uint64_t expunged_seen; /* and up to which expunges were */
     uint64_t expunged_aim;  /* while some are still to be told: up to which these are, */
@@ -43,6 +44,8 @@ void view_free(struct view *view);
 SCOPE_OF(view)
 
 uint32_t view_last_uid(const struct view *view); /* 0 when empty */
+/* Whether it has exactly the messages that the mailbox has now. */
+MUST_USE bool view_is_current(const struct view *view, const struct vault_mailbox *mailbox);
 /* Of the messages in it; the client's, so it may lag behind. */
 size_t view_count(const struct view *view);
 uint32_t view_uid(const struct view *view, size_t place);

@@ -5,6 +5,9 @@
 #include "role/session/imap/context.h"
 #include "role/session/imap/search.h"
 
+#define NUMBERS_AT_ONCE 512U
+#define NUMBER_MAX 21U /* with its space */
+
 /* What SEARCH and SORT answer, and what they keep for "$". */
 
 void search_number(const struct run *run, uint32_t *uids, size_t count)
@@ -107,14 +110,21 @@ int search_save(struct run *run, const uint32_t *uids, size_t count)
 int search_write_numbers(struct task *task, struct run *run, const uint32_t *numbers, size_t count)
 {
     struct client *client = run->client;
-    for (size_t i = 0; i < count; i++) {
-        uint8_t number[21] = " ";
-        buf_append(&client->out, span_of(number, 1 + imap_put_u64(number + 1, numbers[i])));
-        int result = client_drain(task, client);
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < count;) {
+        uint8_t *at = NULL;
+        result = buf_reserve(&client->out, (size_t)NUMBERS_AT_ONCE * NUMBER_MAX, &at);
         if (result < 0)
             return result;
+        size_t len = 0;
+        for (size_t end = i + NUMBERS_AT_ONCE; i < count && i < end; i++) {
+            at[len++] = ' ';
+            len += imap_put_u64(at + len, numbers[i]);
+        }
+        buf_commit(&client->out, len);
+        result = client_drain(task, client);
     }
-    return 0;
+    return result;
 }
 
 static void write_set(struct buf *out, const uint32_t *numbers, size_t count)

@@ -198,24 +198,18 @@ static int add_in_mailbox_order(struct context *context, const struct view *view
 }
 
 /* What was there stays in the order it has, as what it is sorted by never changes; so each new place is final. */
-static int write_added(struct context *context, const struct view *view, const struct sort_table *table,
-                       const struct search_found *added, struct buf *out)
+static void write_added(const struct context *context, const struct view *view, const struct search_found *all,
+                        const struct search_found *added, struct buf *out)
 {
-    uint32_t *uids = mem_new_array(table->count + 1, sizeof(*uids));
-    if (uids == NULL)
-        return -ENOMEM;
     begin_response(context, out, "ADDTO");
     const char *between = "";
-    for (size_t i = 0; i < table->count; i++) {
-        uids[i] = table->entries[i].uid;
-        if (!has_uid(added->uids, added->count, uids[i]))
+    for (size_t i = 0; i < all->count; i++) {
+        if (!has_uid(added->uids, added->count, all->uids[i]))
             continue;
-        buf_append_format(out, "%s%zu %u", between, i + 1, shown(context, view, uids[i]));
+        buf_append_format(out, "%s%zu %u", between, i + 1, shown(context, view, all->uids[i]));
         between = " ";
     }
     buf_append_text(out, ")\r\n");
-    put_in_order(context, uids, table->count);
-    return 0;
 }
 
 static int add_sorted(struct task *task, struct run *run, struct context *context, const struct search_found *added)
@@ -227,15 +221,16 @@ static int add_sorted(struct task *task, struct run *run, struct context *contex
     memcpy(all.uids + context->count, added->uids, added->count * sizeof(*all.uids));
     all.count = context->count + added->count;
     qsort(all.uids, all.count, sizeof(*all.uids), compare_uids);
-    struct sort_table table = {.order = run->command->search.order, .order_count = run->command->search.order_count};
-    result = sort_table_fill(task, run, &all, &table);
-    if (result == 0) {
-        sort_table_order(&table);
-        result = write_added(context, run->client->view, &table, added, &run->client->out);
-    }
-    sort_table_free(&table);
+    struct search_found sorted = {.uids = mem_new_array(all.count + 1, sizeof(*all.uids))};
+    result = sorted.uids == NULL ? -ENOMEM : sort_found(task, run, &all, sorted.uids, &sorted.count);
     free(all.uids);
-    return result;
+    if (result < 0) {
+        free(sorted.uids);
+        return result;
+    }
+    write_added(context, run->client->view, &sorted, added, &run->client->out);
+    put_in_order(context, sorted.uids, sorted.count);
+    return 0;
 }
 
 /* RFC 5465 §7: what came in, and matches, is told of first. */
@@ -290,7 +285,8 @@ static int prepare(struct client *client, const struct context *context, struct 
                             .session = client->session,
                             .vault = client->session->vault,
                             .command = command,
-                            .arena = arena};
+                            .arena = arena,
+                            .told = INT64_MAX}; /* nobody waits, so nothing is said of progress */
     return search_copy_keys(arena, context->kept.command->search.keys, &command->search.keys);
 }
 

@@ -201,6 +201,32 @@ static int run_program(struct task *task, struct search *search)
     return result;
 }
 
+/* What every message is found by needs no walk through them. */
+static bool finds_all(const struct search_node *node)
+{
+    bool all = node->kind == IMAP_KEY_ALL || node->kind == IMAP_KEY_AND;
+    for (const struct search_node *child = node->children; all && child != NULL; child = child->next)
+        all = finds_all(child);
+    return all;
+}
+
+static int find_all(struct search *search, bool *ret_found)
+{
+    const struct view *view = search->run->client->view;
+    struct vault_mailbox mailbox;
+    *ret_found = false;
+    int result = finds_all(search->program) ? vault_mailbox_get(search->run->vault, view->mailbox, &mailbox) : 1;
+    if (result != 0 || !view_is_current(view, &mailbox))
+        return result < 0 ? result : 0;
+    search->found = mem_new_array(view_count(view) + 1, sizeof(*search->found));
+    if (search->found == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < view_count(view); i++)
+        search->found[search->count++] = view_uid(view, i);
+    *ret_found = true;
+    return 0;
+}
+
 int search_run(struct task *task, struct run *run, struct search_found *ret_found)
 {
     struct search_node *program = NULL;
@@ -209,7 +235,10 @@ int search_run(struct task *task, struct run *run, struct search_found *ret_foun
     search.program = program;
     if (result == 0)
         result = search_look_up(task, run->vault, program);
+    bool is_found = false;
     if (result == 0)
+        result = find_all(&search, &is_found);
+    if (result == 0 && !is_found)
         result = run_program(task, &search);
     search_program_free(program);
     if (result == 0)

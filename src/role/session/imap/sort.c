@@ -8,29 +8,41 @@
 
 /* SORT and, with RETURN, what answers ESEARCH (RFC 5256 §3, RFC 5267 §3.1). */
 
-static int answer(struct task *task, struct run *run, const struct sort_table *table, uint64_t modseq)
+static int answer(struct task *task, struct run *run, uint32_t *uids, size_t count, uint64_t modseq)
 {
-    AUTO_FREE uint32_t *numbers = mem_new_array(table->count + 1, sizeof(*numbers));
-    if (numbers == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < table->count; i++)
-        numbers[i] = table->entries[i].uid;
-    int result = search_save(run, numbers, table->count);
+    int result = search_save(run, uids, count);
     if (result == 0 && (run->command->search.returns & IMAP_RETURN_UPDATE) != 0)
-        result = context_add(run, numbers, table->count);
+        result = context_add(run, uids, count);
     if (result < 0)
         return result;
-    search_number(run, numbers, table->count);
+    search_number(run, uids, count);
     if (run->command->search.returns != 0) {
-        search_write_extended(run, numbers, table->count, modseq);
+        search_write_extended(run, uids, count, modseq);
         return run_ok(run, "Sorted");
     }
     buf_append_text(&run->client->out, "* SORT");
-    result = search_write_numbers(task, run, numbers, table->count);
-    if (run->command->search.modseq && table->count > 0)
+    result = search_write_numbers(task, run, uids, count);
+    if (run->command->search.modseq && count > 0)
         buf_append_format(&run->client->out, " (MODSEQ %llu)", (unsigned long long)modseq);
     buf_append_text(&run->client->out, "\r\n");
     return result < 0 ? result : run_ok(run, "Sorted");
+}
+
+/* *ret_count is set to fewer where some have gone meanwhile. */
+static int put_in_order(struct task *task, struct run *run, const struct search_found *found, uint32_t *uids,
+                        size_t *ret_count)
+{
+    struct vault_mailbox mailbox;
+    int result = vault_mailbox_get(run->vault, run->client->view->mailbox, &mailbox);
+    bool is_there = result == 0; /* else it was deleted meanwhile */
+    if (is_there)
+        result = sort_memo_use(run, &mailbox, found, uids);
+    if (result < 0 || (is_there && result == SORT_MEMO_USED))
+        return result < 0 ? result : 0;
+    result = sort_found(task, run, found, uids, ret_count);
+    if (result == 0 && is_there && *ret_count == mailbox.total)
+        sort_memo_keep(run, &mailbox, uids, *ret_count);
+    return result;
 }
 
 int imap_do_sort(struct task *task, struct run *run)
@@ -41,13 +53,9 @@ int imap_do_sort(struct task *task, struct run *run)
     int result = search_run(task, run, &found);
     if (result != 0)
         return result < 0 ? result : search_refuse(run, result);
-    struct sort_table table = {.order = run->command->search.order, .order_count = run->command->search.order_count};
-    result = sort_table_fill(task, run, &found, &table);
+    size_t count = found.count;
+    AUTO_FREE uint32_t *uids = mem_new_array(count + 1, sizeof(*uids));
+    result = uids == NULL ? -ENOMEM : put_in_order(task, run, &found, uids, &count);
     free(found.uids);
-    if (result == 0) {
-        sort_table_order(&table);
-        result = answer(task, run, &table, found.modseq);
-    }
-    sort_table_free(&table);
-    return result;
+    return result < 0 ? result : answer(task, run, uids, count, found.modseq);
 }

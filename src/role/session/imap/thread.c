@@ -3,22 +3,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "crypto/secret.h"
-#include "mime/text.h"
-#include "proto/imap/summary.h"
+#include "base/hash.h"
+#include "base/order.h"
 #include "role/session/imap/sort.h"
 
 #define THREADS_MAX ((size_t)512 << 20) /* of one command: a million messages and what they refer to */
-#define SCRATCH_MAX (4U << 20)
-#define SUBJECT_MAX 65536U
-#define KEPT_SUBJECT_MAX 256U
+#define REFERENCES_MAX UINT8_MAX        /* of one message */
 
 /* THREAD (RFC 5256 §3): what its two ways are made from. */
 struct threading {
     struct task *task;
     struct run *run;
     struct arena *arena;
-    struct arena *scratch;
+    struct sort_table table;
     struct imap_threads threads;
 };
 
@@ -28,127 +25,113 @@ static uint32_t number_of(const struct threading *threading, uint32_t uid)
     return run->command->uid ? uid : (uint32_t)view_find(run->client->view, uid) + 1;
 }
 
-/* --- REFERENCES: every header is read --- */
+/* --- REFERENCES --- */
 
-static int fold_subject(struct threading *threading, span_t subject, span_t *ret_folded)
+static uint64_t hash_subject(const struct threading *threading, span_t subject)
 {
-    struct buf folded AUTO_BUF;
-    buf_init(&folded, (size_t)16 * SUBJECT_MAX);
-    int result = mime_text_fold(span_upto(subject, SUBJECT_MAX / 64), &folded);
-    if (result < 0)
-        return result;
-    return arena_copy(threading->arena, span_upto(buf_span(&folded), KEPT_SUBJECT_MAX), ret_folded);
+    if (subject.len == 0)
+        return 0;
+    uint64_t hash = hash_keyed(vault_hash_key(threading->run->vault), subject);
+    return hash != 0 ? hash : 1;
 }
 
-static int add_header(struct threading *threading, const struct sort_entry *entry, span_t header)
+static int add_message(void *arg, size_t row, const struct sort_key *key)
 {
-    struct imap_summary summary = {0};
-    arena_reset(threading->scratch);
-    int result = imap_summary_read(header, threading->scratch, &summary);
-    if (result < 0)
-        return result;
+    struct threading *threading = arg;
+    uint64_t references[REFERENCES_MAX];
+    for (size_t i = 0; i < key->reference_count; i++)
+        references[i] = sort_key_reference(key, i);
     struct imap_thread_message message = {
-        .number = number_of(threading, entry->uid),
-        .date = summary.has_date ? summary.date.unix_time : entry->received / 1000000,
-        .is_reply = summary.is_reply,
-        .message_id = summary.message_id,
-        .references = summary.references,
-        .reference_count = summary.reference_count,
+        .number = number_of(threading, threading->table.rows[row].uid),
+        .date = sort_date(&threading->table.rows[row], key),
+        .subject = hash_subject(threading, key->texts[SORT_TEXT_SUBJECT]),
+        .is_reply = key->is_reply,
+        .has_id = key->has_id,
+        .id = key->id,
+        .references = references,
+        .reference_count = key->reference_count,
     };
-    result = fold_subject(threading, summary.base_subject, &message.subject);
-    return result < 0 ? result : imap_threads_add(&threading->threads, &message);
+    return imap_threads_add(&threading->threads, &message);
 }
 
-/* What cannot be read is a thread of its own. */
-static int add_message(struct threading *threading, const struct sort_entry *entry)
+static int thread_references(struct threading *threading)
 {
-    struct source source;
-    const struct mime_part *root = NULL;
-    source_init(&source, threading->run->session, entry->email);
-    int result = source_header(threading->task, &source, &root);
-    if (result == 0)
-        result = add_header(threading, entry, root->header);
-    else if (result == -EBADMSG || result == -ENOENT)
-        result = add_header(threading, entry, SPAN(""));
-    source_deinit(&source);
-    return result;
+    int result = sort_table_keys(threading->task, threading->run, &threading->table, add_message, threading);
+    return result == 0 ? imap_threads_link(&threading->threads) : result;
 }
 
-static int thread_references(struct threading *threading, const struct sort_table *table)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        int result = add_message(threading, &table->entries[i]);
-        if (result == 0 && i % 64 == 63)
-            result = task_yield(threading->task);
-        if (result == 0)
-            result = run_progress(threading->task, threading->run, 0, 0);
-        if (result < 0)
-            return result;
-    }
-    return imap_threads_link(&threading->threads);
-}
+/* --- ORDEREDSUBJECT: the rows are in order of subject, then date --- */
 
-/* --- ORDEREDSUBJECT: the table is in order of subject, then date --- */
-
-static int compare_dates(const void *one, const void *other)
-{
-    const struct sort_entry *left = *(const struct sort_entry *const *)one;
-    const struct sort_entry *right = *(const struct sort_entry *const *)other;
-    if (left->values[1].number != right->values[1].number)
-        return left->values[1].number < right->values[1].number ? -1 : 1;
-    return left->uid < right->uid ? -1 : left->uid > right->uid;
-}
-
-static bool is_same_subject(const struct sort_entry *one, const struct sort_entry *other)
-{
-    return span_equal(one->values[0].text, other->values[0].text);
-}
+struct subjects {
+    const uint64_t *ranks; /* of each row's subject */
+    const uint64_t *dates;
+    const uint32_t *places; /* of rows, in order */
+};
 
 /* Nodes are put in front of their siblings, so all goes backwards. */
-static int add_thread(struct threading *threading, const struct sort_table *table, const struct sort_entry *first)
+static int add_thread(struct threading *threading, const struct subjects *subjects, size_t first)
 {
     struct imap_thread_node *top = NULL;
     struct imap_thread_node *node = NULL;
-    const struct sort_entry *end = first + 1;
-    while (end < table->entries + table->count && is_same_subject(first, end))
+    const uint32_t *places = subjects->places;
+    size_t end = first + 1;
+    while (end < threading->table.count && subjects->ranks[places[end]] == subjects->ranks[places[first]])
         end++;
-    int result = imap_threads_append(&threading->threads, number_of(threading, first->uid), NULL, &top);
-    while (result == 0 && --end > first)
-        result = imap_threads_append(&threading->threads, number_of(threading, end->uid), top, &node);
+    uint32_t number = number_of(threading, threading->table.rows[places[first]].uid);
+    int result = imap_threads_append(&threading->threads, number, NULL, &top);
+    while (result == 0 && --end > first) {
+        number = number_of(threading, threading->table.rows[places[end]].uid);
+        result = imap_threads_append(&threading->threads, number, top, &node);
+    }
     return result;
 }
 
-static int thread_subjects(struct threading *threading, struct sort_table *table)
+static int add_threads(struct threading *threading, const struct subjects *subjects)
 {
-    sort_table_order(table);
+    size_t rows = threading->table.count;
     size_t count = 0;
-    const struct sort_entry **firsts =
-        arena_alloc_array(threading->arena, table->count + 1, sizeof(struct sort_entry *));
-    if (firsts == NULL)
+    struct order_row *firsts = arena_alloc_array(threading->arena, rows + 1, sizeof(*firsts));
+    struct order_row *room = arena_alloc_array(threading->arena, rows + 1, sizeof(*room));
+    if (firsts == NULL || room == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < table->count; i++)
-        if (i == 0 || !is_same_subject(&table->entries[i - 1], &table->entries[i]))
-            firsts[count++] = &table->entries[i];
-    if (count > 1)
-        qsort(firsts, count, sizeof(*firsts), compare_dates);
+    const uint32_t *places = subjects->places;
+    for (size_t i = 0; i < rows; i++)
+        if (i == 0 || subjects->ranks[places[i - 1]] != subjects->ranks[places[i]])
+            firsts[count++] = (struct order_row){places[i], (uint32_t)i};
+    order_rows(firsts, room, count); /* by UID, where dates are the same */
+    for (size_t i = 0; i < count; i++)
+        firsts[i].number = subjects->dates[places[firsts[i].place]];
+    order_rows(firsts, room, count);
     int result = 0;
     while (result == 0 && count-- > 0)
-        result = add_thread(threading, table, firsts[count]);
+        result = add_thread(threading, subjects, firsts[count].place);
     return result;
+}
+
+static int thread_subjects(struct threading *threading)
+{
+    static const struct imap_sort_key order[] = {{.field = IMAP_SORT_SUBJECT}, {.field = IMAP_SORT_DATE}};
+    struct sort_columns columns;
+    uint32_t *places = NULL;
+    int result =
+        sort_columns_read(threading->task, threading->run, &threading->table, order, COUNT_OF(order), &columns);
+    if (result == 0)
+        result = sort_columns_order(threading->task, &columns, &places);
+    if (result < 0)
+        return result;
+    struct subjects subjects = {columns.columns[0].numbers, columns.columns[1].numbers, places};
+    return add_threads(threading, &subjects);
 }
 
 /* --- both --- */
 
 static int thread_found(struct threading *threading, const struct search_found *found)
 {
-    static const struct imap_sort_key by_subject[] = {{.field = IMAP_SORT_SUBJECT}, {.field = IMAP_SORT_DATE}};
-    static const struct imap_sort_key by_arrival[] = {{.field = IMAP_SORT_ARRIVAL}};
     bool by_references = threading->run->command->search.thread == IMAP_THREAD_REFERENCES;
-    struct sort_table table = {.order = by_references ? by_arrival : by_subject, .order_count = by_references ? 1 : 2};
-    int result = sort_table_fill(threading->task, threading->run, found, &table);
+    int result = sort_table_fill(threading->task, threading->run, found, &threading->table);
     if (result == 0)
-        result = by_references ? thread_references(threading, &table) : thread_subjects(threading, &table);
-    sort_table_free(&table);
+        result = by_references ? thread_references(threading) : thread_subjects(threading);
+    sort_table_free(&threading->table);
     return result;
 }
 
@@ -166,21 +149,15 @@ static int answer(struct threading *threading)
 int imap_do_thread(struct task *task, struct run *run)
 {
     struct search_found found = {0};
-    uint8_t hash_key[16];
     AUTO(arena) struct arena *arena = NULL;
-    AUTO(arena) struct arena *scratch = NULL;
     int result = search_run(task, run, &found);
     if (result != 0)
         return result < 0 ? result : search_refuse(run, result);
     struct threading threading = {.task = task, .run = run};
-    random_bytes(hash_key, sizeof(hash_key));
     result = arena_new(THREADS_MAX, &arena);
-    if (result == 0)
-        result = arena_new(SCRATCH_MAX, &scratch);
     threading.arena = arena;
-    threading.scratch = scratch;
     if (result == 0)
-        result = imap_threads_init(&threading.threads, arena, hash_key);
+        result = imap_threads_init(&threading.threads, arena);
     if (result == 0)
         result = thread_found(&threading, &found);
     if (result == 0)

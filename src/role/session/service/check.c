@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "role/session/imap/sort.h"
 #include "role/session/index.h"
 #include "role/session/message.h"
 #include "role/session/segments.h"
 #include "vault/check.h"
 #include "vault/mailbox.h"
+#include "vault/sorting.h"
 
 #define TEXT_MAX 256U
 #define TURN_BYTES (256U << 10) /* read before the connections get their turn */
@@ -230,6 +232,19 @@ static int read_message(struct check *check, const struct vault_email *email, st
     return result;
 }
 
+struct sorting {
+    span_t fresh;
+    bool is_same;
+};
+
+static int compare_sorting(void *arg, size_t index, span_t key)
+{
+    struct sorting *sorting = arg;
+    (void)index;
+    sorting->is_same = key.at == NULL || span_equal(key, sorting->fresh);
+    return 0;
+}
+
 /* Whether what the vault remembers is what the message says now. */
 static int compare(struct check *check, const struct vault_email *email, const struct vault_new_email *fresh,
                    bool *ret_same)
@@ -241,7 +256,11 @@ static int compare(struct check *check, const struct vault_email *email, const s
         return result;
     bool same_cache = (envelope.len == 0 || span_equal(envelope, fresh->envelope)) &&
                       (structure.len == 0 || span_equal(structure, fresh->structure));
-    *ret_same = same_cache && email->size == fresh->size && email->sent == fresh->sent &&
+    struct sorting sorting = {.fresh = fresh->sorting, .is_same = true};
+    result = vault_sorting_read(check->session->vault, &email->id, 1, compare_sorting, &sorting);
+    if (result < 0)
+        return result;
+    *ret_same = same_cache && sorting.is_same && email->size == fresh->size && email->sent == fresh->sent &&
                 email->header_size == fresh->header_size;
     return 0;
 }
@@ -259,11 +278,14 @@ static int put_index(struct check *check, const struct vault_email *email, const
     if (result == 0)
         result = vault_email_put_index(vault, &now);
     if (result == 0)
+        result = vault_sorting_put(vault, email->id, fresh->sorting);
+    if (result == 0)
         result = vault_commit(vault);
     if (result != 0)
         vault_rollback(vault);
     else
         result = repair_sizes(check);
+    sort_memo_drop(check->session);
     return result;
 }
 
@@ -290,7 +312,7 @@ static int check_index(struct check *check, const struct vault_email *email, spa
     if (result == 0)
         result = arena_new(MIME_ARENA_MAX, &scratch);
     if (result == 0)
-        result = index_message(bytes, scratch, keep, &fresh);
+        result = index_message(bytes, vault_hash_key(check->session->vault), scratch, keep, &fresh);
     if (result == 0)
         result = compare(check, email, &fresh, &is_same);
     if (result != 0 || is_same || !is_still_there(check, email))
