@@ -9,7 +9,7 @@ import peers
 LETTERS, LETTERS_QUICK = 100_000, 10_000
 BODIES, BODIES_QUICK = 10_000, 1_000
 BODY_SIZE = 12288
-FEW = 2_000  # for servers whose index takes long to be made
+FEW = 1_000  # for servers whose index takes long to be made
 PARTS = ("lists", "searches", "few", "orders", "reconnect", "bodies", "changes")
 
 
@@ -137,7 +137,7 @@ def fill(server, folder, letters, figures):
         indexing = index_vault(server)
         figures.note("taken in and indexed, each core", letters / (taken_in + indexing), "messages/s")
     if indexing is not None:
-        figures.note("indexed, each core", letters / indexing, "messages/s")
+        figures.note("indexed, each core", letters / indexing, "messages/s", letters)
 
 
 def index_vault(server):
@@ -160,7 +160,7 @@ def index_share(server, folder, letters, figures):
     finally:
         server.start()
     if size > 0:
-        figures.note("index, of the letters", 100 * size / text, "%")
+        figures.note("index, of the letters", 100 * size / text, "%", letters)
 
 
 def measure(server, tool, folder, quick, figures, parts):
