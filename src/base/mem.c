@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GROW_FIRST 16U
+
 static uint64_t allowed = UINT64_MAX;
 
 void mem_fail_after(uint64_t nth)
@@ -44,6 +46,19 @@ char *mem_copy_text(const char *text)
     if (copy != NULL)
         memcpy(copy, text, size);
     return copy;
+}
+
+void *mem_grow(void *array, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return array;
+    if (*room > SIZE_MAX / 2 / size)
+        return NULL;
+    size_t more = *room == 0 ? GROW_FIRST : 2 * *room;
+    void *moved = mem_resize(array, more * size);
+    if (moved != NULL)
+        *room = more;
+    return moved;
 }
 
 #define BLOCK_MAX (32 << 20) /* a larger block comes from the kernel each time: malloc takes no more here */

@@ -48,14 +48,10 @@ struct vault_search {
 
 static int ids_add(struct ids *ids, uint64_t id)
 {
-    if (ids->count == ids->room) {
-        size_t room = ids->room == 0 ? 1024 : 2 * ids->room;
-        uint64_t *more = mem_resize(ids->at, room * sizeof(*more));
-        if (more == NULL)
-            return -ENOMEM;
-        ids->at = more;
-        ids->room = room;
-    }
+    uint64_t *more = mem_grow(ids->at, ids->count, &ids->room, sizeof(*more));
+    if (more == NULL)
+        return -ENOMEM;
+    ids->at = more;
     bool rises = ids->count == 0 || ids->at[ids->count - 1] < id;
     if (rises && ids->sorted == ids->count)
         ids->sorted++;

@@ -95,14 +95,10 @@ static int open_slot(struct vfs_file *file, struct pageseal_place place, uint8_t
 
 static int table_put(struct walfile *wal, uint32_t frame, uint64_t place)
 {
-    if (frame >= wal->room) {
-        size_t room = wal->room == 0 ? 64 : 2 * wal->room;
-        uint64_t *more = mem_resize(wal->places, room * sizeof(*more));
-        if (more == NULL)
-            return SQLITE_IOERR_NOMEM;
-        wal->places = more;
-        wal->room = room;
-    }
+    uint64_t *more = mem_grow(wal->places, frame, &wal->room, sizeof(*more));
+    if (more == NULL)
+        return SQLITE_IOERR_NOMEM;
+    wal->places = more;
     wal->places[frame] = place;
     if (frame == wal->count)
         wal->count++;

@@ -49,14 +49,10 @@ struct batch {
 
 void takein_note_taken(struct session *session, uint64_t record)
 {
-    if (session->taken_count == session->taken_room) {
-        size_t room = session->taken_room == 0 ? BATCH_ROWS : 2 * session->taken_room;
-        uint64_t *more = mem_resize(session->taken, room * sizeof(*more));
-        if (more == NULL)
-            return; /* it stays pending, and is found to be here the next time */
-        session->taken = more;
-        session->taken_room = room;
-    }
+    uint64_t *more = mem_grow(session->taken, session->taken_count, &session->taken_room, sizeof(*more));
+    if (more == NULL)
+        return; /* it stays pending, and is found to be here the next time */
+    session->taken = more;
     session->taken[session->taken_count++] = record;
 }
 

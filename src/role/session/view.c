@@ -83,14 +83,10 @@ static int add_recent(struct view *view, uint32_t first, uint32_t last)
         view->recent[view->recent_count - 1].last = last;
         return 0;
     }
-    if (view->recent_count == view->recent_room) {
-        size_t room = view->recent_room == 0 ? 4 : 2 * view->recent_room;
-        struct imap_range *more = mem_resize(view->recent, room * sizeof(*more));
-        if (more == NULL)
-            return -ENOMEM;
-        view->recent = more;
-        view->recent_room = room;
-    }
+    struct imap_range *more = mem_grow(view->recent, view->recent_count, &view->recent_room, sizeof(*more));
+    if (more == NULL)
+        return -ENOMEM;
+    view->recent = more;
     view->recent[view->recent_count++] = (struct imap_range){first, last};
     return 0;
 }

@@ -210,14 +210,12 @@ static char *copy_flags(span_t flags)
 static int add_listed(struct imap *imap, const struct imap_fetched *fetched)
 {
     int64_t seconds = 0;
-    if (imap->list_count == imap->list_room) {
-        size_t room = imap->list_room == 0 ? 1024 : 2 * imap->list_room;
-        struct listed *more = imap->list_room > MESSAGES_MAX ? NULL : mem_resize(imap->list, room * sizeof(*more));
-        if (more == NULL)
-            return terminal_fail("the folder %s has too many messages", imap->folder->place);
-        imap->list = more;
-        imap->list_room = room;
-    }
+    struct listed *more = NULL;
+    if (imap->list_count < MESSAGES_MAX)
+        more = mem_grow(imap->list, imap->list_count, &imap->list_room, sizeof(*more));
+    if (more == NULL)
+        return terminal_fail("the folder %s has too many messages", imap->folder->place);
+    imap->list = more;
     if (imap_response_date(fetched->date, &seconds) < 0)
         seconds = 0;
     char *flags = copy_flags(fetched->flags);

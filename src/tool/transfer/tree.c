@@ -79,14 +79,10 @@ static int add_name(struct tree_names *names, const char *name)
 {
     if (names->count == TREE_NAMES_MAX)
         return -EOVERFLOW;
-    if (names->count == names->room) {
-        size_t room = names->room == 0 ? 64 : 2 * names->room;
-        char **more = mem_resize(names->names, room * sizeof(*more));
-        if (more == NULL)
-            return -ENOMEM;
-        names->names = more;
-        names->room = room;
-    }
+    char **more = mem_grow(names->names, names->count, &names->room, sizeof(*more));
+    if (more == NULL)
+        return -ENOMEM;
+    names->names = more;
     char *copy = mem_copy_text(name);
     if (copy == NULL)
         return -ENOMEM;

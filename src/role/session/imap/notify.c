@@ -120,14 +120,10 @@ static int insert_watch(struct notify *notify, size_t at, uint64_t id)
 {
     if (notify->count == NOTIFY_MAILBOXES_MAX)
         return -E2BIG;
-    if (notify->count == notify->room) {
-        size_t room = notify->room == 0 ? 16 : 2 * notify->room;
-        struct watch *more = mem_resize(notify->watches, room * sizeof(*more));
-        if (more == NULL)
-            return -ENOMEM;
-        notify->watches = more;
-        notify->room = room;
-    }
+    struct watch *more = mem_grow(notify->watches, notify->count, &notify->room, sizeof(*more));
+    if (more == NULL)
+        return -ENOMEM;
+    notify->watches = more;
     for (size_t i = notify->count++; i > at; i--)
         notify->watches[i] = notify->watches[i - 1];
     notify->watches[at] = (struct watch){.id = id};

@@ -27,14 +27,10 @@ struct search {
 
 static int add_found(struct search *search, const struct vault_member *member)
 {
-    if (search->count == search->room) {
-        size_t room = search->room == 0 ? 256 : 2 * search->room;
-        uint32_t *more = mem_resize(search->found, room * sizeof(*more));
-        if (more == NULL)
-            return -ENOMEM;
-        search->found = more;
-        search->room = room;
-    }
+    uint32_t *more = mem_grow(search->found, search->count, &search->room, sizeof(*more));
+    if (more == NULL)
+        return -ENOMEM;
+    search->found = more;
     search->found[search->count++] = member->uid;
     if (member->modseq > search->modseq)
         search->modseq = member->modseq;
