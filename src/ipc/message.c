@@ -61,7 +61,8 @@ static const struct {
     {IPC_taken, IPC_done},        {IPC_release, IPC_done},
     {IPC_open_session, IPC_done}, {IPC_segment, IPC_segment_opened},
     {IPC_admin, IPC_admin_done},  {IPC_leave, IPC_done},
-    {IPC_forget, IPC_done},
+    {IPC_forget, IPC_done},       {IPC_dkim_keys, IPC_dkim_keys_done},
+    {IPC_sign, IPC_sign_done},
 };
 
 static void put_u32(struct buf *packet, uint32_t value)

@@ -1,14 +1,15 @@
 #include <string.h>
+#include <time.h>
 
 #include "role/keeper/admin-state.h"
+#include "role/keeper/domainkeys.h"
 
 static struct directory *directory_of(const struct admin_command *command)
 {
     return command->admin->auth->directory;
 }
 
-/* 1 and the domain in its one form, or 0 and it is told. */
-static int domain_of(struct admin_command *command, char domain[NAME_DOMAIN_MAX + 1])
+int admin_domain_of(struct admin_command *command, char domain[NAME_DOMAIN_MAX + 1])
 {
     int result = name_parse_domain(command->words[0], domain);
     if (result < 0)
@@ -21,19 +22,25 @@ static int domain_of(struct admin_command *command, char domain[NAME_DOMAIN_MAX 
 int admin_domain_add(struct admin_command *command)
 {
     char domain[NAME_DOMAIN_MAX + 1];
-    int result = domain_of(command, domain);
+    int result = admin_domain_of(command, domain);
     if (result != 1)
         return result;
-    result = directory_domain_add(directory_of(command), domain);
-    if (result == DIRECTORY_EXISTS)
+    result = directory_begin(directory_of(command));
+    if (result == 0)
+        result = directory_domain_add(directory_of(command), domain);
+    if (result == DIRECTORY_EXISTS) {
+        directory_rollback(directory_of(command));
         return admin_refuse(command, "domain %s is here already; nothing to do", domain);
-    return result;
+    }
+    if (result == DIRECTORY_OK)
+        result = domainkeys_rotate(directory_of(command), domain, (uint64_t)time(NULL));
+    return result == 0 ? directory_commit(directory_of(command)) : result;
 }
 
 int admin_domain_remove(struct admin_command *command)
 {
     char domain[NAME_DOMAIN_MAX + 1];
-    int result = domain_of(command, domain);
+    int result = admin_domain_of(command, domain);
     if (result != 1)
         return result;
     result = directory_domain_remove(directory_of(command), domain);

@@ -25,6 +25,7 @@ struct admin_command {
 
 /* They answer 0 and say in the reply how it went, or a fault. */
 typedef int admin_function(struct admin_command *command);
+admin_function admin_dkim_list, admin_dkim_rotate;
 admin_function admin_domain_add, admin_domain_list, admin_domain_remove;
 admin_function admin_account_add, admin_account_list, admin_account_remove;
 admin_function admin_account_lock, admin_account_unlock, admin_account_passwd;
@@ -45,6 +46,8 @@ bool admin_next_line(struct admin_command *command, span_t *ret_line);
 
 /* The account of an address given as a word: 1 and the account, or 0 and it is told, or a fault. */
 MUST_USE int admin_account_of(struct admin_command *command, span_t address, struct account *ret_account);
+/* 1 and the domain of the first word in its one form, or 0 and it is told. */
+MUST_USE int admin_domain_of(struct admin_command *command, char domain[NAME_DOMAIN_MAX + 1]);
 /* 1 where the word is an address, or (pattern) @domain; else 0 and it is told. */
 MUST_USE int admin_name_of(struct admin_command *command, span_t address, struct name *ret_name);
 

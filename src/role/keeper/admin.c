@@ -38,6 +38,8 @@ static const struct {
     {"domain", "add", 1, 1, 0, admin_domain_add, "domain add DOMAIN"},
     {"domain", "list", 0, 0, OPTION_JSON, admin_domain_list, "domain list [--json]"},
     {"domain", "remove", 1, 1, 0, admin_domain_remove, "domain remove DOMAIN"},
+    {"dkim", "list", 1, 1, OPTION_JSON, admin_dkim_list, "dkim list DOMAIN [--json]"},
+    {"dkim", "rotate", 1, 1, 0, admin_dkim_rotate, "dkim rotate DOMAIN"},
     {"account", "add", 1, 1, OPTION_PASSWORD_STDIN | OPTION_QUOTA, admin_account_add,
      "account add ADDRESS [--password-stdin] [--quota SIZE]"},
     {"account", "list", 0, 0, OPTION_JSON, admin_account_list, "account list [--json]"},

@@ -49,6 +49,11 @@
     X(TRUST_TRIM, "DELETE FROM trust WHERE at < ?1 OR pair NOT IN (SELECT pair FROM trust ORDER BY at DESC LIMIT ?2)") \
     X(PROPERTY_GET, "SELECT value FROM property WHERE name = ?1")                                                      \
     X(PROPERTY_ADD, "INSERT INTO property(name, value) VALUES(?1, ?2) ON CONFLICT DO NOTHING")                         \
+    X(DKIM_ADD, "INSERT INTO dkim(domain, selector, algorithm, since, private) VALUES(?1, ?2, ?3, ?4, ?5)"             \
+                " ON CONFLICT DO NOTHING")                                                                             \
+    X(DKIM_EACH, "SELECT selector, algorithm, since, private FROM dkim"                                                \
+                 " WHERE domain = (SELECT id FROM domain WHERE name = ?1) ORDER BY since DESC, selector DESC")         \
+    X(DKIM_REMOVE, "DELETE FROM dkim WHERE domain = (SELECT id FROM domain WHERE name = ?1) AND selector = ?2")        \
     X(COUNTS, "SELECT (SELECT count(*) FROM domain), (SELECT count(*) FROM account)")                                  \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                                        \
     X(COMMIT, "COMMIT")                                                                                                \

@@ -7,7 +7,7 @@
 #include "role/keeper/directory-state.h"
 #include "vault/vfs.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* One element per version of the schema: what leads to it from the one before. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -52,6 +52,13 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "  pair INTEGER PRIMARY KEY,"
     "  at INTEGER NOT NULL);",
     "ALTER TABLE account ADD COLUMN is_full INTEGER NOT NULL DEFAULT 0;",
+    "CREATE TABLE dkim("
+    "  domain INTEGER NOT NULL REFERENCES domain(id) ON DELETE CASCADE,"
+    "  selector TEXT NOT NULL,"
+    "  algorithm INTEGER NOT NULL,"
+    "  since INTEGER NOT NULL," /* seconds since 1970 from which on it signs */
+    "  private BLOB NOT NULL,"
+    "  PRIMARY KEY(domain, selector)) WITHOUT ROWID;",
 };
 
 static const char *const texts[STATEMENT_COUNT] = {

@@ -146,6 +146,22 @@ MUST_USE int directory_trust_trim(struct directory *directory, uint64_t since, u
 /* The key of those hashes, made at the first call. DIRECTORY_OK or a fault. */
 MUST_USE int directory_trust_key(struct directory *directory, uint8_t ret_key[DIRECTORY_TRUST_KEY_SIZE]);
 
+/* --- keys to sign with (DKIM) --- */
+
+#define DIRECTORY_SELECTOR_SIZE 24U
+struct directory_dkim {
+    char selector[DIRECTORY_SELECTOR_SIZE];
+    uint32_t algorithm; /* enum dkim_algorithm */
+    uint64_t since;     /* seconds since 1970 from which on it signs */
+};
+/* DIRECTORY_OK, DIRECTORY_NONE: no such domain, DIRECTORY_EXISTS: the selector. */
+MUST_USE int directory_dkim_add(struct directory *directory, const char *domain, const struct directory_dkim *key,
+                                const struct secret *private_key);
+/* Newest first; the key, DER, is valid until row returns. */
+typedef int directory_dkim_row(void *arg, const struct directory_dkim *key, span_t private_key);
+MUST_USE int directory_dkim_each(struct directory *directory, const char *domain, directory_dkim_row *row, void *arg);
+MUST_USE int directory_dkim_remove(struct directory *directory, const char *domain, const char *selector);
+
 struct directory_counts {
     uint64_t domains;
     uint64_t accounts;

@@ -21,6 +21,7 @@ struct keeper {
     struct task_group tasks;
     uint64_t logins;
     uint64_t refusals;
+    uint64_t signatures;
 };
 
 /* A request under way: freed at the end of its task. */
@@ -46,6 +47,9 @@ MUST_USE int keeper_open_session(struct task *task, struct keeper *keeper, const
 /* keeper-trust.c: the throttle, with what was kept of it; keeps it from then on, a minute late. */
 MUST_USE int keeper_trust_begin(struct keeper *keeper);
 void keeper_trust_keep(struct keeper *keeper); /* now; before the end */
+/* keeper-dkim.c */
+keeper_handler keeper_dkim_keys;
+keeper_handler keeper_sign;
 /* keeper-admin.c */
 keeper_handler keeper_admin;
 

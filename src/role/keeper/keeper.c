@@ -68,10 +68,8 @@ static keeper_handler *handler_of(enum ipc_type type)
         enum ipc_type type;
         keeper_handler *handler;
     } rows[] = {
-        {IPC_login, keeper_login},
-        {IPC_scram_start, keeper_scram_start},
-        {IPC_scram_finish, keeper_scram_finish},
-        {IPC_admin, keeper_admin},
+        {IPC_login, keeper_login}, {IPC_scram_start, keeper_scram_start}, {IPC_scram_finish, keeper_scram_finish},
+        {IPC_admin, keeper_admin}, {IPC_dkim_keys, keeper_dkim_keys},     {IPC_sign, keeper_sign},
     };
     for (size_t at = 0; at < COUNT_OF(rows); at++)
         if (rows[at].type == type)
@@ -164,9 +162,10 @@ static void on_status(void *arg, struct buf *json)
     struct directory_counts counts = {0};
     if (keeper->directory != NULL && directory_count(keeper->directory, &counts) != 0)
         log_warn("keeper.status.incomplete");
-    buf_append_format(json, ",\"domains\":%llu,\"accounts\":%llu,\"logins\":%llu,\"refusals\":%llu",
+    buf_append_format(json, ",\"domains\":%llu,\"accounts\":%llu,\"logins\":%llu,\"refusals\":%llu,\"signatures\":%llu",
                       (unsigned long long)counts.domains, (unsigned long long)counts.accounts,
-                      (unsigned long long)keeper->logins, (unsigned long long)keeper->refusals);
+                      (unsigned long long)keeper->logins, (unsigned long long)keeper->refusals,
+                      (unsigned long long)keeper->signatures);
 }
 
 static const struct wiring_hooks hooks = {.begin = on_begin, .message = on_message, .status = on_status};

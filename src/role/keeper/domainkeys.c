@@ -1,0 +1,148 @@
+#include "role/keeper/domainkeys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "role/keeper/signingkey.h"
+
+static const enum dkim_algorithm algorithms[] = {DKIM_RSA_SHA256, DKIM_ED25519_SHA256};
+
+static int read_row(void *arg, const struct directory_dkim *key, span_t private_key)
+{
+    struct domainkeys *keys = arg;
+    (void)private_key;
+    if (keys->count < DOMAINKEYS_MAX)
+        keys->keys[keys->count++].row = *key;
+    return 0;
+}
+
+/* Of one algorithm the newest one whose time has come signs. */
+static void settle(struct domainkeys *keys, enum dkim_algorithm algorithm, uint64_t now)
+{
+    bool signs = false;
+    for (size_t i = 0; i < keys->count; i++) {
+        struct domainkey *key = &keys->keys[i];
+        if (key->row.algorithm != algorithm)
+            continue;
+        key->state = key->row.since > now ? DOMAINKEY_WAITS : signs ? DOMAINKEY_RETIRED : DOMAINKEY_SIGNS;
+        signs = signs || key->state == DOMAINKEY_SIGNS;
+    }
+}
+
+int domainkeys_read(struct directory *directory, const char *domain, uint64_t now, struct domainkeys *ret_keys)
+{
+    *ret_keys = (struct domainkeys){.count = 0};
+    int result = directory_dkim_each(directory, domain, read_row, ret_keys);
+    for (size_t i = 0; i < COUNT_OF(algorithms); i++)
+        settle(ret_keys, algorithms[i], now);
+    return result;
+}
+
+static bool has_selector(const struct domainkeys *keys, const char *selector)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->keys[i].row.selector, selector) == 0)
+            return true;
+    return false;
+}
+
+/* r20261121; a second one of the same day r20261121b. */
+static void name_key(const struct domainkeys *keys, enum dkim_algorithm algorithm, uint64_t now, char *selector)
+{
+    struct tm parts = {0};
+    time_t moment = (time_t)now;
+    char day[16] = "";
+    (void)gmtime_r(&moment, &parts);
+    (void)strftime(day, sizeof(day), "%Y%m%d", &parts);
+    const char letter = algorithm == DKIM_RSA_SHA256 ? 'r' : 'e';
+    (void)snprintf(selector, DIRECTORY_SELECTOR_SIZE, "%c%s", letter, day);
+    for (char more = 'b'; more <= 'z' && has_selector(keys, selector); more++)
+        (void)snprintf(selector, DIRECTORY_SELECTOR_SIZE, "%c%s%c", letter, day, more);
+}
+
+static int make_key(struct directory *directory, const char *domain, const struct domainkeys *keys,
+                    const struct directory_dkim *wanted, uint64_t now)
+{
+    struct directory_dkim row = *wanted;
+    AUTO(secret) struct secret *private_key = NULL;
+    name_key(keys, (enum dkim_algorithm)row.algorithm, now, row.selector);
+    int result = signing_key_make((enum dkim_algorithm)row.algorithm, &private_key);
+    return result != 0 ? result : directory_dkim_add(directory, domain, &row, private_key);
+}
+
+/* Those whose successor has signed for long enough. */
+static int remove_old(struct directory *directory, const char *domain, const struct domainkeys *keys, uint64_t now)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        uint64_t successor = UINT64_MAX;
+        for (size_t j = 0; j < i; j++)
+            if (keys->keys[j].row.algorithm == keys->keys[i].row.algorithm && keys->keys[j].row.since < successor)
+                successor = keys->keys[j].row.since;
+        if (keys->keys[i].state != DOMAINKEY_RETIRED || successor + DOMAINKEYS_LINGER > now)
+            continue;
+        int result = directory_dkim_remove(directory, domain, keys->keys[i].row.selector);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t now)
+{
+    struct domainkeys keys;
+    bool signs = false;
+    int result = domainkeys_read(directory, domain, now, &keys);
+    if (result == 0)
+        result = remove_old(directory, domain, &keys, now);
+    for (size_t i = 0; result == 0 && i < keys.count; i++) {
+        signs = signs || keys.keys[i].state == DOMAINKEY_SIGNS;
+        if (keys.keys[i].state == DOMAINKEY_WAITS)
+            return DIRECTORY_IN_USE;
+    }
+    for (size_t i = 0; result == 0 && i < COUNT_OF(algorithms); i++) {
+        const struct directory_dkim wanted = {.algorithm = (uint32_t)algorithms[i],
+                                              .since = signs ? now + DOMAINKEYS_WAIT : now};
+        result = make_key(directory, domain, &keys, &wanted, now);
+    }
+    return result;
+}
+
+/* What is done with one key while the directory has it at hand. */
+struct use {
+    const char *selector;
+    const uint8_t *hash; /* NULL: its record is wanted */
+    struct buf *out;
+    bool is_found;
+};
+
+static int use_row(void *arg, const struct directory_dkim *key, span_t private_key)
+{
+    struct use *use = arg;
+    if (use->is_found || strcmp(key->selector, use->selector) != 0)
+        return 0;
+    use->is_found = true;
+    const enum dkim_algorithm algorithm = (enum dkim_algorithm)key->algorithm;
+    return use->hash == NULL ? signing_key_record(algorithm, private_key, use->out)
+                             : signing_key_sign(algorithm, private_key, use->hash, use->out);
+}
+
+static int use_key(struct directory *directory, const char *domain, struct use *use)
+{
+    int result = directory_dkim_each(directory, domain, use_row, use);
+    return result != 0 ? result : use->is_found ? (int)DIRECTORY_OK : (int)DIRECTORY_NONE;
+}
+
+int domainkeys_record(struct directory *directory, const char *domain, const char *selector, struct buf *text)
+{
+    struct use use = {.selector = selector, .out = text};
+    return use_key(directory, domain, &use);
+}
+
+int domainkeys_sign(struct directory *directory, const char *domain, const char *selector,
+                    const uint8_t hash[DKIM_HASH_SIZE], struct buf *signature)
+{
+    struct use use = {.selector = selector, .hash = hash, .out = signature};
+    return use_key(directory, domain, &use);
+}

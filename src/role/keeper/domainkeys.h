@@ -1,0 +1,41 @@
+#pragma once
+
+#include "role/keeper/directory.h"
+#include "trust/dkim/signature.h"
+
+/*
+ * A domain's DKIM keys through their lives: made, published in the DNS while they wait, signing, kept published for
+ * what is still under way, removed. There is one of each algorithm at a time (RFC 8463 §3.1), and each selector bears
+ * the date on which it was made.
+ */
+#define DOMAINKEYS_WAIT (3U * 86400U)    /* seconds a new key is published before it signs */
+#define DOMAINKEYS_LINGER (14U * 86400U) /* and an old one after its successor has begun to sign */
+#define DOMAINKEYS_MAX 16U               /* of a domain */
+
+enum domainkey_state { DOMAINKEY_SIGNS, DOMAINKEY_WAITS, DOMAINKEY_RETIRED };
+
+struct domainkey {
+    struct directory_dkim row;
+    enum domainkey_state state;
+};
+
+struct domainkeys {
+    size_t count; /* newest first */
+    struct domainkey keys[DOMAINKEYS_MAX];
+};
+
+/* 0, or a fault. now: seconds since 1970. */
+MUST_USE int domainkeys_read(struct directory *directory, const char *domain, uint64_t now,
+                             struct domainkeys *ret_keys);
+
+/*
+ * Makes a new key of each algorithm, and removes those that have lingered. They wait, unless the domain has none that
+ * sign. DIRECTORY_OK; DIRECTORY_NONE: no such domain; DIRECTORY_IN_USE: new keys wait already; or a fault. The caller
+ * has a transaction open.
+ */
+MUST_USE int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t now);
+
+/* Appends the record of a selector. DIRECTORY_OK, DIRECTORY_NONE or a fault; signs likewise. */
+MUST_USE int domainkeys_record(struct directory *directory, const char *domain, const char *selector, struct buf *text);
+MUST_USE int domainkeys_sign(struct directory *directory, const char *domain, const char *selector,
+                             const uint8_t hash[DKIM_HASH_SIZE], struct buf *signature);

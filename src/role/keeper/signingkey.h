@@ -1,0 +1,18 @@
+#pragma once
+
+#include "crypto/secret.h"
+#include "trust/dkim/sign.h"
+
+/* A domain's key for DKIM. The private part is DER, as the directory keeps it, and never leaves keeper. */
+#define SIGNING_RSA_BITS 2048U
+#define SIGNATURE_MAX 512U
+
+/* DKIM_RSA_SHA256 or DKIM_ED25519_SHA256. Takes a few hundred milliseconds for RSA. -EIO, -ENOMEM. */
+MUST_USE int signing_key_make(enum dkim_algorithm algorithm, struct secret **ret_private);
+
+/* Appends the record for its selector (RFC 6376 §3.6.1, RFC 8463 §4). -EBADMSG: no key; -ENOMEM. */
+MUST_USE int signing_key_record(enum dkim_algorithm algorithm, span_t private_key, struct buf *text);
+
+/* Appends the signature of the hash. -EBADMSG, -EIO, -ENOMEM. */
+MUST_USE int signing_key_sign(enum dkim_algorithm algorithm, span_t private_key, const uint8_t hash[DKIM_HASH_SIZE],
+                              struct buf *signature);
