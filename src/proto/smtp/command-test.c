@@ -44,12 +44,31 @@ static const struct path_row paths[] = {
     {"MAIL FROM:<a@d.test> AUTH=<>\r\n", SMTP_PARSE_OK, "a@d.test"},  /* RFC 4954 §5 */
     {"MAIL FROM:<a@d.test> AUTH=a+40b\r\n", SMTP_PARSE_OK, "a@d.test"},
     {"MAIL FROM:<a@d.test> AUTH=a+4\r\n", SMTP_PARSE_SYNTAX, NULL},
-    {"MAIL FROM:<a@d.test> RET=FULL\r\n", SMTP_PARSE_PARAMETER, NULL}, /* DSN is not announced */
+    {"MAIL FROM:<a@d.test> RET=FULL ENVID=QQ+2B1\r\n", SMTP_PARSE_OK, "a@d.test"}, /* RFC 3461 §4.3, §4.4 */
+    {"MAIL FROM:<a@d.test> RET=SOME\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"MAIL FROM:<a@d.test> RET=FULL RET=FULL\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"MAIL FROM:<a@d.test> ENVID=a=b\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"MAIL FROM:<a@d.test> REQUIRETLS\r\n", SMTP_PARSE_OK, "a@d.test"}, /* RFC 8689 §2 */
+    {"MAIL FROM:<a@d.test> REQUIRETLS=1\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"MAIL FROM:<a@d.test> HOLDFOR=3600\r\n", SMTP_PARSE_OK, "a@d.test"}, /* RFC 4865 §3 */
+    {"MAIL FROM:<a@d.test> HOLDFOR=0\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"MAIL FROM:<a@d.test> HOLDFOR=1234567890\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"MAIL FROM:<a@d.test> HOLDUNTIL=2026-11-21T10:44:12Z\r\n", SMTP_PARSE_OK, "a@d.test"},
+    {"MAIL FROM:<a@d.test> HOLDUNTIL=2026-11-21T10:44:12\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"MAIL FROM:<a@d.test> HOLDUNTIL=2026-13-21T10:44:12Z\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"MAIL FROM:<a@d.test> HOLDFOR=1 HOLDUNTIL=2026-11-21T10:44:12Z\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"RCPT TO:<a@d.test> HOLDFOR=1\r\n", SMTP_PARSE_PARAMETER, NULL},
     {"MAIL TO:<a@d.test>\r\n", SMTP_PARSE_SYNTAX, NULL},
     {"RCPT TO:<postmaster>\r\n", SMTP_PARSE_OK, "postmaster"}, /* RFC 5321 §4.5.1 */
     {"RCPT TO:<PostMaster>\r\n", SMTP_PARSE_OK, "PostMaster"},
     {"RCPT TO:<>\r\n", SMTP_PARSE_ADDRESS, NULL},
-    {"RCPT TO:<a@d.test> NOTIFY=NEVER\r\n", SMTP_PARSE_PARAMETER, NULL},
+    {"RCPT TO:<a@d.test> NOTIFY=NEVER\r\n", SMTP_PARSE_OK, "a@d.test"}, /* RFC 3461 §4.1 */
+    {"RCPT TO:<a@d.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bc@d.test\r\n", SMTP_PARSE_OK, "a@d.test"},
+    {"RCPT TO:<a@d.test> NOTIFY=NEVER,DELAY\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"RCPT TO:<a@d.test> NOTIFY=\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"RCPT TO:<a@d.test> NOTIFY=MAYBE\r\n", SMTP_PARSE_SYNTAX, NULL},
+    {"RCPT TO:<a@d.test> ORCPT=b@d.test\r\n", SMTP_PARSE_SYNTAX, NULL}, /* RFC 3461 §4.2: a type */
+    {"RCPT TO:<a@d.test> ORCPT=rfc822;\r\n", SMTP_PARSE_SYNTAX, NULL},
     {"RCPT TO:<a@d.test> SIZE=3\r\n", SMTP_PARSE_PARAMETER, NULL},
 };
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "proto/smtp/parameter.h"
 #include "proto/smtp/path.h"
 
 typedef enum smtp_parse argument_parser(span_t argument, struct smtp_command *command);
@@ -19,75 +20,6 @@ static enum smtp_parse parse_name(span_t argument, struct smtp_command *command)
     return SMTP_PARSE_OK;
 }
 
-/* RFC 3461 §4: xtext */
-static bool is_xtext(span_t text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] == '+') {
-            for (size_t j = i + 1; j <= i + 2; j++)
-                if (j >= text.len || (!ascii_is_digit(text.at[j]) && (text.at[j] < 'A' || text.at[j] > 'F')))
-                    return false;
-            i += 2;
-        } else if (!ascii_is_print(text.at[i]) || text.at[i] == '=') {
-            return false;
-        }
-    }
-    return text.len > 0;
-}
-
-static enum smtp_parse parameter_size(span_t value, struct smtp_command *command)
-{
-    if (command->has_size || value.len > 20 || span_to_u64(value, UINT64_MAX, &command->size) < 0)
-        return SMTP_PARSE_SYNTAX;
-    command->has_size = true;
-    return SMTP_PARSE_OK;
-}
-
-static enum smtp_parse parameter_body(span_t value, struct smtp_command *command)
-{
-    static const char *const names[] = {
-        [SMTP_BODY_7BIT] = "7BIT", [SMTP_BODY_8BIT] = "8BITMIME", [SMTP_BODY_BINARY] = "BINARYMIME"};
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (span_equal_nocase(value, span_of_text(names[i]))) {
-            command->body = (enum smtp_body)i;
-            return SMTP_PARSE_OK;
-        }
-    return SMTP_PARSE_SYNTAX;
-}
-
-static enum smtp_parse parameter_utf8(span_t value, struct smtp_command *command)
-{
-    command->utf8 = true;
-    return value.at == NULL ? SMTP_PARSE_OK : SMTP_PARSE_SYNTAX; /* RFC 6531 §3.4: no value */
-}
-
-static enum smtp_parse parameter_auth(span_t value, struct smtp_command *command)
-{
-    (void)command;
-    return is_xtext(value) ? SMTP_PARSE_OK : SMTP_PARSE_SYNTAX;
-}
-
-static const struct parameter {
-    const char *name;
-    argument_parser *parse;
-} mail_parameters[] = {
-    {"SIZE", parameter_size},     /* RFC 1870 §6 */
-    {"BODY", parameter_body},     /* RFC 6152 §2, RFC 3030 §3 */
-    {"SMTPUTF8", parameter_utf8}, /* RFC 6531 §3.4 */
-    {"AUTH", parameter_auth},     /* RFC 4954 §5 */
-};
-
-static enum smtp_parse parse_parameter(span_t parameter, struct smtp_command *command)
-{
-    size_t equals = span_find_byte(parameter, '=');
-    span_t name = span_upto(parameter, equals);
-    span_t value = equals < parameter.len ? span_from(parameter, equals + 1) : SPAN_NONE;
-    for (size_t i = 0; i < COUNT_OF(mail_parameters); i++)
-        if (command->verb == SMTP_MAIL && span_equal_nocase(name, span_of_text(mail_parameters[i].name)))
-            return mail_parameters[i].parse(value, command);
-    return SMTP_PARSE_PARAMETER;
-}
-
 static enum smtp_parse parse_path(span_t argument, span_t keyword, struct smtp_command *command)
 {
     if (!span_starts_nocase(argument, keyword))
@@ -101,7 +33,7 @@ static enum smtp_parse parse_path(span_t argument, span_t keyword, struct smtp_c
         return SMTP_PARSE_ADDRESS;
     span_t parameter;
     while (span_cut(&rest, ' ', &parameter)) {
-        parse = parameter.len == 0 ? SMTP_PARSE_OK : parse_parameter(parameter, command);
+        parse = parameter.len == 0 ? SMTP_PARSE_OK : smtp_parameter_parse(parameter, command);
         if (parse != SMTP_PARSE_OK)
             return parse;
     }

@@ -1,5 +1,7 @@
 #include "proto/smtp/engine.h"
 
+#include <time.h>
+
 #include "proto/smtp/reply.h"
 
 /*
@@ -43,6 +45,8 @@ void smtp_engine_init(struct smtp_engine *engine, const struct smtp_settings *se
     buf_init(&engine->helo, NAME_MAX_LEN);
     buf_init(&engine->sender, NAME_MAX_LEN);
     buf_init(&engine->recipient, NAME_MAX_LEN);
+    buf_init(&engine->envid, SMTP_ENVID_MAX);
+    buf_init(&engine->orcpt, SMTP_ORCPT_MAX);
     sasl_exchange_init(&engine->sasl);
 }
 
@@ -51,6 +55,8 @@ void smtp_engine_deinit(struct smtp_engine *engine)
     buf_deinit(&engine->helo);
     buf_deinit(&engine->sender);
     buf_deinit(&engine->recipient);
+    buf_deinit(&engine->envid);
+    buf_deinit(&engine->orcpt);
     sasl_exchange_deinit(&engine->sasl);
 }
 
@@ -66,6 +72,10 @@ static void enter(struct smtp_engine *engine, enum smtp_state state)
     engine->size = 0;
     engine->chunks_failed = false;
     engine->utf8 = false;
+    engine->require_tls = false;
+    engine->ret = SMTP_RETURN_ANY;
+    engine->hold_until = 0;
+    buf_clear(&engine->envid);
     engine->body = SMTP_BODY_7BIT;
 }
 
@@ -119,6 +129,17 @@ static void greet_mechanisms(const struct smtp_engine *engine, struct buf *reply
                       is_announced && engine->settings.can_bind ? " SCRAM-SHA-256-PLUS" : "");
 }
 
+/* RFC 4865 §3: the longest time, and the latest moment, which is no more than that from now. */
+static void greet_hold(const struct smtp_engine *engine, struct buf *reply)
+{
+    struct tm latest;
+    time_t at = (time_t)(engine->now + (int64_t)engine->settings.hold_max);
+    (void)gmtime_r(&at, &latest);
+    buf_append_format(reply, "250-FUTURERELEASE %llu %04d-%02d-%02dT%02d:%02d:%02dZ\r\n",
+                      (unsigned long long)engine->settings.hold_max, latest.tm_year + 1900, latest.tm_mon + 1,
+                      latest.tm_mday, latest.tm_hour, latest.tm_min, latest.tm_sec);
+}
+
 static enum smtp_step on_ehlo(struct smtp_engine *engine, const struct smtp_command *command, struct buf *reply)
 {
     greet_name(engine, command);
@@ -132,6 +153,12 @@ static enum smtp_step on_ehlo(struct smtp_engine *engine, const struct smtp_comm
     smtp_reply_line(reply, 250, SMTP_REPLY_MORE, SPAN("BINARYMIME"));                                /* RFC 3030 */
     if (!engine->tls && engine->settings.can_tls)
         smtp_reply_line(reply, 250, SMTP_REPLY_MORE, SPAN("STARTTLS")); /* RFC 3207 */
+    if (engine->tls)
+        smtp_reply_line(reply, 250, SMTP_REPLY_MORE, SPAN("REQUIRETLS")); /* RFC 8689 §2 */
+    if (engine->settings.kind == SMTP_SUBMISSION)
+        smtp_reply_line(reply, 250, SMTP_REPLY_MORE, SPAN("DSN")); /* RFC 3461 */
+    if (engine->settings.kind == SMTP_SUBMISSION && engine->settings.hold_max > 0)
+        greet_hold(engine, reply);
     if (can_authenticate(engine))
         greet_mechanisms(engine, reply);
     smtp_reply_line(reply, 250, SMTP_REPLY_LAST, SPAN("ENHANCEDSTATUSCODES")); /* RFC 2034 */
@@ -146,6 +173,35 @@ static enum smtp_step on_helo(struct smtp_engine *engine, const struct smtp_comm
     return SMTP_GO_ON;
 }
 
+/* Parameters that were not announced here are not known here (RFC 5321 §4.1.1.11). */
+static bool mail_is_announced(const struct smtp_engine *engine, const struct smtp_command *command)
+{
+    bool is_submission = engine->settings.kind == SMTP_SUBMISSION;
+    bool is_held = command->hold_for != 0 || command->hold_until != 0;
+    bool has_dsn = command->ret != SMTP_RETURN_ANY || command->envid.len > 0;
+    return (!command->require_tls || engine->tls) && (!has_dsn || is_submission) &&
+           (!is_held || (is_submission && engine->settings.hold_max > 0));
+}
+
+/* When the message is to go out, in seconds since 1970; 0: at once. Negative: beyond what is allowed (RFC 4865 §4). */
+static int64_t hold_of(const struct smtp_engine *engine, const struct smtp_command *command)
+{
+    int64_t until = command->hold_for != 0 ? engine->now + (int64_t)command->hold_for : command->hold_until;
+    return until > engine->now + (int64_t)engine->settings.hold_max ? -1 : until;
+}
+
+static void note_mail(struct smtp_engine *engine, const struct smtp_command *command)
+{
+    engine->path = command->path;
+    engine->utf8 = command->utf8;
+    engine->body = command->body;
+    engine->require_tls = command->require_tls;
+    engine->ret = command->ret;
+    buf_clear(&engine->envid);
+    buf_append(&engine->envid, command->envid);
+    engine->hold_until = hold_of(engine, command);
+}
+
 static enum smtp_step on_mail(struct smtp_engine *engine, const struct smtp_command *command, struct buf *reply)
 {
     bool is_submission = engine->settings.kind == SMTP_SUBMISSION;
@@ -158,9 +214,11 @@ static enum smtp_step on_mail(struct smtp_engine *engine, const struct smtp_comm
         return refuse(engine, reply, 553, "5.6.7", "An address like that needs SMTPUTF8");
     if (!command->path.is_null && smtp_path_domain(&command->path).len == 0)
         return refuse(engine, reply, 501, "5.1.7", "The sender's address lacks a domain");
-    engine->path = command->path;
-    engine->utf8 = command->utf8;
-    engine->body = command->body;
+    if (!mail_is_announced(engine, command))
+        return refuse(engine, reply, 555, "5.5.4", "There is no such parameter");
+    if (hold_of(engine, command) < 0)
+        return refuse(engine, reply, 501, "5.5.4", "That is further ahead than this server holds a message");
+    note_mail(engine, command);
     if (is_submission)
         return command->path.is_null ? smtp_engine_sender(engine, SMTP_NO, reply) : SMTP_NEED_SENDER;
     return smtp_engine_sender(engine, SMTP_YES, reply);
@@ -184,12 +242,20 @@ static enum smtp_step on_rcpt(struct smtp_engine *engine, const struct smtp_comm
         return refuse(engine, reply, 452, "4.5.3", "Too many recipients for one message");
     if (command->path.is_utf8 && !engine->utf8) /* RFC 6531 §3.5 */
         return refuse(engine, reply, 553, "5.6.7", "An address like that needs SMTPUTF8");
+    bool has_dsn = command->notify != 0 || command->orcpt.len > 0;
+    if (has_dsn && engine->settings.kind != SMTP_SUBMISSION)
+        return refuse(engine, reply, 555, "5.5.4", "There is no such parameter");
     engine->path = command->path;
+    engine->notify = command->notify;
+    buf_clear(&engine->orcpt);
+    buf_append(&engine->orcpt, command->orcpt);
     return SMTP_NEED_RECIPIENT;
 }
 
 enum smtp_step smtp_engine_recipient(struct smtp_engine *engine, enum smtp_answer verdict, struct buf *reply)
 {
+    if (verdict == SMTP_ELSEWHERE && engine->settings.kind == SMTP_SUBMISSION)
+        verdict = SMTP_YES; /* for those who have logged in, mail goes anywhere (RFC 6409 §3.1) */
     switch (verdict) {
     case SMTP_YES:
         break;

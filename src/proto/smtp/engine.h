@@ -27,6 +27,7 @@ struct smtp_settings {
     size_t commands_max; /* in one connection */
     size_t errors_max;   /* in one connection */
     bool can_tls;        /* STARTTLS can be offered */
+    uint64_t hold_max;   /* submission: seconds a message may be held before it goes out (RFC 4865); 0: not at all */
     bool can_bind;       /* the TLS connection gives channel bindings: -PLUS is offered */
     enum sasl_scram scram;
 };
@@ -49,7 +50,7 @@ enum smtp_step {
 enum smtp_answer {
     SMTP_YES,
     SMTP_NO,        /* unknown recipient; not the account's address; wrong password */
-    SMTP_ELSEWHERE, /* recipient in a domain that is not ours */
+    SMTP_ELSEWHERE, /* recipient in a domain that is not ours; on submission it is taken, to be sent on */
     SMTP_LOCKED,    /* recipient or account locked */
     SMTP_SCOPE,     /* the app password does not cover sending */
     SMTP_LATER,     /* nobody there to decide */
@@ -83,11 +84,18 @@ struct smtp_engine {
     bool tls;
     bool authenticated;
     bool more_input;       /* set by the caller before each line: bytes stand behind it already */
+    int64_t now;           /* likewise: seconds since 1970 */
     struct buf helo;       /* what the client calls itself */
     struct smtp_path path; /* being asked about */
     struct buf sender;     /* reverse-path of the transaction; empty for <> */
     enum smtp_body body;
     bool utf8;
+    bool require_tls;
+    enum smtp_return ret;
+    struct buf envid;
+    int64_t hold_until; /* seconds since 1970; 0: not held */
+    unsigned notify;    /* of the recipient being asked about */
+    struct buf orcpt;   /* likewise */
     size_t recipients;
     struct buf recipient; /* the transaction's first recipient, as given */
     uint64_t size;        /* bytes of chunks so far */
