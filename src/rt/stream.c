@@ -414,6 +414,26 @@ int stream_shutdown(struct task *task, struct stream *stream, int64_t timeout_ms
 
 /* TLS. */
 
+static int shake_hands(struct task *task, struct stream *stream, int (*shake)(SSL *ssl), int64_t deadline)
+{
+    SSL *ssl = stream->ssl;
+    for (;;) {
+        ERR_clear_error();
+        errno = 0;
+        int returned = shake(ssl);
+        if (returned == 1)
+            return 0;
+        ssize_t outcome = tls_outcome(ssl, returned, errno);
+        if (outcome == IO_END)
+            return -ECONNRESET;
+        if (outcome != IO_WAIT_READ && outcome != IO_WAIT_WRITE)
+            return (int)outcome;
+        int result = wait_for(task, stream, outcome, deadline);
+        if (result < 0)
+            return result;
+    }
+}
+
 int stream_start_tls_server(struct task *task, struct stream *stream, struct tls_server *server, int64_t timeout_ms)
 {
     int64_t deadline = deadline_of(stream, timeout_ms);
@@ -426,21 +446,31 @@ int stream_start_tls_server(struct task *task, struct stream *stream, struct tls
         return -ENOMEM;
     }
     stream->ssl = ssl;
-    for (;;) {
-        ERR_clear_error();
-        errno = 0;
-        int returned = SSL_accept(ssl);
-        if (returned == 1)
-            return 0;
-        ssize_t outcome = tls_outcome(ssl, returned, errno);
-        if (outcome == IO_END)
-            return -ECONNRESET;
-        if (outcome != IO_WAIT_READ && outcome != IO_WAIT_WRITE)
-            return (int)outcome;
-        result = wait_for(task, stream, outcome, deadline);
-        if (result < 0)
-            return result;
+    return shake_hands(task, stream, SSL_accept, deadline);
+}
+
+int stream_start_tls_client(struct task *task, struct stream *stream, struct tls_client *client,
+                            const struct tls_demand *demand, int64_t timeout_ms)
+{
+    int64_t deadline = deadline_of(stream, timeout_ms);
+    SSL *ssl = NULL;
+    int result = flush_until(task, stream, deadline);
+    if (result == 0)
+        result = tls_client_begin(client, demand, &ssl);
+    if (result < 0)
+        return result;
+    if (SSL_set_fd(ssl, stream->fd) != 1) {
+        SSL_free(ssl);
+        return -ENOMEM;
     }
+    stream->ssl = ssl;
+    return shake_hands(task, stream, SSL_connect, deadline);
+}
+
+const char *stream_tls_trouble(const struct stream *stream)
+{
+    long verdict = stream->ssl == NULL ? X509_V_OK : SSL_get_verify_result(stream->ssl);
+    return verdict == X509_V_OK ? "" : X509_verify_cert_error_string(verdict);
 }
 
 bool stream_is_tls(const struct stream *stream)

@@ -90,6 +90,13 @@ MUST_USE int stream_shutdown(struct task *task, struct stream *stream, int64_t t
  * is buffered in clear is never fed to it: look at stream_has_buffered() first. */
 MUST_USE int stream_start_tls_server(struct task *task, struct stream *stream, struct tls_server *server,
                                      int64_t timeout_ms);
+/* The client's side, with a server that has to prove what the demand says: -EPROTO where it does not, or the handshake
+ * fails otherwise, -EINVAL where nothing could prove it. */
+MUST_USE int stream_start_tls_client(struct task *task, struct stream *stream, struct tls_client *client,
+                                     const struct tls_demand *demand, int64_t timeout_ms);
+/* After a handshake that failed: why the server's certificate did not do, in words; "" where that was not the reason.
+ */
+const char *stream_tls_trouble(const struct stream *stream);
 bool stream_is_tls(const struct stream *stream);
 const char *stream_tls_version(const struct stream *stream); /* "TLSv1.3"; NULL in clear */
 const char *stream_tls_cipher(const struct stream *stream);
