@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
+#include "role/courier/courier.h"
 #include "role/gate/gate.h"
 #include "role/intake/intake.h"
 #include "role/keeper/keeper.h"
@@ -27,6 +28,7 @@ static const struct {
     {"keeper", keeper_run},
     {"intake", intake_run},
     {"store", store_run},
+    {"courier", courier_run},
 };
 
 static enum log_level level_of(const struct conf *conf)

@@ -53,11 +53,12 @@ int kdf_derive(span_t key, const char *label, struct secret **ret_key)
     return result;
 }
 
-int kdf_sealing_pair(const struct secret *root, uint8_t ret_public[KEY_SIZE], struct secret **ret_private)
+static int derive_pair(const struct secret *root, const char *label, uint8_t ret_public[KEY_SIZE],
+                       struct secret **ret_private)
 {
     AUTO(secret) struct secret *seed = NULL;
     AUTO(secret) struct secret *private = NULL;
-    int result = kdf_derive(secret_span(root), "waxwing account sealing pair 1", &seed);
+    int result = kdf_derive(secret_span(root), label, &seed);
     if (result == 0)
         result = secret_new(crypto_box_SECRETKEYBYTES, &private);
     if (result != 0)
@@ -66,6 +67,16 @@ int kdf_sealing_pair(const struct secret *root, uint8_t ret_public[KEY_SIZE], st
         return -EIO;
     *ret_private = TAKE(private);
     return 0;
+}
+
+int kdf_sealing_pair(const struct secret *root, uint8_t ret_public[KEY_SIZE], struct secret **ret_private)
+{
+    return derive_pair(root, "waxwing account sealing pair 1", ret_public, ret_private);
+}
+
+int kdf_queue_pair(const struct secret *server, uint8_t ret_public[KEY_SIZE], struct secret **ret_private)
+{
+    return derive_pair(server, "waxwing server queue pair 1", ret_public, ret_private);
 }
 
 int kdf_vault_key(const struct secret *root, struct secret **ret_key)

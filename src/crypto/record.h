@@ -34,6 +34,8 @@ enum record_kind {
     RECORD_DELIVERY = 1,
     RECORD_APPEND = 2,
     RECORD_TOGETHER = 3, /* one of several that are filed together by who appended them, or else given up */
+    RECORD_OUTGOING = 4, /* in the queue: an envelope (ipc/envelope.h), then the message */
+    RECORD_NOTE = 5,     /* in the queue: how far another record of it has come */
 };
 
 struct record_meta {

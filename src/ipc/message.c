@@ -14,6 +14,7 @@
 #define FROM_INTAKE (1U << ROLE_INTAKE)
 #define FROM_STORE (1U << ROLE_STORE)
 #define FROM_SESSION (1U << ROLE_SESSION)
+#define FROM_COURIER (1U << ROLE_COURIER)
 #define FROM_ANY ((1U << ROLE_COUNT) - 1)
 #define TO_SUPERVISOR FROM_SUPERVISOR
 #define TO_GATE FROM_GATE
@@ -21,6 +22,7 @@
 #define TO_INTAKE FROM_INTAKE
 #define TO_STORE FROM_STORE
 #define TO_SESSION FROM_SESSION
+#define TO_COURIER FROM_COURIER
 #define TO_ANY FROM_ANY
 #define OR_NONE 0x100U /* the descriptors may be missing in a request, too */
 
@@ -62,7 +64,7 @@ static const struct {
     {IPC_open_session, IPC_done}, {IPC_segment, IPC_segment_opened},
     {IPC_admin, IPC_admin_done},  {IPC_leave, IPC_done},
     {IPC_forget, IPC_done},       {IPC_dkim_keys, IPC_dkim_keys_done},
-    {IPC_sign, IPC_sign_done},
+    {IPC_sign, IPC_sign_done},    {IPC_queue_key, IPC_queue_key_done},
 };
 
 static void put_u32(struct buf *packet, uint32_t value)
@@ -319,6 +321,7 @@ const char *ipc_role_name(enum ipc_role role)
     static const char *const names[ROLE_COUNT] = {
         [ROLE_SUPERVISOR] = "supervisor", [ROLE_GATE] = "gate",   [ROLE_KEEPER] = "keeper",
         [ROLE_INTAKE] = "intake",         [ROLE_STORE] = "store", [ROLE_SESSION] = "session",
+        [ROLE_COURIER] = "courier",
     };
     return role < ROLE_COUNT ? names[role] : "unknown";
 }

@@ -14,6 +14,7 @@ enum ipc_role {
     ROLE_INTAKE,
     ROLE_STORE,
     ROLE_SESSION,
+    ROLE_COURIER,
     ROLE_COUNT,
 };
 
@@ -54,7 +55,16 @@ enum deliver_flag {
     DELIVER_SUBMISSION = 2,
     DELIVER_UTF8 = 4,   /* SMTPUTF8 was asked for */
     DELIVER_BINARY = 8, /* BODY=BINARYMIME */
+    DELIVER_8BIT = 16,  /* BODY=8BITMIME */
+    DELIVER_RETURN_FULL = 32,
+    DELIVER_RETURN_HEADERS = 64,
+    DELIVER_REQUIRE_TLS = 128,
+    DELIVER_REPORT = 256, /* from courier: our own report on a message, which gets no report in turn */
 };
+
+/* What stands for an account where it is the queue of outgoing mail: the account of no person. Its public key comes
+ * with every RESOLVE_REMOTE; its records are envelope and message (ipc/envelope.h), and courier's notes on them. */
+#define QUEUE_ACCOUNT UINT64_MAX
 
 #define RECIPIENT_ROW_SIZE 40U /* account 8, public key 32 */
 #define RECORD_KEY_SIZE 81U    /* crypto/recordkey.h */

@@ -16,6 +16,7 @@ enum priv_role {
     PRIV_INTAKE,
     PRIV_STORE,
     PRIV_SESSION,
+    PRIV_COURIER,
     PRIV_HASHER, /* no role of its own: keeper's children, which see a password and nothing else */
     PRIV_ROLE_COUNT,
 };
@@ -30,12 +31,13 @@ struct priv_start {
 
 /*
  * Gives up, for good, all that the role does not need: uid and gid where started as root, capabilities, the file
- * system (chroot to an empty folder for gate, intake and hasher as root), Landlock (as far as the kernel has it), a
- * seccomp filter, dumpability, core files. Raises the limit of descriptors. What a role can open by path afterwards:
+ * system (chroot to an empty folder for gate, intake, courier and hasher as root), Landlock (as far as the kernel has
+ * it), a seccomp filter, dumpability, core files. Raises the limit of descriptors. What a role can open by path
+ * afterwards:
  *
  *   supervisor: reads and executes everything it could before; writes in DATA only
  *
- *   gate, intake, hasher: nothing
+ *   gate, intake, courier, hasher: nothing
  *
  *   keeper: DATA/directory.db with its -wal and -journal (made, empty, where missing); server.key must be read before
  *
@@ -43,8 +45,9 @@ struct priv_start {
  *
  *   session: DATA/vault/<account as %016x>/, which must exist
  *
- * Intake may also send datagrams to anybody, and connect to the ports given: it asks the DNS. No role but the
- * supervisor may make a socket that listens.
+ * Intake and courier may also send datagrams to anybody, and connect to the ports given: they ask the DNS, and courier
+ * sends mail. No role but the supervisor may make a socket that listens. The supervisor itself connects to nobody, but
+ * no rule says so: what it is denied, its children are, too.
  *
  * These files may be made and opened before, as root too: they are given to the user here, the folders one level deep.
  * To be called once per process, after long-lived children (Argon2) are forked; those call it for themselves.

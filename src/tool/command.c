@@ -29,6 +29,12 @@ const struct tool_command tool_commands[] = {
     {"address add", "ADDRESS TARGET…", 2, 100, INPUT_NONE, NULL, "a further address; @DOMAIN for all others of it"},
     {"address list", "[--json]", 0, 1, INPUT_NONE, NULL, "the further addresses"},
     {"address remove", "ADDRESS", 1, 1, INPUT_NONE, NULL, "remove one"},
+    {"queue list", "[--json]", 0, 1, INPUT_NONE, NULL, "the messages on their way to other servers"},
+    {"queue show", "ID [--json]", 1, 2, INPUT_NONE, NULL, "one of them, with its recipients and what was said of them"},
+    {"queue retry", "ID|--all", 1, 1, INPUT_NONE, NULL, "try it now, whatever was planned"},
+    {"queue hold", "ID", 1, 1, INPUT_NONE, NULL, "do not send it for now"},
+    {"queue release", "ID", 1, 1, INPUT_NONE, NULL, "send it after all"},
+    {"queue remove", "ID", 1, 1, INPUT_NONE, NULL, "take it out of the queue, without a word to its sender"},
     {"check", "ADDRESS [--quick] [--repair] [--json] [--password-stdin]", 1, 5, INPUT_PASSWORD, NULL,
      "read all of an account's mail and say what is damaged, with a password of its or its recovery code; 1 when "
      "something is"},

@@ -66,9 +66,11 @@ int ask_resolve(struct task *task, struct gate *gate, span_t address, struct buf
     int result = call_keeper(task, gate, &request, &reply);
     if (result != 0)
         return result < 0 ? result : RESOLVE_UNAVAILABLE;
-    if (reply->resolved.outcome != RESOLVE_LOCAL)
-        return reply->resolved.outcome < RESOLVE_UNAVAILABLE ? (int)reply->resolved.outcome : RESOLVE_UNAVAILABLE;
-    return add_rows(reply->resolved.recipients, rows);
+    int outcome = reply->resolved.outcome < RESOLVE_UNAVAILABLE ? (int)reply->resolved.outcome : RESOLVE_UNAVAILABLE;
+    if (outcome != RESOLVE_LOCAL && outcome != RESOLVE_REMOTE)
+        return outcome;
+    result = add_rows(reply->resolved.recipients, rows);
+    return result == RESOLVE_LOCAL ? outcome : result;
 }
 
 int ask_may_send(struct task *task, struct gate *gate, uint64_t account, span_t address)

@@ -9,7 +9,8 @@
  * "unavailable". -ECANCELED is the only fault that comes back.
  */
 
-/* Appends rows (ipc/row.h) to rows where the outcome is RESOLVE_LOCAL, leaving out accounts that are there already.
+/* Appends rows (ipc/row.h) to rows where the outcome is RESOLVE_LOCAL, or that of the queue where it is RESOLVE_REMOTE,
+ * leaving out accounts that are there already.
  * RESOLVE_CROWDED: they do not fit. */
 #define RESOLVE_CROWDED 100
 MUST_USE int ask_resolve(struct task *task, struct gate *gate, span_t address, struct buf *rows);

@@ -75,6 +75,9 @@ static int call_intake(struct task *task, struct body *body)
                                               .sender = envelope->sender,
                                               .for_address = envelope->for_address,
                                               .recipients = envelope->recipients,
+                                              .remote = envelope->remote,
+                                              .envid = envelope->envid,
+                                              .hold_until = (uint64_t)envelope->hold_until,
                                               .content = body->content}};
     if (intake == NULL) {
         ipc_message_close_fds(&request);

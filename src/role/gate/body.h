@@ -17,6 +17,9 @@ struct body_envelope {
     span_t sender;
     span_t for_address;
     span_t recipients;
+    span_t remote;
+    span_t envid;
+    int64_t hold_until;
 };
 
 /* The envelope's spans must live until body_free. -ENOMEM. */

@@ -46,13 +46,16 @@ struct talk {
 static void on_keeper_message(void *arg, struct channel *channel, struct ipc_message *message)
 {
     static const uint8_t row[RECIPIENT_ROW_SIZE] = {7};
+    static const uint8_t queue[RECIPIENT_ROW_SIZE] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
     bool is_alice = span_equal(message->resolve.address, SPAN("alice@demo.test"));
     bool is_ours = span_ends(message->resolve.address, SPAN("@demo.test"));
     struct ipc_message reply = {.type = IPC_resolved,
                                 .resolved = {.outcome = is_alice  ? RESOLVE_LOCAL
                                                         : is_ours ? RESOLVE_UNKNOWN
                                                                   : RESOLVE_REMOTE,
-                                             .recipients = is_alice ? span_of(row, sizeof(row)) : SPAN_NONE}};
+                                             .recipients = is_alice  ? span_of(row, sizeof(row))
+                                                           : is_ours ? SPAN_NONE
+                                                                     : span_of(queue, sizeof(queue))}};
     (void)arg;
     assert_int_equal(message->type, IPC_resolve);
     assert_int_equal(channel_reply(channel, message->call, &reply), 0);

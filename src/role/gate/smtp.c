@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "ipc/envelope.h"
 #include "proto/smtp/data.h"
 #include "proto/smtp/engine.h"
 #include "proto/smtp/reply.h"
@@ -14,13 +16,15 @@
 #define COMMANDS_MAX 100000U /* in one connection */
 #define DRAIN_FACTOR 2U      /* a message larger than this many times the maximum is not even read to its end */
 #define ROWS_MAX 98304U      /* of recipients: what a deliver message carries */
+#define REMOTE_MAX 65536U    /* likewise */
 
 struct smtp {
     struct connection *connection;
     struct smtp_engine engine;
     struct login login;
     struct buf reply;
-    struct buf rows; /* of recipients */
+    struct buf rows;   /* of recipients */
+    struct buf remote; /* rows of ipc/envelope.h: recipients elsewhere, and those here whose sender wants a report */
     struct body *body;
     struct smtp_data data;
     uint64_t account;      /* who is logged in */
@@ -120,11 +124,40 @@ static enum smtp_answer answer_of_resolve(int outcome)
     }
 }
 
+static int add_remote(struct smtp *smtp, uint8_t more)
+{
+    const struct envelope_recipient recipient = {.notify = (uint8_t)(smtp->engine.notify | more),
+                                                 .address = smtp_path_address(&smtp->engine.path),
+                                                 .orcpt = buf_span(&smtp->engine.orcpt)};
+    return envelope_recipient_write(&recipient, &smtp->remote);
+}
+
+/* A recipient here whose sender wants to hear that the message has arrived (RFC 3461 §5.2.2): courier, which writes all
+ * reports, is told of it with the message. The queue's row comes with any address that is not ours; .invalid never is
+ * (RFC 2606 §2). */
+static int report_local(struct task *task, struct smtp *smtp)
+{
+    int outcome = ask_resolve(task, smtp->connection->gate, SPAN("report@queue.invalid"), &smtp->rows);
+    if (outcome == RESOLVE_REMOTE)
+        return add_remote(smtp, ENVELOPE_LOCAL) == 0 ? RESOLVE_LOCAL : RESOLVE_CROWDED;
+    return outcome < 0 ? outcome : RESOLVE_UNAVAILABLE;
+}
+
 static int perform_recipient(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
 {
-    if (smtp->engine.recipients == 0)
+    if (smtp->engine.recipients == 0) {
         buf_clear(&smtp->rows);
-    int outcome = ask_resolve(task, smtp->connection->gate, smtp_path_address(&smtp->engine.path), &smtp->rows);
+        buf_clear(&smtp->remote);
+    }
+    span_t address = smtp_path_address(&smtp->engine.path);
+    size_t before = buf_len(&smtp->rows);
+    int outcome = ask_resolve(task, smtp->connection->gate, address, &smtp->rows);
+    if (outcome == RESOLVE_REMOTE && smtp->engine.settings.kind != SMTP_SUBMISSION)
+        buf_truncate(&smtp->rows, before);
+    else if (outcome == RESOLVE_REMOTE)
+        outcome = add_remote(smtp, 0) == 0 ? RESOLVE_REMOTE : RESOLVE_CROWDED;
+    if (outcome == RESOLVE_LOCAL && (smtp->engine.notify & SMTP_NOTIFY_SUCCESS) != 0)
+        outcome = report_local(task, smtp);
     if (outcome < 0)
         return outcome;
     *ret_step = smtp_engine_recipient(&smtp->engine, answer_of_resolve(outcome), &smtp->reply);
@@ -206,20 +239,41 @@ static int perform_tls(struct task *task, struct smtp *smtp, enum smtp_step *ret
 
 /* --- the message ----------------------------------------------------------------------------------------------- */
 
+static uint32_t flags_of(const struct smtp_engine *engine)
+{
+    const struct {
+        bool is_set;
+        enum deliver_flag flag;
+    } rows[] = {
+        {engine->tls, DELIVER_TLS},
+        {engine->settings.kind == SMTP_SUBMISSION, DELIVER_SUBMISSION},
+        {engine->utf8, DELIVER_UTF8},
+        {engine->body == SMTP_BODY_BINARY, DELIVER_BINARY},
+        {engine->body == SMTP_BODY_8BIT, DELIVER_8BIT},
+        {engine->ret == SMTP_RETURN_FULL, DELIVER_RETURN_FULL},
+        {engine->ret == SMTP_RETURN_HEADERS, DELIVER_RETURN_HEADERS},
+        {engine->require_tls, DELIVER_REQUIRE_TLS},
+    };
+    uint32_t flags = 0;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        flags |= rows[i].is_set ? (uint32_t)rows[i].flag : 0U;
+    return flags;
+}
+
 static int open_body(struct smtp *smtp)
 {
     const struct smtp_engine *engine = &smtp->engine;
     struct body_envelope envelope = {
-        .flags = (engine->tls ? (uint32_t)DELIVER_TLS : 0U) |
-                 (engine->settings.kind == SMTP_SUBMISSION ? (uint32_t)DELIVER_SUBMISSION : 0U) |
-                 (engine->utf8 ? (uint32_t)DELIVER_UTF8 : 0U) |
-                 (engine->body == SMTP_BODY_BINARY ? (uint32_t)DELIVER_BINARY : 0U),
+        .flags = flags_of(engine),
         .account = smtp->account,
         .client = span_of_text(smtp->connection->address),
         .helo = buf_span(&engine->helo),
         .sender = buf_span(&engine->sender),
         .for_address = engine->recipients == 1 ? buf_span(&engine->recipient) : SPAN_NONE,
         .recipients = buf_span(&smtp->rows),
+        .remote = buf_span(&smtp->remote),
+        .envid = buf_span(&engine->envid),
+        .hold_until = engine->hold_until,
     };
     smtp_data_init(&smtp->data);
     return body_new(smtp->connection->gate, &envelope, &smtp->body);
@@ -379,6 +433,7 @@ static int serve_line(struct task *task, struct smtp *smtp)
     if (line.at == NULL) {
         step = smtp_engine_long_line(&smtp->engine, &smtp->reply);
     } else {
+        smtp->engine.now = (int64_t)time(NULL);
         smtp->engine.more_input = stream_input(smtp->connection->stream).len > line.len;
         step = smtp_engine_line(&smtp->engine, line, &smtp->reply);
         stream_consume(smtp->connection->stream, line.len);
@@ -428,6 +483,7 @@ static void smtp_free(struct smtp *smtp)
     login_deinit(&smtp->login);
     buf_deinit(&smtp->reply);
     buf_deinit(&smtp->rows);
+    buf_deinit(&smtp->remote);
     free(smtp);
 }
 SCOPE_OF(smtp)
@@ -445,6 +501,7 @@ static struct smtp *smtp_new(struct connection *connection)
         .recipients_max = conf->smtp_recipients_max,
         .commands_max = COMMANDS_MAX,
         .errors_max = conf->smtp_errors_max,
+        .hold_max = conf->courier_hold_max,
         .can_tls = connection->gate->tls != NULL,
         .scram = gate_scram(connection->gate),
     };
@@ -453,6 +510,7 @@ static struct smtp *smtp_new(struct connection *connection)
     login_init(&smtp->login, connection, SPAN_NONE);
     buf_init(&smtp->reply, REPLY_MAX);
     buf_init(&smtp->rows, ROWS_MAX);
+    buf_init(&smtp->remote, REMOTE_MAX);
     if (stream_is_tls(connection->stream))
         smtp_engine_tls(&smtp->engine, connection_can_bind(connection));
     return smtp;

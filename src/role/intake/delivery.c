@@ -22,6 +22,7 @@ struct delivery {
     struct channel *channel;
     struct ipc_message *message;
     struct buf block;
+    size_t front; /* bytes of that room */
     uint64_t held;
     const char *text;
     struct intake_judged judged;
@@ -102,14 +103,15 @@ static int read_body(struct task *task, struct delivery *delivery)
     span_t content = delivery->message->deliver.content;
     size_t room_len = content.len > TRACE_ADDED_MAX ? content.len : TRACE_ADDED_MAX;
     uint8_t *room = NULL;
-    buf_init(&delivery->block, TRACE_ADDED_MAX + delivery->intake->start->conf->smtp_message_max + 1);
-    int result = buf_reserve(&delivery->block, TRACE_ADDED_MAX + room_len, &room);
+    delivery->front = TRACE_ADDED_MAX + outgoing_envelope_len(&delivery->message->deliver);
+    buf_init(&delivery->block, delivery->front + delivery->intake->start->conf->smtp_message_max + 1);
+    int result = buf_reserve(&delivery->block, delivery->front + room_len, &room);
     if (result != 0)
         return result;
-    buf_commit(&delivery->block, TRACE_ADDED_MAX);
+    buf_commit(&delivery->block, delivery->front);
     if (content.len == 0)
         return read_stream(task, delivery);
-    memcpy(room + TRACE_ADDED_MAX, content.at, content.len);
+    memcpy(room + delivery->front, content.at, content.len);
     return block_add(delivery, content.len);
 }
 
@@ -131,6 +133,8 @@ static struct trace_delivery trace_of(const struct delivery *delivery, const str
     const struct ipc_deliver *deliver = &delivery->message->deliver;
     struct trace_delivery trace = {
         .submission = (deliver->flags & DELIVER_SUBMISSION) != 0,
+        .report = (deliver->flags & DELIVER_REPORT) != 0,
+        .hides = strcmp(delivery->intake->start->conf->smtp_hide_client, "yes") == 0,
         .tls = (deliver->flags & DELIVER_TLS) != 0,
         .utf8 = (deliver->flags & DELIVER_UTF8) != 0,
         .client = deliver->client,
@@ -156,30 +160,59 @@ static int stamp(struct delivery *delivery, const struct timespec *now, const st
     if (result != 0)
         return result;
     span_t whole = buf_span(&delivery->block);
-    uint8_t *start = delivery->block.bytes + delivery->block.start + TRACE_ADDED_MAX;
-    start += trace_strip(start, whole.len - TRACE_ADDED_MAX, &trace);
+    uint8_t *start = delivery->block.bytes + delivery->block.start + delivery->front;
+    start += trace_strip(start, whole.len - delivery->front, &trace);
     start -= buf_len(&lines);
     memcpy(start, buf_span(&lines).at, buf_len(&lines));
     *ret_message = span_of(start, (size_t)(whole.at + whole.len - start));
     return 0;
 }
 
-/* What is junk says so with its flag: the session files it there. */
-static int send(struct task *task, struct delivery *delivery, span_t message, const struct timespec *now)
+static int send_to(struct task *task, struct delivery *delivery, enum outgoing_which which,
+                   const struct record_meta *meta, span_t message)
+{
+    AUTO_BUF struct buf rows;
+    span_t recipients = delivery->message->deliver.recipients;
+    buf_init(&rows, recipients.len);
+    int result = outgoing_pick(recipients, which, &rows);
+    if (result != 0 || buf_len(&rows) == 0)
+        return result != 0 ? result : (int)DELIVER_OK;
+    return intake_send(task, delivery->intake, meta, message, buf_span(&rows));
+}
+
+/*
+ * People here first: what they get is done once and for all, while what is in the queue may be sent before the client
+ * hears of a failure, and would come again with its next try. Afterwards the envelope takes the place of Return-Path,
+ * which is for final delivery alone (RFC 5321 §4.4). What is junk says so with its flag: the session files it there.
+ */
+static int send_all(struct task *task, struct delivery *delivery, span_t message, uint64_t arrived)
 {
     const struct ipc_deliver *deliver = &delivery->message->deliver;
-    const struct record_meta meta = {
+    struct record_meta meta = {
         .kind = RECORD_DELIVERY,
-        .arrived = (uint64_t)now->tv_sec * 1000000 + (uint64_t)now->tv_nsec / 1000,
+        .arrived = arrived,
         .flags = delivery->judged.is_junk ? SPAN(RECORD_FLAG_JUNK) : SPAN_NONE,
         .return_path = span_upto(deliver->sender, RECORD_PATH_MAX),
     };
-    return intake_send(task, delivery->intake, message, deliver, &meta);
+    int result = send_to(task, delivery, OUTGOING_ACCOUNTS, &meta, message);
+    size_t envelope_len = outgoing_envelope_len(deliver);
+    if (result != DELIVER_OK || envelope_len == 0)
+        return result;
+    span_t whole = buf_span(&delivery->block);
+    span_t rest = span_from(message, span_find_byte(message, '\n') + 1);
+    uint8_t *start = delivery->block.bytes + delivery->block.start + (rest.at - whole.at) - envelope_len;
+    result = outgoing_envelope(deliver, start);
+    meta.kind = RECORD_OUTGOING;
+    meta.flags = SPAN_NONE;
+    return result != 0 ? result
+                       : send_to(task, delivery, OUTGOING_QUEUE, &meta, span_of(start, envelope_len + rest.len));
 }
 
 static int judge(struct task *task, struct delivery *delivery, span_t message)
 {
     const struct ipc_deliver *deliver = &delivery->message->deliver;
+    if ((deliver->flags & DELIVER_REPORT) != 0)
+        return DELIVER_OK;
     int result = intake_judge(task, delivery->intake, deliver, message, &delivery->judged);
     if (result == DELIVER_REFUSED)
         delivery->text = delivery->judged.refusal;
@@ -192,7 +225,7 @@ static int deliver(struct task *task, struct delivery *delivery)
     int result = read_body(task, delivery);
     if (result != DELIVER_OK)
         return result;
-    span_t message = span_from(buf_span(&delivery->block), TRACE_ADDED_MAX);
+    span_t message = span_from(buf_span(&delivery->block), delivery->front);
     struct trace_facts facts;
     trace_scan(message, &facts);
     if (facts.received > TRACE_RECEIVED_MAX)
@@ -207,7 +240,8 @@ static int deliver(struct task *task, struct delivery *delivery)
     result = stamp(delivery, &now, &facts, &message);
     if (result != 0)
         return result;
-    return send(task, delivery, message, &now);
+    uint64_t arrived = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return send_all(task, delivery, message, arrived);
 }
 
 static void answer(struct delivery *delivery, int outcome)
@@ -240,7 +274,7 @@ static void deliver_task(struct task *task, void *arg)
 static bool is_sound(const struct ipc_message *message)
 {
     return (message->fd_count == 1) == (message->deliver.content.len == 0) && message->deliver.recipients.len > 0 &&
-           message->deliver.recipients.len % RECIPIENT_ROW_SIZE == 0;
+           message->deliver.recipients.len % RECIPIENT_ROW_SIZE == 0 && outgoing_is_sound(&message->deliver);
 }
 
 void intake_deliver(struct intake *intake, struct channel *channel, struct ipc_message *message)

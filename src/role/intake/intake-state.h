@@ -48,5 +48,15 @@ MUST_USE int intake_judge(struct task *task, struct intake *intake, const struct
 
 /* send.c: seals the message for the recipients (rows of RECIPIENT_ROW_SIZE) and has it stored: an enum deliver_outcome,
  * or a fault. */
-MUST_USE int intake_send(struct task *task, struct intake *intake, span_t message, const struct ipc_deliver *deliver,
-                         const struct record_meta *meta);
+MUST_USE int intake_send(struct task *task, struct intake *intake, const struct record_meta *meta, span_t message,
+                         span_t recipients);
+
+/* outgoing.c: a message that also goes, or only goes, to other servers. */
+MUST_USE size_t outgoing_envelope_len(const struct ipc_deliver *deliver); /* 0: it does not */
+/* Whether the queue stands among the recipients just where there are some for it to send to. */
+MUST_USE bool outgoing_is_sound(const struct ipc_deliver *deliver);
+/* Appends the recipients that are accounts, or that which is the queue. */
+enum outgoing_which { OUTGOING_ACCOUNTS, OUTGOING_QUEUE };
+MUST_USE int outgoing_pick(span_t recipients, enum outgoing_which which, struct buf *rows);
+/* Writes the envelope to where it is to stand, outgoing_envelope_len() bytes. */
+MUST_USE int outgoing_envelope(const struct ipc_deliver *deliver, uint8_t *into);

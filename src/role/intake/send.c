@@ -143,15 +143,15 @@ static int send_large(struct task *task, struct passage *passage, struct ipc_mes
     return result;
 }
 
-int intake_send(struct task *task, struct intake *intake, span_t message, const struct ipc_deliver *deliver,
-                const struct record_meta *meta)
+int intake_send(struct task *task, struct intake *intake, const struct record_meta *meta, span_t message,
+                span_t recipients)
 {
     AUTO(record_sealer) struct record_sealer *sealer = NULL;
     AUTO_BUF struct buf rows;
     buf_init(&rows, 131072);
     int result = record_sealer_new(meta, message, &sealer);
     if (result == 0)
-        result = rows_seal(task, intake, deliver->recipients, record_sealer_key(sealer), &rows);
+        result = rows_seal(task, intake, recipients, record_sealer_key(sealer), &rows);
     if (result != 0)
         return result;
     struct passage passage = {.intake = intake, .sealer = sealer};

@@ -7,6 +7,17 @@
 #include "mime/header.h"
 #include "trust/authres/authres.h"
 
+static void note_date(span_t value, struct trace_facts *facts)
+{
+    facts->knows_date = !facts->has_date && mime_date_parse(value, &facts->date) == 0;
+    facts->has_date = true;
+}
+
+static bool is_hidden(const struct trace_delivery *delivery)
+{
+    return delivery->submission && delivery->hides;
+}
+
 void trace_scan(span_t message, struct trace_facts *ret_facts)
 {
     *ret_facts = (struct trace_facts){.header_len = mime_header_len(message)};
@@ -16,7 +27,9 @@ void trace_scan(span_t message, struct trace_facts *ret_facts)
         if (span_equal_nocase(field.name, SPAN("Received")))
             ret_facts->received++;
         else if (span_equal_nocase(field.name, SPAN("Date")))
-            ret_facts->has_date = true;
+            note_date(field.value, ret_facts);
+        else if (span_equal_nocase(field.name, SPAN("MIME-Version")))
+            ret_facts->has_version = true;
         else if (span_equal_nocase(field.name, SPAN("Message-ID")))
             ret_facts->has_message_id = true;
     }
@@ -127,9 +140,19 @@ int trace_write(const struct trace_delivery *delivery, const struct trace_facts 
         return result;
     return_path(delivery, lines);
     (void)buf_append(lines, delivery->results);
-    received(delivery, buf_span(&date), lines);
-    if (delivery->submission && !facts->has_date)
+    if (!delivery->report)
+        received(delivery, buf_span(&date), lines);
+    if (is_hidden(delivery) && facts->knows_date) {
+        const struct mime_date utc = {.unix_time = facts->date.unix_time};
+        buf_clear(&date);
+        result = mime_date_format(&utc, &date);
+    }
+    if (result < 0)
+        return result;
+    if (is_hidden(delivery) || (delivery->submission && !facts->has_date))
         (void)buf_append_format(lines, "Date: %.*s\r\n", SPAN_PRINT(buf_span(&date)));
+    if (is_hidden(delivery) && facts->has_version)
+        (void)buf_append_text(lines, "MIME-Version: 1.0\r\n");
     if (delivery->submission && !facts->has_message_id)
         (void)buf_append_format(lines, "Message-ID: <%016llx.%llx@%.*s>\r\n", (unsigned long long)delivery->id,
                                 (unsigned long long)delivery->now_seconds, SPAN_PRINT(delivery->hostname));
@@ -138,6 +161,14 @@ int trace_write(const struct trace_delivery *delivery, const struct trace_facts 
 
 static bool is_stripped(const struct mime_field *field, const struct trace_delivery *delivery)
 {
+    static const char *const hidden[] = {"Date",          "MIME-Version",          "User-Agent",
+                                         "X-Mailer",      "X-Newsreader",          "X-MimeOLE",
+                                         "X-MUA",         "X-Mailer-Version",      "X-Originating-IP",
+                                         "X-Sender-IP",   "X-Originating-Client",  "X-Client-IP",
+                                         "X-Remote-Addr", "X-Originating-Country", "X-Sender"};
+    for (size_t i = 0; is_hidden(delivery) && i < COUNT_OF(hidden); i++)
+        if (span_equal_nocase(field->name, span_of_text(hidden[i])))
+            return true;
     if (span_equal_nocase(field->name, SPAN("Authentication-Results")))
         return authres_is_of(field->value, delivery->hostname);
     return span_equal_nocase(field->name, SPAN("Return-Path")) ||

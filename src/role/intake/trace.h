@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "mime/date.h"
 
 /*
  * The header lines a delivery adds and removes. Pure: bytes in, bytes out.
@@ -10,6 +11,8 @@
 
 struct trace_delivery {
     bool submission; /* from one of our own: its address and host name are not shown (RFC 6409 §8) */
+    bool report;     /* a report of our own, complete as it is: it is received from nobody */
+    bool hides;      /* submission: what the client says of its software, address and time zone goes */
     bool tls;
     bool utf8;     /* SMTPUTF8 was asked for (RFC 6531 §3.7.3) */
     span_t client; /* network address as text */
@@ -27,6 +30,9 @@ struct trace_facts {
     uint32_t received;
     bool has_date;
     bool has_message_id;
+    bool has_version; /* MIME-Version */
+    bool knows_date;  /* and it can be read: */
+    struct mime_date date;
 };
 
 /* Looks over the message's header. Any bytes are a message; what is no header line ends the header. */
@@ -34,13 +40,15 @@ void trace_scan(span_t message, struct trace_facts *ret_facts);
 
 /*
  * The lines to put in front: Return-Path (RFC 5321 §4.4), the results, Received, and on submission Date and Message-ID
- * where they are missing (RFC 6409 §8.1, §8.2). -ENOBUFS, -ENOMEM.
+ * where they are missing (RFC 6409 §8.1, §8.2). Where the client hides, Date anew in UTC, and MIME-Version without the
+ * comment in which programs name themselves. -ENOBUFS, -ENOMEM.
  */
 MUST_USE int trace_write(const struct trace_delivery *delivery, const struct trace_facts *facts, struct buf *lines);
 
 /*
  * Takes header fields out of the message in place: Return-Path always (RFC 5321 §4.4), Bcc on submission (RFC 5322
- * §3.6.3), and Authentication-Results in our name, which only we may write (RFC 8601 §5). What is left ends where it
- * ended before; returns by how many bytes it begins later.
+ * §3.6.3), where the client hides, what trace_write() writes anew and what names its software or address, and
+ * Authentication-Results in our name, which only we may write (RFC 8601 §5). What is left ends where it ended before;
+ * returns by how many bytes it begins later.
  */
 size_t trace_strip(uint8_t *message, size_t len, const struct trace_delivery *delivery);

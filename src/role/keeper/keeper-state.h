@@ -1,5 +1,6 @@
 #pragma once
 
+#include "crypto/kdf.h"
 #include "ipc/wiring.h"
 #include "role/keeper/auth.h"
 #include "rt/event.h"
@@ -12,6 +13,8 @@ struct keeper {
     struct wiring *wiring;
     const struct role_start *start;
     struct secret *directory_key;
+    struct secret *queue_key;       /* private; for courier */
+    uint8_t queue_public[KEY_SIZE]; /* outgoing mail is sealed to it */
     struct hasher *hasher;
     struct throttle *throttle;
     struct timer *trust_timer;
@@ -50,6 +53,8 @@ void keeper_trust_keep(struct keeper *keeper); /* now; before the end */
 /* keeper-dkim.c */
 keeper_handler keeper_dkim_keys;
 keeper_handler keeper_sign;
+/* keeper-queue.c: gives courier the queue's key pair. */
+keeper_handler keeper_queue_key;
 /* keeper-admin.c */
 keeper_handler keeper_admin;
 

@@ -38,7 +38,15 @@ static void resolve(struct keeper *keeper, struct keeper_request *request)
         outcome = RESOLVE_UNAVAILABLE;
     }
     reply.resolved.outcome = (uint32_t)outcome;
-    if (outcome == RESOLVE_LOCAL)
+    if (outcome == RESOLVE_REMOTE) {
+        const struct recipient_row queue = {.account = QUEUE_ACCOUNT, .public_key = keeper->queue_public};
+        uint8_t row[RECIPIENT_ROW_SIZE];
+        recipient_row_put(row, &queue);
+        buf_clear(&rows);
+        if (buf_append(&rows, span_of(row, sizeof(row))) != 0)
+            reply.resolved.outcome = RESOLVE_UNAVAILABLE;
+    }
+    if (outcome == RESOLVE_LOCAL || outcome == RESOLVE_REMOTE)
         reply.resolved.recipients = buf_span(&rows);
     keeper_reply(request, &reply);
 }
@@ -68,8 +76,13 @@ static keeper_handler *handler_of(enum ipc_type type)
         enum ipc_type type;
         keeper_handler *handler;
     } rows[] = {
-        {IPC_login, keeper_login}, {IPC_scram_start, keeper_scram_start}, {IPC_scram_finish, keeper_scram_finish},
-        {IPC_admin, keeper_admin}, {IPC_dkim_keys, keeper_dkim_keys},     {IPC_sign, keeper_sign},
+        {IPC_login, keeper_login},
+        {IPC_scram_start, keeper_scram_start},
+        {IPC_scram_finish, keeper_scram_finish},
+        {IPC_admin, keeper_admin},
+        {IPC_dkim_keys, keeper_dkim_keys},
+        {IPC_sign, keeper_sign},
+        {IPC_queue_key, keeper_queue_key},
     };
     for (size_t at = 0; at < COUNT_OF(rows); at++)
         if (rows[at].type == type)
@@ -171,7 +184,7 @@ static void on_status(void *arg, struct buf *json)
 static const struct wiring_hooks hooks = {.begin = on_begin, .message = on_message, .status = on_status};
 
 /* From the 32 bytes of server.key, which is read while it still can be. */
-static int keys_read(const char *data, struct secret **ret_directory_key)
+static int keys_read(struct keeper *keeper, const char *data)
 {
     char path[PATH_MAX];
     uint8_t bytes[KEY_SIZE + 1];
@@ -186,14 +199,16 @@ static int keys_read(const char *data, struct secret **ret_directory_key)
         return got < 0 ? -errno : -EBADMSG;
     AUTO(secret) struct secret *server = NULL;
     int result = secret_take(bytes, KEY_SIZE, &server);
-    return result == 0 ? kdf_directory_key(server, ret_directory_key) : result;
+    if (result == 0)
+        result = kdf_queue_pair(server, keeper->queue_public, &keeper->queue_key);
+    return result == 0 ? kdf_directory_key(server, &keeper->directory_key) : result;
 }
 
 static int prepare(struct keeper *keeper)
 {
     const struct role_start *start = keeper->start;
     const struct priv_start confine = {.data = start->data, .user = start->conf->server_user};
-    int result = keys_read(start->data, &keeper->directory_key);
+    int result = keys_read(keeper, start->data);
     if (result == 0)
         result = hasher_new(HASHER_CHILDREN, &confine, &keeper->hasher);
     if (result == 0)
@@ -234,6 +249,7 @@ int keeper_run(const struct role_start *start)
     throttle_free(keeper.throttle);
     hasher_free(keeper.hasher);
     secret_free(keeper.directory_key);
+    secret_free(keeper.queue_key);
     loop_free(keeper.loop);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -77,10 +77,10 @@ void store_sessions_free(struct store *store)
 
 void store_announce_note(struct store *store, span_t recipients, uint64_t from)
 {
-    if (map_count(store->sessions) == 0)
-        return;
     for (; recipients.len >= KEY_ROW_SIZE; recipients = span_from(recipients, KEY_ROW_SIZE)) {
         uint64_t account = bytes_get_u64(recipients.at);
+        if (account == QUEUE_ACCOUNT && from != QUEUE_ACCOUNT)
+            store->courier_hears = true;
         struct store_session *session = account != from ? map_get(store->sessions, account) : NULL;
         if (session == NULL)
             continue;
@@ -89,9 +89,21 @@ void store_announce_note(struct store *store, span_t recipients, uint64_t from)
     }
 }
 
+static void announce_queue(struct store *store)
+{
+    struct channel *courier = wiring_peer(store->wiring, ROLE_COURIER, 0);
+    struct ipc_message message = {.type = IPC_announce};
+    store->courier_hears = false;
+    int result = courier != NULL ? channel_send(courier, &message) : 0; /* a new one asks by itself */
+    if (result != 0)
+        log_debug("store.announce.failed", F_FAULT(result));
+}
+
 void store_announce_send(struct store *store)
 {
     struct list_link *link;
+    if (store->courier_hears)
+        announce_queue(store);
     while ((link = list_pop(&store->to_announce)) != NULL) {
         const struct store_session *session = LIST_ITEM(link, struct store_session, announcing);
         struct ipc_message message = {.type = IPC_announce};

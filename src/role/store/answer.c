@@ -10,6 +10,11 @@
 #define LIST_MAX 512U
 #define ROWS_MAX 131072U
 
+uint64_t store_account_of(const struct channel *channel)
+{
+    return channel_peer(channel) == ROLE_COURIER ? QUEUE_ACCOUNT : channel_tag(channel);
+}
+
 static void reply_done(struct channel *channel, uint64_t call, int result)
 {
     struct ipc_message reply = {.type = IPC_done, .done = {.outcome = (uint32_t)(result < 0 ? -result : 0)}};
@@ -24,8 +29,8 @@ static void on_pending(struct store *store, struct channel *channel, struct ipc_
     buf_init(&rows, ROWS_MAX);
     uint32_t limit = message->pending.limit < LIST_MAX ? message->pending.limit : LIST_MAX;
     bool more = false;
-    int result = journal_pending(store->journal, channel_tag(channel), message->pending.before, limit > 0 ? limit : 1,
-                                 &rows, &more);
+    int result = journal_pending(store->journal, store_account_of(channel), message->pending.before,
+                                 limit > 0 ? limit : 1, &rows, &more);
     store_look(store);
     struct ipc_message reply = {.type = IPC_pending_done,
                                 .pending_done = {.more = more ? 1 : 0, .rows = buf_span(&rows)}};
@@ -68,7 +73,7 @@ static void on_taken(struct store *store, struct channel *channel, struct ipc_me
     if (result == 0)
         qsort(records, count, sizeof(*records), newest_first);
     if (result == 0)
-        result = journal_taken(store->journal, channel_tag(channel), records, count);
+        result = journal_taken(store->journal, store_account_of(channel), records, count);
     reply_done(channel, message->call, result);
 }
 
@@ -78,7 +83,7 @@ static void on_release(struct store *store, struct channel *channel, struct ipc_
     size_t count = 0;
     int result = records_read(message->release.records, &records, &count);
     if (result == 0)
-        result = journal_release(store->journal, channel_tag(channel), records, count);
+        result = journal_release(store->journal, store_account_of(channel), records, count);
     if (result != 0)
         log_error("store.release.failed", F_FAULT(result));
     store_look(store);

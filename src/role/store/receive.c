@@ -137,14 +137,14 @@ static void receive_task(struct task *task, void *arg)
         log_debug("store.append.unheard", F_FAULT(result));
 }
 
-/* A session appends for its own account and no other. */
+/* A session appends for its own account and no other, courier for the queue. */
 static bool may_append(struct channel *channel, const struct ipc_append *append)
 {
     size_t count = append->recipients.len / KEY_ROW_SIZE;
     if (count == 0 || count > RECORD_RECIPIENTS_MAX || append->recipients.len % KEY_ROW_SIZE != 0)
         return false;
     return channel_peer(channel) == ROLE_INTAKE ||
-           (count == 1 && bytes_get_u64(append->recipients.at) == channel_tag(channel));
+           (count == 1 && bytes_get_u64(append->recipients.at) == store_account_of(channel));
 }
 
 void store_receive(struct store *store, struct channel *channel, struct ipc_message *message)
@@ -160,7 +160,7 @@ void store_receive(struct store *store, struct channel *channel, struct ipc_mess
     int result = receipt != NULL ? 0 : -ENOMEM;
     if (result == 0) {
         *receipt = (struct receipt){.store = store, .channel = channel_ref(channel), .message = TAKE(owned)};
-        receipt->from = channel_peer(channel) == ROLE_SESSION ? channel_tag(channel) : 0;
+        receipt->from = channel_peer(channel) == ROLE_INTAKE ? 0 : store_account_of(channel);
         event_init(&receipt->answered);
         result = task_group_spawn(&store->tasks, store->loop, "store.append", receive_task, receipt);
     }

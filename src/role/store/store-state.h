@@ -25,6 +25,7 @@ struct store {
     int64_t sync_delay;   /* milliseconds a group waits for others */
     struct map *sessions; /* account to struct store_session */
     struct list to_announce;
+    bool courier_hears; /* the queue is to be announced, too */
 };
 
 /* The channel of one account's session. */
@@ -50,7 +51,9 @@ void store_look(struct store *store);
 void store_mend_task(struct task *task, void *arg);
 MUST_USE int store_open_journal(const struct store *store, struct journal **ret_journal);
 
-/* answer.c: takes the message, which came over the channel of that account's session. */
+/* answer.c: whose records the channel of a session, or of courier, is about. */
+uint64_t store_account_of(const struct channel *channel);
+/* Takes the message, which came over the channel of an account's session, or of courier. */
 void store_answer(struct store *store, struct channel *channel, struct ipc_message *message);
 
 /* announce.c */

@@ -131,6 +131,10 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         ipc_message_free(message);
         return;
     }
+    if (channel_peer(channel) == ROLE_COURIER) {
+        store_answer(store, channel, message);
+        return;
+    }
     if (message->type == IPC_append) {
         store_receive(store, channel, message);
         return;

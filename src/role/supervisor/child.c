@@ -53,10 +53,8 @@ void child_settle(int channel_fd, int lock_fd)
 }
 
 static const char *const role_words[ROLE_COUNT] = {
-    [ROLE_GATE] = "gate",
-    [ROLE_KEEPER] = "keeper",
-    [ROLE_INTAKE] = "intake",
-    [ROLE_STORE] = "store",
+    [ROLE_GATE] = "gate",   [ROLE_KEEPER] = "keeper",   [ROLE_INTAKE] = "intake",
+    [ROLE_STORE] = "store", [ROLE_COURIER] = "courier",
 };
 
 static uint32_t count_of(const struct supervisor *supervisor, enum ipc_role role)
@@ -232,6 +230,8 @@ int child_start_all(struct supervisor *supervisor)
         result = add_children(supervisor, ROLE_INTAKE, supervisor->conf->server_intakes);
     if (result == 0)
         result = add_children(supervisor, ROLE_GATE, supervisor->conf->server_gates);
+    if (result == 0)
+        result = add_children(supervisor, ROLE_COURIER, 1);
     for (size_t i = 0; result == 0 && i < supervisor->child_count; i++)
         result = child_start(&supervisor->children[i]);
     for (size_t i = 0; result == 0 && i < supervisor->child_count; i++)

@@ -90,22 +90,33 @@ static void do_reload(struct task *task, struct command *command)
         fail(command, 1, error.text);
 }
 
-/* Everything else is the keeper's. */
+/* Everything else is the keeper's, but what concerns the queue. */
+static enum ipc_role who_knows(const struct command *command)
+{
+    span_t rest = command->words;
+    span_t first = SPAN_NONE;
+    (void)span_cut(&rest, 0, &first);
+    return span_equal(first, SPAN("queue")) ? ROLE_COURIER : ROLE_KEEPER;
+}
+
 static void do_admin(struct task *task, struct command *command)
 {
-    const struct child *keeper = child_find(command->supervisor, ROLE_KEEPER, 0);
+    enum ipc_role role = who_knows(command);
+    const struct child *child = child_find(command->supervisor, role, 0);
     struct ipc_message request = {
         .type = IPC_admin,
         .admin = {.words = command->words, .input = command->input, .after = buf_span(&command->next)}};
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     span_t next = SPAN_NONE;
-    int result = keeper == NULL || keeper->channel == NULL
+    int result = child == NULL || child->channel == NULL
                      ? -EPIPE
-                     : channel_call_within(task, keeper->channel, &request, ADMIN_MS, &reply);
+                     : channel_call_within(task, child->channel, &request, ADMIN_MS, &reply);
     if (result == -EMSGSIZE) {
         fail(command, 2, "the command is too long");
     } else if (result < 0) {
-        fail(command, 1, "the keeper does not answer; waxwing status tells more");
+        fail(command, 1,
+             role == ROLE_COURIER ? "the courier does not answer; waxwing status tells more"
+                                  : "the keeper does not answer; waxwing status tells more");
     } else {
         next = reply->admin_done.next;
         command->status = reply->admin_done.status;

@@ -9,10 +9,10 @@
 #define RENEW_MS 15000
 
 /*
- * The gates hold people's connections: new ones come beside them. These two hold nothing for longer than a request, and
- * restart. The store goes on with what it started with.
+ * The gates hold people's connections: new ones come beside them. These hold nothing for longer than a request or a
+ * message, and restart. The store goes on with what it started with.
  */
-static const enum ipc_role renewed[] = {ROLE_KEEPER, ROLE_INTAKE};
+static const enum ipc_role renewed[] = {ROLE_KEEPER, ROLE_INTAKE, ROLE_COURIER};
 
 static int renew(struct task *task, struct child *child)
 {

@@ -14,7 +14,7 @@
 /* The insides of the supervisor: for the files of this folder alone. */
 
 #define CHILDREN_MAX                                                                                                   \
-    322U /* store, keeper, 64 intakes, and of gates 64 that serve, as many on trial, twice that draining */
+    323U /* store, keeper, courier, 64 intakes, and of gates 64 that serve, as many on trial, twice that draining */
 #define DRAINING_MAX 128U
 #define LISTENERS_MAX 64U
 #define WAITING_MAX 64U /* clients waiting for one session to start */

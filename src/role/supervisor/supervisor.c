@@ -106,7 +106,7 @@ static void stop(struct task *task, void *arg)
     struct supervisor *supervisor = arg;
     int64_t deadline = loop_now(supervisor->loop) + STOP_MS;
     notify_manager("STOPPING=1");
-    stop_roles(task, supervisor, 1U << ROLE_GATE, deadline - STOP_MS / 2);
+    stop_roles(task, supervisor, 1U << ROLE_GATE | 1U << ROLE_COURIER, deadline - STOP_MS / 2);
     stop_roles(task, supervisor, 1U << ROLE_SESSION | 1U << ROLE_INTAKE, deadline - STOP_MS / 4);
     stop_roles(task, supervisor, 1U << ROLE_KEEPER | 1U << ROLE_STORE, deadline);
     loop_stop(supervisor->loop);

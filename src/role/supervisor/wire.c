@@ -11,10 +11,8 @@ static const struct {
     enum ipc_role one;
     enum ipc_role other;
 } pairs[] = {
-    {ROLE_GATE, ROLE_KEEPER},
-    {ROLE_INTAKE, ROLE_KEEPER},
-    {ROLE_GATE, ROLE_INTAKE},
-    {ROLE_INTAKE, ROLE_STORE},
+    {ROLE_GATE, ROLE_KEEPER},   {ROLE_INTAKE, ROLE_KEEPER},  {ROLE_GATE, ROLE_INTAKE},    {ROLE_INTAKE, ROLE_STORE},
+    {ROLE_COURIER, ROLE_STORE}, {ROLE_COURIER, ROLE_KEEPER}, {ROLE_COURIER, ROLE_INTAKE},
 };
 
 static bool is_pair(enum ipc_role one, enum ipc_role other)

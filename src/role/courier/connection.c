@@ -1,0 +1,319 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "role/courier/courier-state.h"
+
+#define ROUTE_ARENA_MAX (1U << 20)
+#define COMMANDS_MAX 131072U
+#define QUESTIONS_MAX 64U /* to name servers, for one connection */
+#define QUESTIONS_MS 120000
+#define GREETING_MS 300000 /* RFC 5321 §4.5.3.2.1 */
+#define TLS_MS 30000
+#define IDLE_MS 3000 /* for another message to the same place */
+#define QUIT_MS 3000
+#define MINUTE 60
+
+int64_t reply_patience(const struct connection *connection)
+{
+    return (int64_t)connection->courier->conf->courier_reply_timeout * 1000;
+}
+
+static void connection_close(struct connection *connection)
+{
+    stream_free(connection->stream);
+    connection->stream = NULL;
+    buf_clear(&connection->commands);
+}
+
+/* --- one step after the other ------------------------------------------------------------------------------------- */
+
+static int send_commands(struct task *task, struct connection *connection, int64_t timeout_ms)
+{
+    int result = buf_fault(&connection->commands);
+    if (result == 0 && buf_len(&connection->commands) > 0) {
+        result = stream_write(task, connection->stream, buf_span(&connection->commands), timeout_ms);
+        if (result == 0)
+            result = stream_flush(task, connection->stream, timeout_ms);
+    }
+    buf_clear(&connection->commands);
+    return result;
+}
+
+static bool is_verified_relay(const struct connection *connection)
+{
+    return connection->host->is_relay && strcmp(connection->courier->conf->courier_relay_tls, "optional") != 0;
+}
+
+/* What the server has to prove. Between servers it is nothing but that nobody listens in (RFC 7435 §3). */
+static int start_tls(struct task *task, struct connection *connection)
+{
+    const char *const names[] = {connection->host->name};
+    const struct tls_demand demand = {.proof = is_verified_relay(connection) ? TLS_PROOF_NAMES : TLS_PROOF_NONE,
+                                      .host = connection->host->name,
+                                      .names = names,
+                                      .name_count = 1};
+    struct address literal;
+    struct tls_demand asked = demand;
+    if (address_parse(&literal, span_of_text(connection->host->name), 0))
+        asked.host = ""; /* RFC 6066 §3: names alone */
+    return stream_start_tls_client(task, connection->stream, connection->courier->tls, &asked, TLS_MS);
+}
+
+static int read_line(struct task *task, struct connection *connection, int64_t timeout_ms, enum smtp_client_step *step)
+{
+    span_t line = SPAN_NONE;
+    int result = stream_read_line(task, connection->stream, SMTP_RESPONSE_LINE_MAX, timeout_ms, &line);
+    if (result != STREAM_OK)
+        return result == STREAM_END ? -ECONNRESET : result == STREAM_TOO_LONG ? -EBADMSG : result;
+    *step = smtp_client_line(&connection->client, line, &connection->commands);
+    return 0;
+}
+
+int connection_go_on(struct task *task, struct connection *connection, enum smtp_client_step *step, int64_t timeout_ms)
+{
+    for (;;) {
+        int result = send_commands(task, connection, timeout_ms);
+        if (result == 0 && *step == SMTP_CLIENT_READ) {
+            result = read_line(task, connection, timeout_ms, step);
+        } else if (result == 0 && *step == SMTP_CLIENT_TLS) {
+            /* RFC 3207 §5: what somebody slipped in before the handshake must not count after it. */
+            result = stream_has_buffered(connection->stream) ? -EPROTO : start_tls(task, connection);
+            if (result == 0)
+                *step = smtp_client_tls(&connection->client, &connection->commands);
+        } else {
+            return result;
+        }
+        if (result < 0)
+            return result;
+    }
+}
+
+/* --- opening --------------------------------------------------------------------------------------------------------
+ */
+
+static const struct address *source_for(const struct courier *courier, const struct address *to)
+{
+    for (size_t i = 0; i < courier->source_count; i++)
+        if (courier->sources[i].any.sa_family == to->any.sa_family)
+            return &courier->sources[i];
+    return NULL;
+}
+
+static struct smtp_response response_of_fault(const struct connection *connection, int fault)
+{
+    const char *trouble = connection->stream != NULL ? stream_tls_trouble(connection->stream) : "";
+    char text[SMTP_RESPONSE_TEXT_MAX];
+    (void)snprintf(text, sizeof(text), "%s%s: %s", connection->host->name,
+                   connection->stream == NULL ? " cannot be reached" : " broke off",
+                   trouble[0] != '\0' ? trouble : strerror(-fault));
+    return connection->stream == NULL ? response_of(451, 4, 1, text)
+           : fault == -EPROTO         ? response_of(451, 7, 5, text)
+                                      : response_of(451, 4, 2, text);
+}
+
+static void set_up(struct connection *connection, enum smtp_client_demand tls)
+{
+    const struct conf *conf = connection->courier->conf;
+    bool has_login = connection->host->is_relay && conf->courier_relay_user[0] != '\0';
+    struct smtp_client_settings settings = {.hostname = span_of_text(conf->server_hostname), .tls = tls};
+    if (has_login) {
+        settings.user = span_of_text(conf->courier_relay_user);
+        settings.password = span_of_text(conf->courier_relay_password);
+    }
+    smtp_client_init(&connection->client, &settings);
+}
+
+/* Up to where a message may be sent. */
+static int greet(struct task *task, struct connection *connection)
+{
+    enum smtp_client_step step = SMTP_CLIENT_READ;
+    bool is_implicit =
+        connection->host->is_relay && strcmp(connection->courier->conf->courier_relay_tls, "implicit") == 0;
+    int result = 0;
+    if (is_implicit) {
+        result = start_tls(task, connection);
+        smtp_client_is_tls(&connection->client);
+    }
+    int64_t patience = reply_patience(connection);
+    if (result == 0)
+        result = connection_go_on(task, connection, &step, patience < GREETING_MS ? patience : GREETING_MS);
+    return result < 0 ? result : step == SMTP_CLIENT_READY ? 0 : 1;
+}
+
+/* 0: ready. 1: it is not, and *ret_response says why. */
+static int open_once(struct task *task, struct connection *connection, const struct address *to,
+                     enum smtp_client_demand tls, struct smtp_response *ret_response)
+{
+    const struct courier *courier = connection->courier;
+    int fd = -1;
+    set_up(connection, tls);
+    int result =
+        connect_to(task, to, source_for(courier, to), (int64_t)courier->conf->courier_connect_timeout * 1000, &fd);
+    if (result == 0)
+        result = stream_new(courier->loop, fd, &connection->stream);
+    if (result == 0)
+        result = greet(task, connection);
+    if (result == 0)
+        return 0;
+    if (result == -ECANCELED)
+        return result;
+    *ret_response = result > 0 ? connection->client.failure : response_of_fault(connection, result);
+    bool was_handshake = connection->client.state == SMTP_CLIENT_AT_HANDSHAKE;
+    connection_close(connection);
+    /* RFC 7435 §3: between servers that promise nothing, an encryption that fails is no reason not to deliver. */
+    if (was_handshake && tls == SMTP_CLIENT_TLS_MAY)
+        return open_once(task, connection, to, SMTP_CLIENT_TLS_NEVER, ret_response);
+    return 1;
+}
+
+static int open_host(struct task *task, struct connection *connection, const struct routing *routing,
+                     struct smtp_response *ret_response)
+{
+    struct address addresses[ROUTE_ADDRESSES_MAX];
+    size_t count = 0;
+    enum smtp_client_demand tls = is_verified_relay(connection) ? SMTP_CLIENT_TLS_MUST : SMTP_CLIENT_TLS_MAY;
+    int result = route_addresses(routing, connection->host, addresses, &count, ret_response);
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < count; i++) {
+        address_text(&addresses[i], connection->address);
+        result = open_once(task, connection, &addresses[i], tls, ret_response);
+        if (result <= 0)
+            return result;
+    }
+    return 1;
+}
+
+/* RFC 7504 §3: a host that takes no mail at all says so; any other refusal to talk may be about this hour, or us. */
+static bool is_for_good(const struct smtp_response *response)
+{
+    return response->code == 521 || response->code == 556 || (response->code == 550 && response->subject == 1);
+}
+
+/* The first host that lets us in. The answer that is kept is one that leaves hope, if there is any. */
+static int open_any(struct task *task, struct connection *connection, const struct route *route,
+                    const struct routing *routing, struct smtp_response *ret_response)
+{
+    for (size_t i = 0; i < route->count; i++) {
+        struct smtp_response response = {0};
+        connection->host = &route->hosts[i];
+        int result = open_host(task, connection, routing, &response);
+        if (result <= 0)
+            return result;
+        if (ret_response->code == 0 || is_for_good(ret_response))
+            *ret_response = response;
+    }
+    return 1;
+}
+
+/* --- serving -------------------------------------------------------------------------------------------------------
+ */
+
+/* [courier] pace: no more than so many in a minute. */
+static int keep_pace(struct task *task, struct destination *destination)
+{
+    uint64_t pace = destination->courier->conf->courier_pace;
+    while (pace > 0) {
+        int64_t now = courier_seconds();
+        if (now - destination->minute >= MINUTE) {
+            destination->minute = now;
+            destination->paced = 0;
+        }
+        if (destination->paced++ < pace)
+            break;
+        int result = task_sleep(task, (destination->minute + MINUTE - now) * 1000);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static struct leg *next_leg(struct task *task, struct connection *connection)
+{
+    struct destination *destination = connection->destination;
+    struct courier *courier = connection->courier;
+    bool may_wait = connection->messages > 0 && list_is_empty(&courier->starved);
+    if (courier->is_stopping || connection->messages >= courier->conf->courier_messages_per_connection)
+        return NULL;
+    if (destination->waiting_count == 0 && may_wait) {
+        destination->idle++;
+        (void)!event_wait(task, &destination->news, IDLE_MS);
+        destination->idle--;
+    }
+    if (destination->waiting_count == 0 || courier->is_stopping || keep_pace(task, destination) < 0)
+        return NULL;
+    return destination_take(destination);
+}
+
+static void quit(struct task *task, struct connection *connection)
+{
+    enum smtp_client_step step = smtp_client_quit(&connection->client, &connection->commands);
+    if (connection_go_on(task, connection, &step, QUIT_MS) < 0)
+        log_debug("courier.quit.unanswered");
+}
+
+static void serve(struct task *task, struct connection *connection)
+{
+    bool is_good = true;
+    struct leg *leg = NULL;
+    destination_worked(connection->destination);
+    log_debug("courier.connected", F_HASH("destination", span_of_text(connection->destination->name)),
+              F_TEXT("tls", stream_is_tls(connection->stream) ? stream_tls_version(connection->stream) : "none"));
+    while (is_good && (leg = next_leg(task, connection)) != NULL)
+        is_good = transfer_leg(task, connection, leg);
+    if (is_good)
+        quit(task, connection);
+    connection_close(connection);
+}
+
+static void fail_all(struct task *task, struct destination *destination, const struct smtp_response *response,
+                     span_t host)
+{
+    struct leg *leg;
+    while (!task_is_cancelled(task) && (leg = destination_take(destination)) != NULL)
+        transfer_fail(task, destination->courier, leg, response, host);
+}
+
+static void run(struct task *task, struct connection *connection, const struct routing *routing)
+{
+    struct destination *destination = connection->destination;
+    struct route route;
+    struct smtp_response response = {0};
+    int result = route_find(routing, destination->name, &route);
+    if (result == ROUTE_FOUND)
+        result = open_any(task, connection, &route, routing, &response);
+    else if (result > 0)
+        response = route.response;
+    if (result == 0) {
+        serve(task, connection);
+        return;
+    }
+    if (result < 0 && result != -ECANCELED)
+        response = response_of(451, 3, 0, "Out of memory");
+    if (result == -ECANCELED)
+        return;
+    span_t host = connection->host != NULL ? span_of_text(connection->host->name) : SPAN_NONE;
+    if (is_for_good(&response) || response.code >= 550)
+        fail_all(task, destination, &response, host);
+    else
+        destination_failed(destination, &response);
+}
+
+void connection_task(struct task *task, void *arg)
+{
+    struct destination *destination = arg;
+    struct connection connection = {.courier = destination->courier, .destination = destination};
+    AUTO(arena) struct arena *arena = NULL;
+    struct resolver_job job;
+    resolver_job_init(&job, destination->courier->resolver, task, QUESTIONS_MAX, QUESTIONS_MS);
+    const struct dns_lookup lookup = resolver_lookup(&job);
+    buf_init(&connection.commands, COMMANDS_MAX);
+    if (arena_new(ROUTE_ARENA_MAX, &arena) == 0) {
+        const struct routing routing = {.conf = destination->courier->conf, .lookup = &lookup, .arena = arena};
+        run(task, &connection, &routing);
+    }
+    buf_deinit(&connection.commands);
+    destination_connection_ended(destination);
+}

@@ -1,0 +1,209 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mime/header.h"
+#include "role/courier/courier-state.h"
+#include "role/courier/report.h"
+
+#define HEADER_MAX 65536U     /* of the original, as a report shows it */
+#define RETURN_MAX (1U << 20) /* of a whole original (RFC 3461 §4.3 leaves it to us where it is large) */
+#define REPORT_MAX (4U << 20)
+#define DELIVER_MS 120000
+
+/* --- what it says ------------------------------------------------------------------------------------------------- */
+
+static bool belongs(const struct work *work, size_t at, enum report_kind kind)
+{
+    unsigned notify = work->recipients[at].notify & ENVELOPE_NOTIFY;
+    enum note_status status = work->note.recipients[at].status;
+    if (kind == REPORT_FINAL)
+        return status != NOTE_OPEN && status != NOTE_DONE;
+    return status == NOTE_OPEN && (notify == 0 || (notify & SMTP_NOTIFY_DELAY) != 0); /* RFC 3461 §5.2.4 */
+}
+
+/* What is delayed because nobody could be reached has no answer of its own. */
+static const struct smtp_response *response_for(struct courier *courier, const struct work *work, size_t at)
+{
+    struct destination *destination = NULL;
+    const struct note_recipient *row = &work->note.recipients[at];
+    if (row->response.code != 0 || row->status != NOTE_OPEN ||
+        destination_find(courier, work->recipients[at].address, &destination) < 0 || destination->failures == 0)
+        return &row->response;
+    return &destination->response;
+}
+
+static size_t list_recipients(struct courier *courier, const struct work *work, enum report_kind kind,
+                              struct report_recipient *rows)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < work->note.count; i++) {
+        if (!belongs(work, i, kind))
+            continue;
+        const struct note_recipient *row = &work->note.recipients[i];
+        rows[count++] = (struct report_recipient){.address = work->recipients[i].address,
+                                                  .orcpt = work->recipients[i].orcpt,
+                                                  .status = row->status,
+                                                  .response = response_for(courier, work, i),
+                                                  .host = span_of(row->host, row->host_len)};
+    }
+    return count;
+}
+
+static bool has_failed(const struct report_recipient *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].status == NOTE_FAILED)
+            return true;
+    return false;
+}
+
+/* RFC 3461 §4.3, §5.2.6: all of it where that was asked for, and only with a failure. */
+static int read_original(struct work *work, bool wants_all, struct buf *original, bool *ret_is_whole)
+{
+    uint64_t len = work_message_len(work);
+    bool is_whole = wants_all && (work->envelope.flags & ENVELOPE_RETURN_FULL) != 0 && len <= RETURN_MAX;
+    int result = work_read(work, 0, is_whole ? len : HEADER_MAX, original);
+    if (result == 0 && !is_whole)
+        buf_truncate(original, mime_header_len(buf_span(original)));
+    *ret_is_whole = is_whole;
+    return result;
+}
+
+static int write_report(struct courier *courier, struct work *work, const struct report_recipient *rows, size_t count,
+                        struct buf *text)
+{
+    AUTO_BUF struct buf original;
+    buf_init(&original, RETURN_MAX + HEADER_MAX);
+    const struct entry *entry = work->entry;
+    int64_t start = entry->hold_until > entry->arrived ? entry->hold_until : entry->arrived;
+    struct report report = {.hostname = span_of_text(courier->conf->server_hostname),
+                            .to = work->envelope.sender,
+                            .envid = work->envelope.envid,
+                            .is_utf8 = (work->envelope.flags & ENVELOPE_UTF8) != 0,
+                            .arrived = entry->arrived,
+                            .now = courier_seconds(),
+                            .until = start + (int64_t)courier->conf->courier_lifetime,
+                            .recipients = rows,
+                            .count = count};
+    random_bytes(&report.id, sizeof(report.id));
+    int result = read_original(work, has_failed(rows, count), &original, &report.is_whole);
+    report.original = buf_span(&original);
+    return result == 0 ? report_write(&report, text) : result;
+}
+
+/* --- where it goes ------------------------------------------------------------------------------------------------ */
+
+struct parcel {
+    struct courier *courier;
+    struct body_writer *writer;
+    span_t text;
+};
+
+static void parcel_task(struct task *task, void *arg)
+{
+    struct parcel *parcel = arg;
+    if (body_finish(task, parcel->writer, parcel->text, COURIER_CALL_MS) < 0)
+        log_debug("courier.report.broken");
+    body_writer_free(TAKE(parcel->writer));
+}
+
+static int call_intake(struct task *task, struct courier *courier, struct ipc_message *request, span_t text,
+                       struct ipc_message **ret_reply)
+{
+    int ends[2];
+    struct channel *intake = wiring_any(courier->wiring, ROLE_INTAKE);
+    if (intake == NULL)
+        return -ENOTCONN;
+    if (text.len <= BODY_SMALL_MAX) {
+        request->deliver.content = text;
+        return channel_call_within(task, intake, request, DELIVER_MS, ret_reply);
+    }
+    struct parcel parcel = {.courier = courier, .text = text};
+    struct task_group helper;
+    task_group_init(&helper);
+    int result = body_pair(ends);
+    if (result < 0)
+        return result;
+    request->fd_count = 1;
+    request->fds[0] = ends[1];
+    result = body_writer_new(courier->loop, ends[0], &parcel.writer);
+    if (result == 0)
+        result = task_group_spawn(&helper, courier->loop, "courier.report", parcel_task, &parcel);
+    if (result == 0)
+        result = channel_call_within(task, intake, request, DELIVER_MS, ret_reply);
+    else
+        ipc_message_close_fds(request);
+    if (result < 0)
+        task_group_cancel(&helper);
+    task_group_wait(task, &helper);
+    body_writer_free(TAKE(parcel.writer));
+    return result;
+}
+
+static int resolve(struct task *task, struct courier *courier, span_t address, struct ipc_message **ret_reply)
+{
+    struct channel *keeper = wiring_peer(courier->wiring, ROLE_KEEPER, 0);
+    if (keeper == NULL)
+        return -ENOTCONN;
+    struct ipc_message request = {.type = IPC_resolve, .resolve = {.address = address}};
+    return channel_call_within(task, keeper, &request, COURIER_CALL_MS, ret_reply);
+}
+
+/* A report is nobody's message (RFC 3464 §2): its sender is <>, and of what becomes of it nobody hears. */
+static int deliver(struct task *task, struct courier *courier, const struct work *work, span_t text)
+{
+    AUTO(ipc_message) struct ipc_message *found = NULL;
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    AUTO_BUF struct buf remote;
+    span_t sender = work->envelope.sender;
+    buf_init(&remote, 4096);
+    int result = resolve(task, courier, sender, &found);
+    if (result < 0)
+        return result;
+    uint32_t outcome = found->resolved.outcome;
+    if (outcome == RESOLVE_UNAVAILABLE)
+        return -EAGAIN;
+    if (outcome == RESOLVE_REMOTE) {
+        const struct envelope_recipient to = {.notify = SMTP_NOTIFY_NEVER, .address = sender};
+        result = envelope_recipient_write(&to, &remote);
+    } else if (outcome != RESOLVE_LOCAL) {
+        log_info("courier.report.nobody", F_U64("outcome", outcome));
+        return 0;
+    }
+    if (result < 0)
+        return result;
+    bool is_utf8 = (work->envelope.flags & ENVELOPE_UTF8) != 0;
+    struct ipc_message request = {.type = IPC_deliver,
+                                  .deliver = {.flags = DELIVER_REPORT | DELIVER_8BIT | (is_utf8 ? DELIVER_UTF8 : 0U),
+                                              .for_address = sender,
+                                              .recipients = found->resolved.recipients,
+                                              .remote = buf_span(&remote)}};
+    result = call_intake(task, courier, &request, text, &reply);
+    if (result < 0)
+        return result;
+    return reply->delivered.outcome == DELIVER_OK ? 0 : -EIO;
+}
+
+int inject_report(struct task *task, struct courier *courier, struct work *work, enum report_kind kind)
+{
+    AUTO_BUF struct buf text;
+    AUTO_FREE struct report_recipient *rows = mem_new_array(work->note.count, sizeof(*rows));
+    if (rows == NULL)
+        return -ENOMEM;
+    size_t count = list_recipients(courier, work, kind, rows);
+    if (count == 0 || work->envelope.sender.len == 0)
+        return 0;
+    buf_init(&text, REPORT_MAX);
+    int result = write_report(courier, work, rows, count, &text);
+    if (result == 0)
+        result = deliver(task, courier, work, buf_span(&text));
+    if (result < 0)
+        return result;
+    courier->reports++;
+    log_info("courier.report", F_U64("record", work->entry->message.record), F_U64("kind", kind),
+             F_U64("recipients", count));
+    return 0;
+}

@@ -1,0 +1,292 @@
+#include <errno.h>
+#include <string.h>
+
+#include "proto/dns/rdata.h"
+#include "role/courier/courier-state.h"
+#include "trust/domain.h"
+
+#define HOSTS_MAX 16U /* of one destination: who has more of them offers enough (RFC 5321 §5.1) */
+#define NAME_ARENA_MAX 16384U
+
+/*
+ * The name of a destination is what its mail goes by: "relay", ">host:port" of a route, "[192.0.2.1]", or a domain.
+ */
+#define RELAY "relay"
+#define ROUTE_MARK '>'
+
+static int name_set(char ret_name[DESTINATION_NAME_MAX], const char *before, span_t text)
+{
+    size_t len = strlen(before);
+    if (text.len == 0 || len + text.len >= DESTINATION_NAME_MAX)
+        return -EINVAL;
+    memcpy(ret_name, before, len);
+    memcpy(ret_name + len, text.at, text.len);
+    ret_name[len + text.len] = '\0';
+    return 0;
+}
+
+/* The row of [courier] routes for this domain: that of its own name, else that of the nearest parent. */
+static span_t find_route(const struct conf *conf, span_t domain)
+{
+    span_t rest = span_of_text(conf->courier_routes);
+    span_t best = SPAN_NONE;
+    size_t best_len = 0;
+    span_t word;
+    while (conf_next_word(&rest, &word)) {
+        size_t equals = span_find_byte(word, '=');
+        span_t name = span_trim(span_upto(word, equals));
+        bool is_below = name.len > 0 && name.at[0] == '.' && domain.len > name.len &&
+                        span_equal_nocase(span_from(domain, domain.len - name.len), name);
+        if (equals == word.len || name.len <= best_len || !(is_below || span_equal_nocase(domain, name)))
+            continue;
+        best = span_trim(span_from(word, equals + 1));
+        best_len = name.len;
+    }
+    return best;
+}
+
+int route_name(const struct conf *conf, span_t domain, char ret_name[DESTINATION_NAME_MAX])
+{
+    AUTO(arena) struct arena *arena = NULL;
+    span_t normal = domain;
+    if (domain.len == 0)
+        return -EINVAL;
+    int result = arena_new(NAME_ARENA_MAX, &arena);
+    if (result == 0 && domain.at[0] != '[')
+        result = domain_normal(domain, arena, &normal);
+    if (result < 0)
+        return result;
+    span_t way = find_route(conf, normal);
+    if (way.len > 0)
+        return name_set(ret_name, (const char[]){ROUTE_MARK, '\0'}, way);
+    if (conf->courier_relay[0] != '\0')
+        return name_set(ret_name, "", SPAN(RELAY));
+    return name_set(ret_name, "", normal);
+}
+
+/* --- hosts ------------------------------------------------------------------------------------------------------ */
+
+/* host, host:port, [address]:port */
+static int read_place(span_t text, uint16_t standard, struct arena *arena, struct route_host *ret_host)
+{
+    uint64_t port = standard;
+    size_t colon = span_find_last_byte(text, ':');
+    size_t bracket = span_find_last_byte(text, ']');
+    span_t host = text;
+    bool has_port = colon < text.len && (bracket == text.len ? span_find_byte(text, ':') == colon : colon > bracket);
+    if (has_port) {
+        host = span_upto(text, colon);
+        if (span_to_u64(span_from(text, colon + 1), UINT16_MAX, &port) < 0 || port == 0)
+            return -EINVAL;
+    }
+    if (host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
+        host = span_slice(host, 1, host.len - 2);
+    if (span_starts_nocase(host, SPAN("IPv6:"))) /* RFC 5321 §4.1.3 */
+        host = span_from(host, 5);
+    ret_host->name = arena_text(arena, host);
+    ret_host->port = (uint16_t)port;
+    return ret_host->name == NULL ? -ENOMEM : 0;
+}
+
+static int single(span_t place, uint16_t port, bool is_relay, struct arena *arena, struct route *ret_route)
+{
+    struct route_host *host = arena_alloc(arena, sizeof(*host));
+    if (host == NULL)
+        return -ENOMEM;
+    int result = read_place(place, port, arena, host);
+    host->is_relay = is_relay;
+    ret_route->hosts = host;
+    ret_route->count = result == 0 ? 1 : 0;
+    if (result == -EINVAL) {
+        ret_route->response = response_of(451, 3, 5, "The way set for that domain is no host and port");
+        return ROUTE_LATER;
+    }
+    return result < 0 ? result : (int)ROUTE_FOUND;
+}
+
+/* In the order of their preference; among equals by chance (RFC 5321 §5.1). */
+struct exchange {
+    struct dns_mx mx;
+    uint32_t order;
+};
+
+static void sort(struct exchange *exchanges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        random_bytes(&exchanges[i].order, sizeof(exchanges[i].order));
+    for (size_t i = 1; i < count; i++) {
+        struct exchange one = exchanges[i];
+        size_t at = i;
+        for (;
+             at > 0 && (exchanges[at - 1].mx.preference > one.mx.preference ||
+                        (exchanges[at - 1].mx.preference == one.mx.preference && exchanges[at - 1].order > one.order));
+             at--)
+            exchanges[at] = exchanges[at - 1];
+        exchanges[at] = one;
+    }
+}
+
+/* RFC 5321 §5.1: where we are one of them, those that are no better are left out, or mail would go around in a loop. */
+static size_t before_us(const struct routing *routing, const struct exchange *exchanges, size_t count)
+{
+    span_t ours = span_of_text(routing->conf->server_hostname);
+    for (size_t i = 0; i < count; i++) {
+        if (!dns_name_equal(span_of_text(exchanges[i].mx.exchange), ours))
+            continue;
+        size_t kept = 0;
+        while (kept < i && exchanges[kept].mx.preference < exchanges[i].mx.preference)
+            kept++;
+        return kept;
+    }
+    return count;
+}
+
+static int no_hosts(struct route *route, unsigned code, uint16_t subject, uint16_t detail, const char *text)
+{
+    route->response = response_of(code, subject, detail, text);
+    return code >= 500 ? ROUTE_NONE : ROUTE_LATER;
+}
+
+static int fill_hosts(const struct routing *routing, struct exchange *exchanges, size_t count, bool is_secure,
+                      struct route *ret_route)
+{
+    sort(exchanges, count);
+    if (count == 1 && exchanges[0].mx.exchange[0] == '\0') /* RFC 7505 §3, RFC 7504 §3 */
+        return no_hosts(ret_route, 556, 1, 10, "That domain takes no mail");
+    count = before_us(routing, exchanges, count);
+    if (count == 0) /* RFC 5321 §5.1 */
+        return no_hosts(ret_route, 554, 4, 6, "Mail to that domain comes back here: it is a loop");
+    ret_route->hosts = arena_alloc_array(routing->arena, count, sizeof(*ret_route->hosts));
+    if (ret_route->hosts == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count && ret_route->count < HOSTS_MAX; i++)
+        if (exchanges[i].mx.exchange[0] != '\0')
+            ret_route->hosts[ret_route->count++] = (struct route_host){.name = exchanges[i].mx.exchange,
+                                                                       .port = (uint16_t)routing->conf->courier_port,
+                                                                       .is_secure = is_secure};
+    return ROUTE_FOUND;
+}
+
+static int read_exchanges(const struct routing *routing, const struct dns_answer *answer, struct route *ret_route)
+{
+    struct exchange *exchanges = arena_alloc_array(routing->arena, answer->count, sizeof(*exchanges));
+    size_t count = 0;
+    if (exchanges == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < answer->count; i++) {
+        int result = dns_read_mx(answer->records[i], routing->arena, &exchanges[count].mx);
+        if (result == -ENOMEM)
+            return result;
+        count += result == 0;
+    }
+    if (count == 0)
+        return no_hosts(ret_route, 451, 4, 4, "The mail servers of that domain cannot be read");
+    return fill_hosts(routing, exchanges, count, answer->is_secure, ret_route);
+}
+
+static int by_domain(const struct routing *routing, const char *domain, struct route *ret_route)
+{
+    struct dns_answer answer;
+    int result = routing->lookup->ask(routing->lookup->context, domain, DNS_MX, routing->arena, &answer);
+    if (result == -EINVAL)
+        return no_hosts(ret_route, 553, 1, 2, "There can be no mail domain of that name");
+    if (result < 0)
+        return result;
+    switch (answer.outcome) {
+    case DNS_FOUND:
+        return read_exchanges(routing, &answer, ret_route);
+    case DNS_NO_DATA: { /* RFC 5321 §5.1: the domain's own address is its mail server's */
+        struct exchange implicit = {.mx = {.exchange = domain}};
+        return fill_hosts(routing, &implicit, 1, answer.is_secure, ret_route);
+    }
+    case DNS_NO_NAME:
+        return no_hosts(ret_route, 550, 1, 2, "There is no such domain");
+    case DNS_FAILED:
+    case DNS_BOGUS:
+        break;
+    }
+    return no_hosts(ret_route, 451, 4, 3,
+                    answer.outcome == DNS_BOGUS ? "What the DNS says of that domain is forged"
+                                                : "The DNS does not say where that domain's mail goes");
+}
+
+static uint16_t relay_port(const struct conf *conf)
+{
+    if (strcmp(conf->courier_relay_tls, "implicit") == 0)
+        return 465;
+    return conf->courier_relay_user[0] != '\0' ? 587 : 25;
+}
+
+static size_t add_port(span_t place, uint16_t standard, struct arena *arena, uint16_t *port)
+{
+    struct route_host host;
+    if (place.len == 0 || read_place(place, standard, arena, &host) < 0)
+        return 0;
+    *port = host.port;
+    return 1;
+}
+
+size_t route_ports(const struct conf *conf, uint16_t *ports, size_t most)
+{
+    AUTO(arena) struct arena *arena = NULL;
+    span_t rest = span_of_text(conf->courier_routes);
+    span_t word;
+    size_t count = 1;
+    ports[0] = (uint16_t)conf->courier_port;
+    if (arena_new(NAME_ARENA_MAX, &arena) < 0)
+        return count;
+    count += add_port(span_of_text(conf->courier_relay), relay_port(conf), arena, &ports[count]);
+    while (count < most && conf_next_word(&rest, &word))
+        count += add_port(span_trim(span_from(word, span_find_byte(word, '=') + 1)), ports[0], arena, &ports[count]);
+    return count;
+}
+
+int route_find(const struct routing *routing, const char *name, struct route *ret_route)
+{
+    *ret_route = (struct route){0};
+    if (strcmp(name, RELAY) == 0) {
+        return single(span_of_text(routing->conf->courier_relay), relay_port(routing->conf), true, routing->arena,
+                      ret_route);
+    }
+    if (name[0] == ROUTE_MARK)
+        return single(span_of_text(name + 1), (uint16_t)routing->conf->courier_port, false, routing->arena, ret_route);
+    if (name[0] == '[')
+        return single(span_of_text(name), (uint16_t)routing->conf->courier_port, false, routing->arena, ret_route);
+    return by_domain(routing, name, ret_route);
+}
+
+/* --- addresses -----------------------------------------------------------------------------------------------------
+ */
+
+static int ask_addresses(const struct routing *routing, const struct route_host *host, enum dns_type type,
+                         struct address *addresses, size_t *count)
+{
+    struct dns_answer answer;
+    int result = routing->lookup->ask(routing->lookup->context, host->name, type, routing->arena, &answer);
+    if (result < 0)
+        return result == -EINVAL ? (int)DNS_NO_NAME : result;
+    for (size_t i = 0; answer.outcome == DNS_FOUND && i < answer.count && *count < ROUTE_ADDRESSES_MAX; i++)
+        *count += address_set(&addresses[*count], answer.records[i], host->port);
+    return (int)answer.outcome;
+}
+
+int route_addresses(const struct routing *routing, const struct route_host *host, struct address *ret_addresses,
+                    size_t *ret_count, struct smtp_response *ret_response)
+{
+    *ret_count = 0;
+    if (address_parse(&ret_addresses[0], span_of_text(host->name), host->port)) {
+        *ret_count = 1;
+        return 0;
+    }
+    int six = ask_addresses(routing, host, DNS_AAAA, ret_addresses, ret_count);
+    if (six < 0)
+        return six;
+    int four = ask_addresses(routing, host, DNS_A, ret_addresses, ret_count);
+    if (four < 0)
+        return four;
+    bool is_sure = (six == DNS_NO_NAME || six == DNS_NO_DATA) && (four == DNS_NO_NAME || four == DNS_NO_DATA);
+    if (*ret_count == 0) /* RFC 5321 §5.1: a name without an address is an error, and may be one of today */
+        *ret_response = is_sure ? response_of(550, 1, 2, "The mail server of that domain has no address")
+                                : response_of(451, 4, 3, "The DNS does not say the address of the mail server");
+    return 0;
+}
