@@ -24,11 +24,7 @@ static const struct {
     const char *word;
     int (*run)(const struct role_start *start);
 } roles[] = {
-    {"gate", gate_run},
-    {"keeper", keeper_run},
-    {"intake", intake_run},
-    {"store", store_run},
-    {"courier", courier_run},
+    {"gate", gate_run}, {"keeper", keeper_run}, {"intake", intake_run}, {"store", store_run}, {"courier", courier_run},
 };
 
 static enum log_level level_of(const struct conf *conf)

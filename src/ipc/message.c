@@ -65,6 +65,7 @@ static const struct {
     {IPC_admin, IPC_admin_done},  {IPC_leave, IPC_done},
     {IPC_forget, IPC_done},       {IPC_dkim_keys, IPC_dkim_keys_done},
     {IPC_sign, IPC_sign_done},    {IPC_queue_key, IPC_queue_key_done},
+    {IPC_reach, IPC_reached},
 };
 
 static void put_u32(struct buf *packet, uint32_t value)

@@ -47,7 +47,15 @@ enum login_outcome {
     LOGIN_SCOPE,       /* the app password does not cover this service */
     LOGIN_UNAVAILABLE, /* try again later */
 };
-enum deliver_outcome { DELIVER_OK, DELIVER_LATER, DELIVER_REFUSED, DELIVER_TOO_LARGE, DELIVER_LOOP, DELIVER_FULL };
+enum deliver_outcome {
+    DELIVER_OK,
+    DELIVER_LATER,
+    DELIVER_REFUSED,
+    DELIVER_TOO_LARGE,
+    DELIVER_LOOP,
+    DELIVER_FULL,
+    DELIVER_WAIT, /* the client is to come again, for a reason of policy */
+};
 enum append_outcome { APPEND_OK, APPEND_FULL, APPEND_FAILED };
 
 enum deliver_flag {

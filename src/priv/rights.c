@@ -32,7 +32,9 @@ struct rights {
     enum priv_uid uid;
 };
 
-/* Nobody but the supervisor signals others: keeper signals only its Argon2 children, made outside its Landlock domain.
+/*
+ * Nobody but the supervisor signals others: keeper signals only its Argon2 children, made outside its Landlock domain.
+ * What the supervisor may not do none of its children can, so it may connect, for those who have to.
  */
 static const struct rights rights[PRIV_ROLE_COUNT] = {
     [PRIV_SUPERVISOR] = {REACH_DATA, CALLS_SUPERVISOR, LANDLOCK_READ_ALL, 0, PRIV_UID_KEEP},

@@ -8,15 +8,14 @@
 
 struct task;
 
-/* Something tasks wait for. Once set it stays set until cleared; waiting for a set event returns at once. */
+/* Something tasks wait for. Once raised it stays set until cleared; waiting for a set event returns at once. */
 struct event {
     struct list waiters;
     bool is_set;
 };
 
 void event_init(struct event *event);
-void event_raise(
-    struct event *event); /* wakes all who wait; libevent, which libunbound brings along, has an event_set() */
+void event_raise(struct event *event); /* wakes all who wait */
 void event_clear(struct event *event); /* before the next wait */
 void event_pulse(struct event *event); /* wakes all who wait now, and leaves the event clear */
 bool event_is_set(const struct event *event);

@@ -8,6 +8,8 @@
 #include "conf/conf.h"
 #include "crypto/secret.h"
 #include "ipc/body.h"
+#include "role/intake/filter.h"
+#include "role/intake/filter.h"
 #include "role/intake/intake-state.h"
 
 #define ROOM_MIN 4096U   /* less is not worth a read */
@@ -26,6 +28,9 @@ struct delivery {
     uint64_t held;
     const char *text;
     struct intake_judged judged;
+    struct arena *arena; /* of what filters say */
+    struct buf findings;
+    struct filter_opinion opinion;
 };
 
 static void delivery_free(struct delivery *delivery)
@@ -35,6 +40,8 @@ static void delivery_free(struct delivery *delivery)
     delivery->intake->held -= delivery->held;
     buf_deinit(&delivery->block);
     buf_deinit(&delivery->judged.lines);
+    buf_deinit(&delivery->findings);
+    arena_free(delivery->arena);
     ipc_message_free(delivery->message);
     channel_unref(delivery->channel);
     free(delivery);
@@ -143,6 +150,9 @@ static struct trace_delivery trace_of(const struct delivery *delivery, const str
         .for_address = deliver->for_address,
         .hostname = span_of_text(delivery->intake->start->conf->server_hostname),
         .results = buf_span(&delivery->judged.lines),
+        .findings = buf_span(&delivery->findings),
+        .removed = delivery->opinion.removed,
+        .removed_count = delivery->opinion.removed_count,
         .now_seconds = now->tv_sec,
     };
     random_bytes(&trace.id, sizeof(trace.id));
@@ -188,10 +198,11 @@ static int send_to(struct task *task, struct delivery *delivery, enum outgoing_w
 static int send_all(struct task *task, struct delivery *delivery, span_t message, uint64_t arrived)
 {
     const struct ipc_deliver *deliver = &delivery->message->deliver;
+    bool is_junk = delivery->judged.is_junk || delivery->opinion.advice == FILTER_JUNK;
     struct record_meta meta = {
         .kind = RECORD_DELIVERY,
         .arrived = arrived,
-        .flags = delivery->judged.is_junk ? SPAN(RECORD_FLAG_JUNK) : SPAN_NONE,
+        .flags = is_junk ? SPAN(RECORD_FLAG_JUNK) : SPAN_NONE,
         .return_path = span_upto(deliver->sender, RECORD_PATH_MAX),
     };
     int result = send_to(task, delivery, OUTGOING_ACCOUNTS, &meta, message);
@@ -220,6 +231,31 @@ static int judge(struct task *task, struct delivery *delivery, span_t message)
 }
 
 /* An enum deliver_outcome or a fault. */
+static int filter(struct task *task, struct delivery *delivery, span_t message)
+{
+    static const enum deliver_outcome outcomes[] = {[FILTER_ACCEPT] = DELIVER_OK,
+                                                    [FILTER_JUNK] = DELIVER_OK,
+                                                    [FILTER_REFUSE] = DELIVER_REFUSED,
+                                                    [FILTER_LATER] = DELIVER_WAIT};
+    if (!filter_is_set(delivery->intake->start->conf))
+        return DELIVER_OK;
+    buf_init(&delivery->findings, FILTER_LINES_MAX);
+    delivery->opinion.lines = &delivery->findings;
+    int result = arena_new(FILTER_MEMORY, &delivery->arena);
+    if (result != 0)
+        return result;
+    struct filter_letter letter = {message, &delivery->message->deliver, delivery->arena};
+    result = filter_ask(task, delivery->intake, &letter, &delivery->opinion);
+    if (result != 0)
+        return result;
+    if (buf_fault(&delivery->findings) != 0) /* no room for all of them: none, rather than half of one */
+        buf_clear(&delivery->findings);
+    if (delivery->opinion.reply.len > 0)
+        delivery->text = arena_text(delivery->arena, delivery->opinion.reply);
+    return delivery->text == NULL ? -ENOMEM : (int)outcomes[delivery->opinion.advice];
+}
+
+/* An enum deliver_outcome or a fault. */
 static int deliver(struct task *task, struct delivery *delivery)
 {
     int result = read_body(task, delivery);
@@ -233,6 +269,8 @@ static int deliver(struct task *task, struct delivery *delivery)
     result = check_sender(task, delivery, span_upto(message, facts.header_len));
     if (result == DELIVER_OK)
         result = judge(task, delivery, message);
+    if (result == DELIVER_OK)
+        result = filter(task, delivery, message);
     if (result != DELIVER_OK)
         return result;
     struct timespec now;

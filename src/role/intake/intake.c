@@ -1,21 +1,37 @@
 #include "role/intake/intake.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "priv/rights.h"
+#include "role/intake/filter.h"
 #include "role/intake/intake-state.h"
 
+#define PORTS_MAX 16U
 #define KEPT_MEMORY ((size_t)64 << 20)
 #define END_WAIT 5000 /* milliseconds for what is under way, once we have to end */
+
+/* Those of the resolver, and of the filters. */
+static size_t list_ports(const struct intake *intake, uint16_t ports[PORTS_MAX])
+{
+    const uint16_t *asked;
+    size_t count = resolver_ports(intake->resolver, &asked);
+    assert(count + FILTER_PORTS_MAX <= PORTS_MAX);
+    memcpy(ports, asked, count * sizeof(*asked));
+    return count + filter_ports(intake->start->conf, ports + count);
+}
 
 static int on_begin(void *arg)
 {
     const struct intake *intake = arg;
     struct priv_start rights = {.data = intake->start->data, .user = intake->start->conf->server_user};
-    rights.port_count = resolver_ports(intake->resolver, &rights.ports);
+    uint16_t ports[PORTS_MAX];
+    rights.port_count = list_ports(intake, ports);
+    rights.ports = ports;
     return priv_enter(PRIV_INTAKE, &rights);
 }
 

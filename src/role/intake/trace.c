@@ -140,6 +140,7 @@ int trace_write(const struct trace_delivery *delivery, const struct trace_facts 
         return result;
     return_path(delivery, lines);
     (void)buf_append(lines, delivery->results);
+    (void)buf_append(lines, delivery->findings);
     if (!delivery->report)
         received(delivery, buf_span(&date), lines);
     if (is_hidden(delivery) && facts->knows_date) {
@@ -161,6 +162,9 @@ int trace_write(const struct trace_delivery *delivery, const struct trace_facts 
 
 static bool is_stripped(const struct mime_field *field, const struct trace_delivery *delivery)
 {
+    for (size_t at = 0; at < delivery->removed_count; at++)
+        if (span_equal_nocase(field->name, delivery->removed[at]))
+            return true;
     static const char *const hidden[] = {"Date",          "MIME-Version",          "User-Agent",
                                          "X-Mailer",      "X-Newsreader",          "X-MimeOLE",
                                          "X-MUA",         "X-Mailer-Version",      "X-Originating-IP",

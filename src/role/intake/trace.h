@@ -17,10 +17,13 @@ struct trace_delivery {
     bool utf8;     /* SMTPUTF8 was asked for (RFC 6531 §3.7.3) */
     span_t client; /* network address as text */
     span_t helo;
-    span_t sender;      /* empty for <> */
-    span_t for_address; /* or empty */
-    span_t hostname;    /* ours */
-    span_t results;     /* Authentication-Results, a whole field; or empty */
+    span_t sender;         /* empty for <> */
+    span_t for_address;    /* or empty */
+    span_t hostname;       /* ours */
+    span_t results;        /* Authentication-Results, a whole field; or empty */
+    span_t findings;       /* whole fields of filters; or empty */
+    const span_t *removed; /* names of further fields to take out */
+    size_t removed_count;
     uint64_t id;
     int64_t now_seconds; /* since 1970 */
 };
@@ -48,7 +51,7 @@ MUST_USE int trace_write(const struct trace_delivery *delivery, const struct tra
 /*
  * Takes header fields out of the message in place: Return-Path always (RFC 5321 §4.4), Bcc on submission (RFC 5322
  * §3.6.3), where the client hides, what trace_write() writes anew and what names its software or address, and
- * Authentication-Results in our name, which only we may write (RFC 8601 §5). What is left ends where it ended before;
- * returns by how many bytes it begins later.
+ * Authentication-Results in our name, which only we may write (RFC 8601 §5), and those named. What is left ends where
+ * it ended before; returns by how many bytes it begins later.
  */
 size_t trace_strip(uint8_t *message, size_t len, const struct trace_delivery *delivery);

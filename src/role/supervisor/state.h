@@ -164,6 +164,9 @@ MUST_USE int erase_list(const char *data, struct buf *accounts);
 
 /* forget.c: erases the vault of a marked account and has store let go of its records; then takes the mark away. */
 void forget_account(struct supervisor *supervisor, uint64_t account);
+
+/* reach.c: answers `reach`. */
+void reach_clamd(struct supervisor *supervisor, struct channel *channel, const struct ipc_message *message);
 /* Store is ready: goes on with all that was begun, before a restart, too. */
 void forget_rest(struct supervisor *supervisor);
 

@@ -1,0 +1,162 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "fetch/fetch.h"
+#include "fetch/url.h"
+#include "role/intake/filter.h"
+#include "trust/rspamd/verdict.h"
+
+#define FIELD_MAX 1200U
+
+struct fields {
+    struct fetch_request *request;
+    struct arena *arena;
+};
+
+/* A field of the request. What could end the line was never part of an envelope that was accepted; it is left out
+ * still. */
+static int add(const struct fields *fields, const char *name, span_t value)
+{
+    AUTO_BUF struct buf line;
+    if (value.len == 0 || value.len > 1024 || span_find_byte(value, '\r') < value.len ||
+        span_find_byte(value, '\n') < value.len || span_find_byte(value, 0) < value.len)
+        return 0;
+    buf_init(&line, FIELD_MAX);
+    (void)buf_append_text(&line, name);
+    (void)buf_append_text(&line, ": ");
+    (void)buf_append(&line, value);
+    char *text = arena_text(fields->arena, buf_span(&line));
+    if (buf_fault(&line) != 0 || text == NULL)
+        return -ENOMEM;
+    fields->request->fields[fields->request->field_count++] = text;
+    return 0;
+}
+
+/* Names and meanings are those of rspamd's protocol; the answer is wanted with the fields it would have a mail server
+ * add. */
+static int describe(struct intake *intake, const struct filter_letter *letter, struct fetch_request *request)
+{
+    const struct ipc_deliver *envelope = letter->envelope;
+    const struct fields fields = {request, letter->arena};
+    bool is_tls = (envelope->flags & DELIVER_TLS) != 0;
+    const struct {
+        const char *name;
+        span_t value;
+    } rows[] = {
+        {"IP", envelope->client},
+        {"Helo", envelope->helo},
+        {"From", envelope->sender},
+        {"Rcpt", envelope->for_address},
+        {"MTA-Name", span_of_text(intake->start->conf->server_hostname)},
+        {"Flags", SPAN("milter")},
+        {"TLS-Version", is_tls ? SPAN("TLS") : SPAN("")},
+    };
+    for (size_t at = 0; at < COUNT_OF(rows); at++) {
+        int result = add(&fields, rows[at].name, rows[at].value);
+        if (result != 0)
+            return result;
+    }
+    return 0;
+}
+
+static void add_line(struct filter_opinion *opinion, span_t name, span_t value)
+{
+    (void)buf_append(opinion->lines, name);
+    (void)buf_append_text(opinion->lines, ": ");
+    (void)buf_append(opinion->lines, value);
+    (void)buf_append_text(opinion->lines, "\r\n");
+}
+
+/* Why a message is junk stands in it: the score, and what was found, a few to a line. */
+static void add_reason(struct filter_opinion *opinion, const struct rspamd_verdict *verdict)
+{
+    (void)buf_append_format(opinion->lines, "X-Spam-Status: Yes, score=%.2f required=%.2f", verdict->score,
+                            verdict->required);
+    for (size_t at = 0; at < verdict->symbol_count; at++)
+        (void)buf_append_format(opinion->lines, "%s%.*s",
+                                at == 0       ? "\r\n\ttests="
+                                : at % 4 == 0 ? ",\r\n\t"
+                                              : ",",
+                                SPAN_PRINT(verdict->symbols[at]));
+    (void)buf_append_text(opinion->lines, "\r\n");
+}
+
+static void add_subject(struct filter_opinion *opinion, span_t subject)
+{
+    if (subject.len == 0 || opinion->removed_count == FILTER_REMOVED_MAX)
+        return;
+    opinion->removed[opinion->removed_count++] = SPAN("Subject");
+    add_line(opinion, SPAN("Subject"), subject);
+}
+
+static void obey(const struct rspamd_verdict *verdict, struct filter_opinion *opinion)
+{
+    static const enum filter_advice advice[RSPAMD_ACTION_COUNT] = {
+        [RSPAMD_NO_ACTION] = FILTER_ACCEPT,     [RSPAMD_GREYLIST] = FILTER_ACCEPT,   [RSPAMD_ADD_HEADER] = FILTER_JUNK,
+        [RSPAMD_REWRITE_SUBJECT] = FILTER_JUNK, [RSPAMD_SOFT_REJECT] = FILTER_LATER, [RSPAMD_REJECT] = FILTER_REFUSE,
+        [RSPAMD_DISCARD] = FILTER_JUNK,         [RSPAMD_QUARANTINE] = FILTER_JUNK,
+    };
+    span_t words = verdict->reply.len > 0 ? verdict->reply : SPAN("The message looks like spam");
+    filter_advise(opinion, advice[verdict->action], words);
+    if (advice[verdict->action] == FILTER_JUNK)
+        add_reason(opinion, verdict);
+    if (verdict->action == RSPAMD_REWRITE_SUBJECT)
+        add_subject(opinion, verdict->subject);
+    for (size_t at = 0; at < verdict->add_count; at++)
+        add_line(opinion, verdict->add[at].name, verdict->add[at].value);
+    for (size_t at = 0; at < verdict->remove_count && opinion->removed_count < FILTER_REMOVED_MAX; at++)
+        opinion->removed[opinion->removed_count++] = verdict->remove[at];
+}
+
+static int down(const char *reason)
+{
+    log_warn("filter.rspamd.down", F_TEXT("reason", reason));
+    return FILTER_DOWN;
+}
+
+int filter_ask_rspamd(struct task *task, struct intake *intake, const struct filter_letter *letter,
+                      struct filter_opinion *opinion)
+{
+    const struct conf *conf = intake->start->conf;
+    struct url url;
+    if (conf->filter_rspamd[0] == 0 || letter->message.len > conf->filter_scan_max)
+        return 0;
+    if ((letter->envelope->flags & DELIVER_SUBMISSION) != 0)
+        return 0;
+    int result = url_parse(span_of_text(conf->filter_rspamd), letter->arena, &url);
+    if (result != 0 || url.is_tls)
+        return result == -ENOMEM ? result : down("[filter] rspamd wants a URL such as http://127.0.0.1:11333");
+    AUTO_BUF struct buf content;
+    buf_init(&content, RSPAMD_ANSWER_MAX);
+    struct fetch_request request = {
+        .method = "POST",
+        .host = url.host,
+        .port = url.port,
+        .target = "/checkv2",
+        .content = letter->message,
+        .timeout_ms = (int64_t)conf->filter_timeout * 1000,
+    };
+    struct fetch_response response = {.content = &content};
+    struct rspamd_verdict verdict;
+    struct resolver_job job;
+    resolver_job_init(&job, intake->resolver, task, FETCH_ADDRESSES_MAX, request.timeout_ms);
+    struct dns_lookup lookup = resolver_lookup(&job);
+    const struct fetch_means means = {.lookup = &lookup};
+    result = describe(intake, letter, &request);
+    if (result == 0)
+        result = fetch(task, &means, &request, &response);
+    if (result > 0)
+        return down(response.reason);
+    if (result == 0 && response.status != 200)
+        return down("its answer is an error");
+    if (result == 0)
+        result = rspamd_verdict_read(buf_span(&content), letter->arena, &verdict);
+    if (result != RSPAMD_OK)
+        return result < 0 ? result : down("its answer cannot be read");
+    opinion->removed[opinion->removed_count++] = SPAN("X-Spam-Status"); /* nobody else's word for it */
+    obey(&verdict, opinion);
+    return 0;
+}
