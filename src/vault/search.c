@@ -7,22 +7,13 @@
 #include "base/mem.h"
 #include "mime/term.h"
 #include "vault/engine.h"
+#include "vault/lookup.h"
 
-#define TERMS_MAX 16U       /* of a text; what follows is left to looking into the emails */
-#define STEP_ROWS 20000U    /* emails found in one step, about */
-#define STEP_LOOKUPS 200U   /* of terms in one step */
-#define STEP_BLOCKS 1000U   /* of the vocabulary in one step */
-#define FEW 64U             /* so few emails are looked into rather than narrowed down further */
-#define EXPRESSION_MAX 256U /* bytes of one FTS5 expression */
+#define TERMS_MAX 16U     /* of a text; what follows is left to looking into the emails */
+#define STEP_ROWS 20000U  /* emails found in one step, about */
+#define STEP_LOOKUPS 200U /* of terms in one step */
+#define FEW 64U           /* so few emails are looked into rather than narrowed down further */
 #define ALTERNATIVES_MAX ((size_t)8 << 20U)
-#define IDS_COMPACT ((size_t)1 << 20U)
-
-struct ids {
-    uint64_t *at;
-    size_t count;
-    size_t room;
-    size_t sorted; /* of the first so many it is known that they rise */
-};
 
 struct vault_search {
     struct vault *vault;
@@ -43,129 +34,6 @@ struct vault_search {
     bool has_matching;
     struct ids partial; /* must be looked into whatever the index says */
 };
-
-/* --- sets of emails */
-
-static int ids_add(struct ids *ids, uint64_t id)
-{
-    uint64_t *more = mem_grow(ids->at, ids->count, &ids->room, sizeof(*more));
-    if (more == NULL)
-        return -ENOMEM;
-    ids->at = more;
-    bool rises = ids->count == 0 || ids->at[ids->count - 1] < id;
-    if (rises && ids->sorted == ids->count)
-        ids->sorted++;
-    ids->at[ids->count++] = id;
-    return 0;
-}
-
-static int compare(const void *one, const void *other)
-{
-    uint64_t left = *(const uint64_t *)one;
-    uint64_t right = *(const uint64_t *)other;
-    return left < right ? -1 : left > right;
-}
-
-static void ids_sort(struct ids *ids)
-{
-    if (ids->sorted == ids->count)
-        return;
-    qsort(ids->at, ids->count, sizeof(*ids->at), compare);
-    size_t kept = 1;
-    for (size_t i = 1; i < ids->count; i++)
-        if (ids->at[i] != ids->at[kept - 1])
-            ids->at[kept++] = ids->at[i];
-    ids->count = kept;
-    ids->sorted = kept;
-}
-
-static bool ids_has(const struct ids *ids, uint64_t id)
-{
-    return ids->count > 0 && bsearch(&id, ids->at, ids->count, sizeof(id), compare) != NULL;
-}
-
-static void ids_clear(struct ids *ids)
-{
-    free(ids->at);
-    *ids = (struct ids){0};
-}
-
-static void ids_intersect(struct ids *ids, const struct ids *other)
-{
-    size_t kept = 0;
-    size_t at = 0;
-    for (size_t i = 0; i < ids->count; i++) {
-        while (at < other->count && other->at[at] < ids->at[i])
-            at++;
-        if (at < other->count && other->at[at] == ids->at[i])
-            ids->at[kept++] = ids->at[i];
-    }
-    ids->count = kept;
-    ids->sorted = kept;
-}
-
-/* --- one term in FTS5 */
-
-static int read_ids(struct vault *vault, sqlite3_stmt *statement, struct ids *ids)
-{
-    int result = engine_next(vault, statement);
-    while (result == ENGINE_ROW) {
-        result = ids_add(ids, (uint64_t)sqlite3_column_int64(statement, 0));
-        if (result == 0)
-            result = engine_next(vault, statement);
-    }
-    if (result == 0 && ids->count > IDS_COMPACT && ids->sorted != ids->count)
-        ids_sort(ids);
-    return result;
-}
-
-static int match(struct vault_search *search, const struct buf *expression)
-{
-    AUTO_RESET sqlite3_stmt *statement = NULL;
-    int result = buf_fault(expression);
-    if (result == 0)
-        result = engine_prepare(search->vault, STATEMENT_WORDS_MATCH, NO_NUMBERS, &statement);
-    if (result == 0)
-        result = engine_bind_text(search->vault, statement, 1, buf_span(expression));
-    return result == 0 ? read_ids(search->vault, statement, &search->found) : result;
-}
-
-typedef int (*encode_fn)(span_t text, enum vault_field field, struct buf *term);
-
-/* No term has a quotation mark in it, so the string needs no care. */
-static int match_in_fields(struct vault_search *search, span_t text, encode_fn encode, const char *end)
-{
-    struct buf expression AUTO_BUF;
-    buf_init(&expression, EXPRESSION_MAX);
-    int result = 0;
-    for (unsigned field = 0; result == 0 && field < VAULT_FIELD_COUNT; field++) {
-        if ((search->fields & 1U << field) == 0)
-            continue;
-        buf_clear(&expression);
-        (void)buf_append_byte(&expression, '"');
-        (void)encode(text, field, &expression);
-        (void)buf_append_text(&expression, end);
-        result = match(search, &expression);
-    }
-    return result;
-}
-
-static int match_word(struct vault_search *search, span_t word)
-{
-    if (search->fields != VAULT_FIELDS_ALL)
-        return match_in_fields(search, word, vault_words_encode_word, "\"");
-    struct buf expression AUTO_BUF;
-    buf_init(&expression, EXPRESSION_MAX);
-    (void)buf_append_byte(&expression, '"');
-    (void)buf_append(&expression, word);
-    (void)buf_append_text(&expression, VAULT_WORDS_MARK "\"*");
-    return match(search, &expression);
-}
-
-static int match_identifier(struct vault_search *search, span_t beginning)
-{
-    return match_in_fields(search, beginning, vault_words_encode_identifier, "\"*");
-}
 
 /* --- words that hold a term */
 
@@ -204,25 +72,14 @@ static int look_through(struct vault_search *search, span_t block)
     return result;
 }
 
+static int on_block(void *arg, span_t words)
+{
+    return look_through(arg, words);
+}
+
 static int look_through_some(struct vault_search *search)
 {
-    AUTO_RESET sqlite3_stmt *statement = NULL;
-    int result =
-        engine_prepare(search->vault, STATEMENT_VOCABULARY_READ, NUMBERS(search->block, STEP_BLOCKS), &statement);
-    if (result == 0)
-        result = engine_next(search->vault, statement);
-    size_t blocks = 0;
-    while (result == ENGINE_ROW) {
-        search->block = sqlite3_column_int64(statement, 0);
-        span_t words = span_of(sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1));
-        result = look_through(search, words);
-        blocks++;
-        if (result == 0)
-            result = engine_next(search->vault, statement);
-    }
-    if (result == 0 && blocks < STEP_BLOCKS)
-        search->is_looking = false;
-    return result;
+    return lookup_vocabulary(search->vault, &search->block, &search->is_looking, on_block, search);
 }
 
 static int look_up_some(struct vault_search *search)
@@ -231,7 +88,7 @@ static int look_up_some(struct vault_search *search)
     for (size_t i = 0; i < STEP_LOOKUPS && buf_len(&search->words) > 0; i++) {
         span_t words = buf_span(&search->words);
         size_t len = words.at[0];
-        int result = match_word(search, span_slice(words, 1, len));
+        int result = lookup_word(search->vault, search->fields, span_slice(words, 1, len), &search->found);
         if (result < 0)
             return result;
         buf_consume(&search->words, 1 + len);
@@ -261,9 +118,9 @@ static int term_begin(struct vault_search *search)
     search->is_looking = needs_vocabulary(term);
     buf_clear(&search->words);
     if (!search->is_looking && term->kind != MIME_TERM_IDENTIFIER)
-        result = match_word(search, term->text);
+        result = lookup_word(search->vault, search->fields, term->text, &search->found);
     if (result == 0 && may_begin_identifier)
-        result = match_identifier(search, term->text);
+        result = lookup_identifier(search->vault, search->fields, term->text, &search->found);
     return result;
 }
 
@@ -330,13 +187,6 @@ static void split(struct vault_search *search)
     order_terms(search);
 }
 
-static int read_partial(struct vault_search *search)
-{
-    AUTO_RESET sqlite3_stmt *statement = NULL;
-    int result = engine_prepare(search->vault, STATEMENT_PARTIAL_READ, NO_NUMBERS, &statement);
-    return result == 0 ? read_ids(search->vault, statement, &search->partial) : result;
-}
-
 int vault_search_new(struct vault *vault, unsigned fields, span_t folded, struct vault_search **ret_search)
 {
     AUTO(vault_search) struct vault_search *search = mem_new(sizeof(*search));
@@ -353,7 +203,7 @@ int vault_search_new(struct vault *vault, unsigned fields, span_t folded, struct
     split(search);
     if (search->term_count == 0)
         return VAULT_SEARCH_NO_HELP;
-    result = read_partial(search);
+    result = lookup_partial(search->vault, &search->partial);
     if (result == 0)
         result = term_begin(search);
     if (result < 0)

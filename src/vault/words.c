@@ -59,6 +59,31 @@ int vault_words_encode_identifier(span_t identifier, enum vault_field field, str
     return buf_append(term, identifier);
 }
 
+static enum vault_field field_of_letter(uint8_t letter)
+{
+    unsigned field = 0;
+    while (field + 1 < VAULT_FIELD_COUNT && letters[field] != (char)letter)
+        field++;
+    return (enum vault_field)field;
+}
+
+/* No term has a blank or the mark in it, and one of a single letter before the mark has one behind it, too. */
+bool vault_words_next(span_t *rest, struct vault_word *ret_word)
+{
+    span_t mark = SPAN(VAULT_WORDS_MARK);
+    *rest = span_trim(*rest);
+    if (rest->len == 0)
+        return false;
+    span_t term = span_upto(*rest, span_find_byte(*rest, ' '));
+    *rest = span_from(*rest, term.len);
+    size_t at = span_find(term, mark);
+    span_t behind = span_from(term, at + mark.len);
+    ret_word->is_identifier = behind.len > 1;
+    ret_word->text = ret_word->is_identifier ? behind : span_upto(term, at);
+    ret_word->field = field_of_letter(ret_word->is_identifier ? term.at[0] : behind.len > 0 ? behind.at[0] : 0);
+    return true;
+}
+
 /* Whether the hash was not there before; 0 is the mark of an empty slot. */
 static bool put(uint64_t *seen, size_t room, uint64_t hash)
 {

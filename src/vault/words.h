@@ -51,6 +51,14 @@ struct vault_terms {
 
 struct vault_terms vault_words_terms(const struct vault_words *words); /* valid until the words change */
 
+/* Takes a term off the front of a text of terms; false: there is none left. */
+struct vault_word {
+    span_t text;
+    enum vault_field field;
+    bool is_identifier;
+};
+bool vault_words_next(span_t *rest, struct vault_word *ret_word);
+
 /*
  * A word as FTS5 knows it: the word, a mark, its field; an identifier: its field, the mark, the identifier. So one
  * prefix finds a word in all fields, and another the identifiers of a field that begin in some way.

@@ -40,6 +40,7 @@ static const struct capability capabilities[] = {
     {"QRESYNC", LOGGED_IN, 0, 0},               /* RFC 7162 §3.2 */
     {"SEARCHRES", LOGGED_IN, 0, 0},             /* RFC 5182 §2 */
     {"PREVIEW", LOGGED_IN, 0, 0},               /* RFC 8970 §3 */
+    {"SEARCH=FUZZY", LOGGED_IN, 0, 0},          /* RFC 6203 §3 */
     {"SORT", LOGGED_IN, 0, 0},                  /* RFC 5256 §1 */
     {"SORT=DISPLAY", LOGGED_IN, 0, 0},          /* RFC 5957 §3 */
     {"ESORT", LOGGED_IN, 0, 0},                 /* RFC 5267 §3.1 */

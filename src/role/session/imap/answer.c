@@ -151,7 +151,22 @@ static void write_partial(struct run *run, const uint32_t *numbers, size_t count
     buf_append_byte(out, ')');
 }
 
-static void write_results(struct run *run, const uint32_t *numbers, size_t count, uint64_t modseq)
+/* RFC 6203 §4: of what is in the answer, in its order. */
+static void write_relevancy(struct run *run, const uint8_t *scores, size_t count)
+{
+    struct buf *out = &run->client->out;
+    size_t from = 0;
+    size_t end = count;
+    if ((run->command->search.returns & IMAP_RETURN_PARTIAL) != 0)
+        end = place_partial(&run->command->search.partial, count, &from, &end) ? end + 1 : from;
+    buf_append_text(out, " RELEVANCY (");
+    for (size_t i = from; i < end; i++)
+        buf_append_format(out, i > from ? " %u" : "%u", scores[i]);
+    buf_append_byte(out, ')');
+}
+
+static void write_results(struct run *run, const uint32_t *numbers, const uint8_t *scores, size_t count,
+                          uint64_t modseq)
 {
     struct buf *out = &run->client->out;
     unsigned returns = run->command->search.returns;
@@ -167,12 +182,15 @@ static void write_results(struct run *run, const uint32_t *numbers, size_t count
     }
     if ((returns & IMAP_RETURN_PARTIAL) != 0)
         write_partial(run, numbers, count);
+    if ((returns & IMAP_RETURN_RELEVANCY) != 0)
+        write_relevancy(run, scores, count);
     if (run->command->search.modseq && count > 0)
         buf_append_format(out, " MODSEQ %llu", (unsigned long long)modseq);
     buf_append_text(out, "\r\n");
 }
 
-void search_write_extended(struct run *run, const uint32_t *numbers, size_t count, uint64_t modseq)
+void search_write_extended(struct run *run, const uint32_t *numbers, const uint8_t *scores, size_t count,
+                           uint64_t modseq)
 {
     struct buf *out = &run->client->out;
     unsigned returns = run->command->search.returns;
@@ -181,7 +199,7 @@ void search_write_extended(struct run *run, const uint32_t *numbers, size_t coun
     buf_append_text(out, "* ESEARCH (TAG ");
     imap_write_quoted(out, run->command->tag);
     buf_append_text(out, run->command->uid ? ") UID" : ")");
-    write_results(run, numbers, count, modseq);
+    write_results(run, numbers, scores, count, modseq);
 }
 
 void search_write_in(struct run *run, span_t mailbox, uint32_t uidvalidity, const struct search_found *found)
@@ -192,7 +210,7 @@ void search_write_in(struct run *run, span_t mailbox, uint32_t uidvalidity, cons
     buf_append_text(out, " MAILBOX ");
     run_write_mailbox(run, out, mailbox);
     buf_append_format(out, " UIDVALIDITY %u) UID", uidvalidity);
-    write_results(run, found->uids, found->count, found->modseq);
+    write_results(run, found->uids, found->scores, found->count, found->modseq);
 }
 static int write_plain(struct task *task, struct run *run, const struct search_found *found)
 {
@@ -214,7 +232,7 @@ static int answer(struct task *task, struct run *run, struct search_found *found
         return result;
     search_number(run, found->uids, found->count);
     if (run->command->search.returns != 0)
-        search_write_extended(run, found->uids, found->count, found->modseq);
+        search_write_extended(run, found->uids, found->scores, found->count, found->modseq);
     else
         result = write_plain(task, run, found);
     return result < 0 ? result : run_ok(run, "Searched");

@@ -259,7 +259,7 @@ static int tell_held_back(struct run *run)
 
 static enum tell_moment moment_of(const struct run *run)
 {
-    if (run->command->verb == IMAP_EXPUNGE || run->command->verb == IMAP_MOVE)
+    if (run->command->verb == IMAP_EXPUNGE || run->command->verb == IMAP_MOVE || run->command->verb == IMAP_REPLACE)
         return TELL_AFTER_EXPUNGE;
     bool may_expunge = rules[run->command->verb].tells == TELLS_ALL || run->command->uid;
     return may_expunge ? TELL_AFTER : TELL_AFTER_NUMBERS;

@@ -11,7 +11,7 @@
 /* The index does not tell one header field from another, but for the ones that are searched most. */
 #define FIELDS_HEADER (VAULT_FIELDS_ALL & ~(1U << VAULT_FIELD_BODY))
 
-static unsigned fields_of(enum imap_match_kind kind)
+unsigned search_fields_of(enum imap_match_kind kind)
 {
     static const unsigned fields[] = {
         [IMAP_MATCH_FROM] = 1U << VAULT_FIELD_FROM,       [IMAP_MATCH_TO] = 1U << VAULT_FIELD_TO,
@@ -25,8 +25,8 @@ static unsigned fields_of(enum imap_match_kind kind)
 /* An index that fails is no reason not to search: every message is looked into then. */
 static int look_up(struct task *task, struct vault *vault, struct search_node *node)
 {
-    int result = vault_search_new(vault, fields_of(imap_match_kind_of(node->match)), imap_match_needle(node->match),
-                                  &node->hits);
+    int result = vault_search_new(vault, search_fields_of(imap_match_kind_of(node->match)),
+                                  imap_match_needle(node->match), &node->hits);
     if (result == VAULT_SEARCH_NO_HELP)
         return 0;
     while (result >= 0) {
@@ -49,7 +49,10 @@ static int look_up_list(struct task *task, struct vault *vault, struct search_no
     int result = 0;
     for (struct search_node *node = list; result == 0 && node != NULL; node = node->next) {
         bool is_indexed = node->match != NULL && !mime_field_is_opaque(node->key->field);
-        if (is_indexed && *left > 0) {
+        if (node->fuzzy != NULL && *left >= FUZZY_TERMS_MAX) {
+            *left -= FUZZY_TERMS_MAX;
+            result = search_fuzzy_look_up(task, node);
+        } else if (node->fuzzy == NULL && is_indexed && *left > 0) {
             (*left)--;
             result = look_up(task, vault, node);
         } else {

@@ -46,7 +46,9 @@ static int make_match(struct run *run, struct search_node *node, const struct im
 {
     span_t text = SPAN_NONE;
     int result = to_utf8(run, key->text, &text);
-    return result < 0 ? result : imap_match_new(match_kind(key), key->field, text, &node->match);
+    if (result == 0)
+        result = imap_match_new(match_kind(key), key->field, text, &node->match);
+    return result == 0 && key->is_fuzzy ? search_fuzzy_make(run->vault, node) : result;
 }
 
 /* Ids are what we made them (imap.h); any other is nobody's: 0. */
@@ -119,6 +121,8 @@ void search_program_free(struct search_node *program)
         program->match = NULL;
         vault_search_free(program->hits);
         program->hits = NULL;
+        vault_fuzzy_free(program->fuzzy);
+        program->fuzzy = NULL;
         search_program_free(program->children);
     }
 }
@@ -130,8 +134,10 @@ static int yes_if(bool is_so)
     return is_so ? SEARCH_YES : SEARCH_NO;
 }
 
-static int decide_match(const struct search_node *node, const struct search_subject *subject)
+static int decide_match(struct search_node *node, const struct search_subject *subject)
 {
+    if (node->fuzzy != NULL)
+        return search_fuzzy_decide(node, subject);
     enum search_answer known = search_ask_index(node, subject->member);
     if (known != SEARCH_NEEDS_WHOLE)
         return (int)known;
@@ -159,10 +165,10 @@ static int more_open(int one, int other)
     return one > other ? one : other;
 }
 
-static int decide_all(const struct search_node *node, const struct search_subject *subject)
+static int decide_all(struct search_node *node, const struct search_subject *subject)
 {
     int answer = SEARCH_YES;
-    for (const struct search_node *child = node->children; child != NULL; child = child->next) {
+    for (struct search_node *child = node->children; child != NULL; child = child->next) {
         int one = search_decide(child, subject);
         if (one < 0 || one == SEARCH_NO)
             return one;
@@ -171,10 +177,10 @@ static int decide_all(const struct search_node *node, const struct search_subjec
     return answer;
 }
 
-static int decide_any(const struct search_node *node, const struct search_subject *subject)
+static int decide_any(struct search_node *node, const struct search_subject *subject)
 {
     int answer = SEARCH_NO;
-    for (const struct search_node *child = node->children; child != NULL; child = child->next) {
+    for (struct search_node *child = node->children; child != NULL; child = child->next) {
         int one = search_decide(child, subject);
         if (one < 0 || one == SEARCH_YES)
             return one;
@@ -183,7 +189,7 @@ static int decide_any(const struct search_node *node, const struct search_subjec
     return answer;
 }
 
-static int decide_not(const struct search_node *node, const struct search_subject *subject)
+static int decide_not(struct search_node *node, const struct search_subject *subject)
 {
     int one = search_decide(node->children, subject);
     return one == SEARCH_YES ? SEARCH_NO : one == SEARCH_NO ? SEARCH_YES : one;
@@ -195,7 +201,7 @@ static int64_t day_of(int64_t microseconds)
     return microseconds / DAY_MICROSECONDS - (microseconds % DAY_MICROSECONDS < 0);
 }
 
-int search_decide(const struct search_node *node, const struct search_subject *subject)
+int search_decide(struct search_node *node, const struct search_subject *subject)
 {
     const struct vault_member *member = subject->member;
     const struct imap_search_key *key = node->key;

@@ -11,8 +11,10 @@
 
 struct search {
     struct run *run;
-    const struct search_node *program;
+    struct search_node *program;
     uint32_t *found; /* UIDs, rising */
+    uint8_t *scores; /* of each, where they are asked for */
+    bool is_scored;
     size_t count;
     size_t room;
     uint64_t modseq; /* the highest of those found */
@@ -25,16 +27,39 @@ struct search {
     uint32_t known;
 };
 
+static int grow_scores(struct search *search)
+{
+    uint8_t *scores = arena_alloc(search->run->arena, search->room);
+    if (scores == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < search->count; i++)
+        scores[i] = search->scores[i];
+    search->scores = scores;
+    return 0;
+}
+
 static int add_found(struct search *search, const struct vault_member *member)
 {
+    size_t room = search->room;
     uint32_t *more = mem_grow(search->found, search->count, &search->room, sizeof(*more));
     if (more == NULL)
         return -ENOMEM;
     search->found = more;
+    if (search->is_scored && search->room > room && grow_scores(search) < 0)
+        return -ENOMEM;
+    if (search->is_scored)
+        search->scores[search->count] = search_fuzzy_relevancy(search->program);
     search->found[search->count++] = member->uid;
     if (member->modseq > search->modseq)
         search->modseq = member->modseq;
     return 0;
+}
+
+static int decide(struct search *search, const struct search_subject *subject)
+{
+    if (search->is_scored)
+        search_fuzzy_reset(search->program);
+    return search_decide(search->program, subject);
 }
 
 static bool make_subject(const struct search *search, const struct vault_member *member,
@@ -44,8 +69,10 @@ static bool make_subject(const struct search *search, const struct vault_member 
     size_t number = view_number(view, member->uid);
     if (number == 0)
         return false;
-    *ret_subject = (struct search_subject){
-        .member = member, .number = (uint32_t)number, .recent = view_is_recent(view, member->uid)};
+    *ret_subject = (struct search_subject){.member = member,
+                                           .vault = search->run->vault,
+                                           .number = (uint32_t)number,
+                                           .recent = view_is_recent(view, member->uid)};
     return true;
 }
 
@@ -60,7 +87,7 @@ static int on_member(void *arg, const struct vault_member *member)
     struct search_subject subject;
     if (!make_subject(search, member, &subject))
         return 0;
-    int answer = search_decide(search->program, &subject);
+    int answer = decide(search, &subject);
     if (answer == SEARCH_YES)
         return add_found(search, member);
     if (answer == SEARCH_NEEDS_HEADER || answer == SEARCH_NEEDS_WHOLE)
@@ -78,10 +105,10 @@ static int look_into(struct task *task, struct search *search, const struct vaul
     source_init(&source, search->run->session, member->email);
     int result = source_header(task, &source, &subject.header);
     subject.thread = source.email.thread;
-    int answer = result < 0 ? result : search_decide(search->program, &subject);
+    int answer = result < 0 ? result : decide(search, &subject);
     if (answer == SEARCH_NEEDS_WHOLE) {
         result = source_whole(task, &source, &subject.whole);
-        answer = result < 0 ? result : search_decide(search->program, &subject);
+        answer = result < 0 ? result : decide(search, &subject);
     }
     source_deinit(&source);
     /* What is damaged or gone is not found; that is no reason not to find the others. */
@@ -184,6 +211,40 @@ static int compare_numbers(const void *one, const void *other)
     return left < right ? -1 : left > right;
 }
 
+static int compare_pairs(const void *one, const void *other)
+{
+    uint64_t left = *(const uint64_t *)one;
+    uint64_t right = *(const uint64_t *)other;
+    return left < right ? -1 : left > right;
+}
+
+/* Scores stay with what they are of. */
+static void order_scored(struct search *search, uint64_t *pairs)
+{
+    for (size_t i = 0; i < search->count; i++)
+        pairs[i] = (uint64_t)search->found[i] << 8U | search->scores[i];
+    qsort(pairs, search->count, sizeof(*pairs), compare_pairs);
+    for (size_t i = 0; i < search->count; i++) {
+        search->found[i] = (uint32_t)(pairs[i] >> 8U);
+        search->scores[i] = (uint8_t)pairs[i];
+    }
+}
+
+static int put_in_order(struct search *search)
+{
+    if (search->count < 2)
+        return 0;
+    if (!search->is_scored) {
+        qsort(search->found, search->count, sizeof(*search->found), compare_numbers);
+        return 0;
+    }
+    AUTO_FREE uint64_t *pairs = mem_new_array(search->count, sizeof(*pairs));
+    if (pairs == NULL)
+        return -ENOMEM;
+    order_scored(search, pairs);
+    return 0;
+}
+
 /* Rows that had to be opened come behind those that had not, so the UIDs are put in order at the end. */
 static int run_program(struct task *task, struct search *search)
 {
@@ -192,9 +253,15 @@ static int run_program(struct task *task, struct search *search)
     int result = search_narrow_down(search->run->vault, search->program, &ids, &count);
     if (result == 0)
         result = ids != NULL ? search_these(task, search, ids, count) : search_all(task, search);
-    if (result == 0 && search->count > 1)
-        qsort(search->found, search->count, sizeof(*search->found), compare_numbers);
-    return result;
+    return result == 0 ? put_in_order(search) : result;
+}
+
+static bool wants_scores(const struct imap_command *command)
+{
+    bool wants = (command->search.returns & IMAP_RETURN_RELEVANCY) != 0;
+    for (size_t i = 0; i < command->search.order_count; i++)
+        wants |= command->search.order[i].field == IMAP_SORT_RELEVANCY;
+    return wants;
 }
 
 /* What every message is found by needs no walk through them. */
@@ -211,7 +278,8 @@ static int find_all(struct search *search, bool *ret_found)
     const struct view *view = search->run->client->view;
     struct vault_mailbox mailbox;
     *ret_found = false;
-    int result = finds_all(search->program) ? vault_mailbox_get(search->run->vault, view->mailbox, &mailbox) : 1;
+    bool finds = !search->is_scored && finds_all(search->program);
+    int result = finds ? vault_mailbox_get(search->run->vault, view->mailbox, &mailbox) : 1;
     if (result != 0 || !view_is_current(view, &mailbox))
         return result < 0 ? result : 0;
     search->found = mem_new_array(view_count(view) + 1, sizeof(*search->found));
@@ -226,7 +294,9 @@ static int find_all(struct search *search, bool *ret_found)
 int search_run(struct task *task, struct run *run, struct search_found *ret_found)
 {
     struct search_node *program = NULL;
-    struct search search = {.run = run, .open = arena_alloc_array(run->arena, CHUNK_ROWS, sizeof(*search.open))};
+    struct search search = {.run = run,
+                            .is_scored = wants_scores(run->command),
+                            .open = arena_alloc_array(run->arena, CHUNK_ROWS, sizeof(*search.open))};
     int result = search.open == NULL ? -ENOMEM : search_program_make(run, &program);
     search.program = program;
     if (result == 0)
@@ -238,7 +308,7 @@ int search_run(struct task *task, struct run *run, struct search_found *ret_foun
         result = run_program(task, &search);
     search_program_free(program);
     if (result == 0)
-        *ret_found = (struct search_found){TAKE(search.found), search.count, search.modseq};
+        *ret_found = (struct search_found){TAKE(search.found), search.count, search.modseq, search.scores};
     free(search.found);
     return result;
 }
@@ -261,8 +331,8 @@ static int run_again(struct task *task, struct search *search, size_t changed)
         result = search_look_up(task, search->run->vault, program);
     if (result == 0)
         result = search_all(task, search);
-    if (result == 0 && search->count > 1)
-        qsort(search->found, search->count, sizeof(*search->found), compare_numbers);
+    if (result == 0)
+        result = put_in_order(search);
     search_program_free(program);
     return result;
 }
@@ -280,8 +350,8 @@ int search_again(struct task *task, struct run *run, const struct search_since *
     if (result == 0 && changed.count > 0)
         result = run_again(task, &search, changed.count);
     if (result == 0) {
-        *ret_changed = (struct search_found){TAKE(changed.found), changed.count, changed.modseq};
-        *ret_found = (struct search_found){TAKE(search.found), search.count, search.modseq};
+        *ret_changed = (struct search_found){TAKE(changed.found), changed.count, changed.modseq, NULL};
+        *ret_found = (struct search_found){TAKE(search.found), search.count, search.modseq, NULL};
     }
     free(changed.found);
     free(search.found);

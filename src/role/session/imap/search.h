@@ -3,6 +3,7 @@
 #include "proto/imap/match.h"
 #include "role/session/imap/imap.h"
 #include "role/session/imap/source.h"
+#include "vault/fuzzy.h"
 #include "vault/search.h"
 
 /*
@@ -15,6 +16,8 @@ struct search_node {
     const struct imap_search_key *key;
     struct imap_match *match;  /* of keys that look into the message */
     struct vault_search *hits; /* what the index knows of that, or NULL */
+    struct vault_fuzzy *fuzzy; /* instead of both, where close words will do (RFC 6203 §3), or NULL */
+    unsigned score;            /* that the message at hand got by it */
     uint64_t mask;             /* of flags; an id */
     int64_t moment;            /* of OLDER and YOUNGER, in seconds */
     struct search_node *children;
@@ -26,6 +29,7 @@ enum search_answer { SEARCH_NO, SEARCH_YES, SEARCH_NEEDS_HEADER, SEARCH_NEEDS_WH
 /* One message: what is known of it so far. */
 struct search_subject {
     const struct vault_member *member;
+    struct vault *vault;
     uint32_t number;
     bool recent;
     uint64_t thread;                /* once the header is read */
@@ -49,17 +53,33 @@ MUST_USE int search_look_up(struct task *task, struct vault *vault, struct searc
 MUST_USE int search_narrow_down(struct vault *vault, const struct search_node *program, uint64_t **ret_ids,
                                 size_t *ret_count);
 
+/*
+ * fuzzy.c: makes node->fuzzy of a node whose match is made, where its key is fuzzy and of a kind that can be. 0 or a
+ * fault. Asks the index for it, as search_look_up; an enum search_answer of one message, or -ENOMEM.
+ */
+MUST_USE int search_fuzzy_make(struct vault *vault, struct search_node *node);
+MUST_USE int search_fuzzy_look_up(struct task *task, struct search_node *node);
+MUST_USE int search_fuzzy_decide(struct search_node *node, const struct search_subject *subject);
+/* How relevant the message is that was decided last, 1 to 100 (RFC 6203 §4): the mean of its scores. */
+uint8_t search_fuzzy_relevancy(const struct search_node *program);
+/* Before the next message. */
+void search_fuzzy_reset(struct search_node *program);
+
+/* lookup.c: the fields of the index that a kind of key looks into. */
+unsigned search_fields_of(enum imap_match_kind kind);
+
 /* SEARCH_YES or SEARCH_NO where the index decides, else SEARCH_NEEDS_WHOLE. */
 enum search_answer search_ask_index(const struct search_node *node, const struct vault_member *member);
 
 /* An enum search_answer, or -ENOMEM. */
-MUST_USE int search_decide(const struct search_node *node, const struct search_subject *subject);
+MUST_USE int search_decide(struct search_node *node, const struct search_subject *subject);
 
 /* What was found: UIDs, rising; uids is to be freed. */
 struct search_found {
     uint32_t *uids;
     size_t count;
     uint64_t modseq; /* the highest of those found */
+    uint8_t *scores; /* of each, where they are asked for, or NULL; the arena's */
 };
 
 /* Carries out the command's keys. SEARCH_BAD_CHARSET: say search_refuse. */
@@ -85,7 +105,8 @@ void search_number(const struct run *run, uint32_t *uids, size_t count);
 /* Keeps what is to be saved of the result (RFC 5182 §2.1, §2.4). uids: in the order of the answer. */
 MUST_USE int search_save(struct run *run, const uint32_t *uids, size_t count);
 /* `* ESEARCH` (RFC 4731 §3.1, RFC 5267 §3.1, RFC 9394 §3.1), numbers in the order of the answer. */
-void search_write_extended(struct run *run, const uint32_t *numbers, size_t count, uint64_t modseq);
+void search_write_extended(struct run *run, const uint32_t *numbers, const uint8_t *scores, size_t count,
+                           uint64_t modseq);
 /* The same of a mailbox that need not be the selected one (RFC 7377 §2.1), in UIDs. */
 void search_write_in(struct run *run, span_t mailbox, uint32_t uidvalidity, const struct search_found *found);
 /* ` 2 3 5` */

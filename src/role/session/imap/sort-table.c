@@ -30,9 +30,10 @@ static int on_member(void *arg, const struct vault_member *member)
         filling->next++;
     if (filling->next == found->count || found->uids[filling->next] != member->uid)
         return 0;
+    uint8_t score = found->scores != NULL ? found->scores[filling->next] : 0;
     filling->next++;
     filling->table->rows[filling->table->count++] = (struct sort_row){
-        .uid = member->uid, .email = member->email, .size = member->size, .received = member->received};
+        .uid = member->uid, .email = member->email, .size = member->size, .received = member->received, .score = score};
     return 0;
 }
 

@@ -8,7 +8,33 @@
 
 /* SORT and, with RETURN, what answers ESEARCH (RFC 5256 §3, RFC 5267 §3.1). */
 
-static int answer(struct task *task, struct run *run, uint32_t *uids, size_t count, uint64_t modseq)
+static int compare_uids(const void *one, const void *other)
+{
+    uint32_t left = *(const uint32_t *)one;
+    uint32_t right = *(const uint32_t *)other;
+    return left < right ? -1 : left > right;
+}
+
+/* The scores of what was found (RFC 6203 §4), in the order of the answer; NULL where there are none. */
+static int order_scores(struct run *run, const struct search_found *found, const uint32_t *uids, size_t count,
+                        uint8_t **ret_scores)
+{
+    *ret_scores = NULL;
+    if (found->scores == NULL)
+        return 0;
+    uint8_t *scores = arena_alloc(run->arena, count + 1);
+    if (scores == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t *at = bsearch(&uids[i], found->uids, found->count, sizeof(uids[i]), compare_uids);
+        scores[i] = at != NULL ? found->scores[at - found->uids] : 0;
+    }
+    *ret_scores = scores;
+    return 0;
+}
+
+static int answer(struct task *task, struct run *run, uint32_t *uids, const uint8_t *scores, size_t count,
+                  uint64_t modseq)
 {
     int result = search_save(run, uids, count);
     if (result == 0 && (run->command->search.returns & IMAP_RETURN_UPDATE) != 0)
@@ -17,7 +43,7 @@ static int answer(struct task *task, struct run *run, uint32_t *uids, size_t cou
         return result;
     search_number(run, uids, count);
     if (run->command->search.returns != 0) {
-        search_write_extended(run, uids, count, modseq);
+        search_write_extended(run, uids, scores, count, modseq);
         return run_ok(run, "Sorted");
     }
     buf_append_text(&run->client->out, "* SORT");
@@ -56,6 +82,9 @@ int imap_do_sort(struct task *task, struct run *run)
     size_t count = found.count;
     AUTO_FREE uint32_t *uids = mem_new_array(count + 1, sizeof(*uids));
     result = uids == NULL ? -ENOMEM : put_in_order(task, run, &found, uids, &count);
+    uint8_t *scores = NULL;
+    if (result == 0)
+        result = order_scores(run, &found, uids, count, &scores);
     free(found.uids);
-    return result < 0 ? result : answer(task, run, uids, count, found.modseq);
+    return result < 0 ? result : answer(task, run, uids, scores, count, found.modseq);
 }
