@@ -74,6 +74,20 @@ def test_a_damaged_body_costs_that_message(own):
     assert own.status()["state"] == "healthy"
 
 
+def test_a_message_whose_bytes_are_lost_is_not_said_to_be_expunged(own):
+    own.account("alice")
+    own.deliver("alice", b"Subject: lost\r\n\r\nbody\r\n")
+    with own.imap("alice") as client:
+        wait_for(client, 1)
+    own.stop()
+    segment(own).unlink()
+    own.start()
+    with own.imap("alice") as client:
+        assert client.fetch("1", "(FLAGS ENVELOPE)")[0] == "OK"
+        kind, answer = client.fetch("1", "(BODY.PEEK[])")
+        assert kind == "NO" and answer[0].startswith(b"[CORRUPTION]"), answer
+
+
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 @pytest.mark.parametrize("where", ["head", "body"])
 def test_a_damaged_record_that_is_pending_costs_that_message(own, how, where):

@@ -310,7 +310,11 @@ static int answer(struct task *task, struct run *run)
     int result = handle(task, run);
     assert(!vault_in_transaction(run->vault));
     if (result < 0 && !is_fault_of_connection(result)) {
-        log_warn("imap.command.failed", F_TEXT("command", imap_verb_name(run->command->verb)), F_FAULT(result));
+        const char *command = imap_verb_name(run->command->verb);
+        if (result == -ENOENT) /* expunged meanwhile: that is nobody's fault */
+            log_debug("imap.command.late", F_TEXT("command", command));
+        else
+            log_warn("imap.command.failed", F_TEXT("command", command), F_FAULT(result));
         say_fault(run, result);
         result = 0;
     }

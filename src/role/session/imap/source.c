@@ -36,6 +36,16 @@ int source_email(struct source *source, const struct vault_email **ret_email)
     return 0;
 }
 
+/* -ENOENT of the log: an expunge while others waited, or, where the email is still there, a loss. */
+static int judge_missing(const struct source *source)
+{
+    struct vault_email email;
+    int result = vault_email_get(source->session->vault, source->email.id, &email);
+    if (result == 0)
+        secret_wipe(email.place.key, sizeof(email.place.key));
+    return result < 0 ? result : result == 0 ? -EBADMSG : -ENOENT;
+}
+
 int source_message(struct task *task, struct source *source, struct message **ret_message)
 {
     if (source->message == NULL) {
@@ -43,6 +53,8 @@ int source_message(struct task *task, struct source *source, struct message **re
         int result = source_email(source, &email);
         if (result == 0)
             result = message_open(task, source->session, &email->place, &source->message);
+        if (result == -ENOENT)
+            result = judge_missing(source);
         if (result < 0)
             return result;
         source->whole.max = message_len(source->message);

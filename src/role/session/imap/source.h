@@ -5,7 +5,8 @@
 
 /*
  * One message while FETCH or SEARCH looks at it: its record is opened, its header read, all of it read and parsed, each
- * only when it is first asked for. Faults: those of message_open; -ENOENT where the email is gone.
+ * only when it is first asked for. Faults: those of message_open; -ENOENT where the email is gone, and
+ * -EBADMSG where only its record is.
  */
 struct source {
     struct session *session;
