@@ -17,6 +17,7 @@ static const unsigned members[TRANSFER_KINDS] = {
     [TRANSFER_DONE] = NUMBERS,
     [TRANSFER_LOST] = NUMBERS | TEXTS,
     [TRANSFER_END] = 0,
+    [TRANSFER_FLAGS] = TEXTS | ORIGIN,
 };
 
 #define NUMBERS_SIZE 24U

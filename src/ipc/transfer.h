@@ -6,10 +6,10 @@
  * What a tool and a session say to each other while mail is brought in or taken out: one of these in each frame, the
  * tool's in FRAME_INPUT, the session's in FRAME_OUTPUT. On the wire: kind (1), then the members the kind has.
  *
- *   import   tool: TRANSFER_ASK, answered by TRANSFER_KNOWN; TRANSFER_FOLDER; TRANSFER_HEAD with its TRANSFER_DATA;
- *            TRANSFER_SYNC, answered by TRANSFER_DONE once all before it is durable and filed; TRANSFER_END
- *   export   tool: one TRANSFER_FOLDER (the mailbox to start from, or none); session: for each mailbox TRANSFER_FOLDER,
- *            then TRANSFER_HEAD with its TRANSFER_DATA, or TRANSFER_LOST, for each message
+ *   import   tool: TRANSFER_ASK, answered by TRANSFER_KNOWN; TRANSFER_FLAGS of what is; TRANSFER_FOLDER; TRANSFER_HEAD
+ * with its TRANSFER_DATA; TRANSFER_SYNC, answered by TRANSFER_DONE once all before it is durable and filed;
+ * TRANSFER_END export   tool: one TRANSFER_FOLDER (the mailbox to start from, or none); session: for each mailbox
+ * TRANSFER_FOLDER, then TRANSFER_HEAD with its TRANSFER_DATA, or TRANSFER_LOST, for each message
  */
 #define TRANSFER_ORIGIN_SIZE 32U
 #define TRANSFER_ASK_MAX 1024U                    /* origins in one question */
@@ -24,9 +24,10 @@ enum transfer_kind {
     TRANSFER_HEAD,    /* a message: mailbox, flags, received, id, origin, and its size; so many bytes follow */
     TRANSFER_DATA,    /* bytes of it */
     TRANSFER_SYNC,
-    TRANSFER_DONE, /* size: how many messages were filed so far */
+    TRANSFER_DONE, /* size: how many messages were filed so far; id: how many got other flags */
     TRANSFER_LOST, /* mailbox, id: a message that cannot be read */
     TRANSFER_END,
+    TRANSFER_FLAGS, /* origin, flags: a message that is known has these flags at its source now */
     TRANSFER_KINDS
 };
 

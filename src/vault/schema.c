@@ -50,6 +50,9 @@ static const char *const versions[] = {
     ("CREATE TABLE sorting(block INTEGER PRIMARY KEY, keys BLOB NOT NULL);"
      "CREATE TABLE unsorted(up_to INT NOT NULL);"
      "INSERT INTO unsorted SELECT coalesce(max(id), 0) FROM email;"),
+    /* Which email it became (0: not known), and the flags it had there. */
+    ("ALTER TABLE origin ADD COLUMN email INT NOT NULL DEFAULT 0;"
+     "ALTER TABLE origin ADD COLUMN flags INT NOT NULL DEFAULT 0;"),
 };
 
 static const struct {

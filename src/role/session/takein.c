@@ -123,7 +123,7 @@ static int default_mailbox(struct vault *vault, const struct record_meta *meta, 
 }
 
 static int file_one(struct session *session, const struct record_meta *meta, struct vault_new_email *email,
-                    struct vault_filed *ret_filed)
+                    uint64_t *ret_id, struct vault_filed *ret_filed)
 {
     /* What was delivered was saved as it arrived; what a client brings may be dated otherwise (RFC 8514 §1). */
     struct vault_filing filing = {.mailbox = meta->mailbox, .saved = meta->kind == RECORD_DELIVERY ? 0 : session_now()};
@@ -134,11 +134,10 @@ static int file_one(struct session *session, const struct record_meta *meta, str
         return result;
     email->filings = &filing;
     email->filing_count = 1;
-    uint64_t id = 0;
-    result = vault_email_add(session->vault, email, &id, ret_filed);
+    result = vault_email_add(session->vault, email, ret_id, ret_filed);
     if (result == VAULT_NOT_FOUND && filing.mailbox != VAULT_INBOX) {
         filing.mailbox = VAULT_INBOX;
-        result = vault_email_add(session->vault, email, &id, ret_filed);
+        result = vault_email_add(session->vault, email, ret_id, ret_filed);
     }
     email->filings = NULL;
     email->filing_count = 0;
@@ -149,12 +148,16 @@ int takein_file(struct session *session, const struct record_meta *meta, struct 
                 struct vault_filed *ret_filed)
 {
     span_t origin = origin_of(meta);
+    uint64_t id = 0;
+    uint64_t flags = 0;
     if (origin.len == 0)
-        return file_one(session, meta, email, ret_filed);
+        return file_one(session, meta, email, &id, ret_filed);
     int result = drop_repeated(session->vault, origin, email->place.record);
     if (result == 0)
-        result = file_one(session, meta, email, ret_filed);
-    return result == 0 ? vault_origin_add(session->vault, origin) : result;
+        result = file_one(session, meta, email, &id, ret_filed);
+    if (result == 0)
+        result = flags_use_text(session->vault, meta->flags, &flags);
+    return result == 0 ? vault_origin_add(session->vault, origin, id, flags) : result;
 }
 
 /* A message that APPEND has filed while the batch was read may have been expunged again, and its record given up: the

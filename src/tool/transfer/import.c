@@ -29,6 +29,7 @@ struct import {
     uint64_t sent;
     uint64_t folders;
     uint64_t filed; /* as the session says */
+    uint64_t followed;
 };
 
 /* --- a batch --- */
@@ -70,6 +71,20 @@ static int ask(struct import *import)
     return 0;
 }
 
+/* Of what is here already: what flags it has there now. */
+static int send_flags(struct import *import)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < import->count; i++) {
+        struct transfer flags = {.kind = TRANSFER_FLAGS,
+                                 .flags = span_of_text(import->items[i].flags),
+                                 .origin = span_of(import->items[i].origin, TRANSFER_ORIGIN_SIZE)};
+        if (!import->items[i].is_wanted)
+            result = link_say(&import->link, &flags);
+    }
+    return result;
+}
+
 static int send_message(void *arg, const struct source_item *item, span_t message)
 {
     struct import *import = arg;
@@ -100,6 +115,8 @@ static int do_batch(struct import *import)
     if (import->count == 0)
         return 0;
     int status = ask(import);
+    if (status == 0 && !import->options->dry_run)
+        status = send_flags(import) != 0;
     if (status == 0 && !import->options->dry_run)
         status = import->type->load(import->source, import->items, import->count, send_message, import) != 0;
     import->count = 0;
@@ -141,8 +158,10 @@ static int finish(struct import *import)
         result = link_flush(&import->link);
     while (result == 0) {
         result = link_hear(&import->link, &answer);
-        if (result == LINK_HEARD && answer.kind == TRANSFER_DONE)
+        if (result == LINK_HEARD && answer.kind == TRANSFER_DONE) {
             import->filed = answer.size;
+            import->followed = answer.id;
+        }
     }
     return result == LINK_ENDED ? 0 : 1;
 }
@@ -157,6 +176,8 @@ static void say_summary(const struct import *import, int status)
     else
         (void)printf("%llu messages in %llu folders imported; %llu were imported before\n",
                      (unsigned long long)import->filed, (unsigned long long)import->folders, known);
+    if (import->followed > 0)
+        (void)printf("%llu that were imported before have other flags now\n", (unsigned long long)import->followed);
     if (import->source->left_out > 0)
         (void)printf("%llu messages or folders were left out\n", (unsigned long long)import->source->left_out);
     (void)fflush(stdout);

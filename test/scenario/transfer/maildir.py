@@ -1,4 +1,5 @@
 """Maildir in and out: the round trip, what Python's own reader sees, repeating, and hostile trees."""
+import imaplib
 import mailbox
 import os
 
@@ -135,3 +136,40 @@ def test_only_the_owner(server, user, tmp_path):
     done = letters.transfer(server, "export", user, "maildir", tmp_path / "out", credential="wrong", check=False)
     assert done.returncode == 1 and "neither a password nor the recovery code" in done.stderr
     assert PASSWORD not in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_flags_follow_the_source(server, user, tmp_path):
+    """What changed there changes here; what changed here stays, and what was deleted stays away."""
+    def flags():
+        with server.imap(user) as client:
+            rows = client.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+            return {row[1].split()[1].decode(): sorted(imaplib.ParseFlags(row[0]))
+                    for row in rows if isinstance(row, tuple)}
+
+    def rename(number, letters_now):
+        path, = cur.glob(f"{number}:*")
+        path.rename(cur / f"{number}:2,{letters_now}")
+
+    cur = tmp_path / "in/cur"
+    cur.mkdir(parents=True)
+    (tmp_path / "in/new").mkdir()
+    for number in range(4):
+        (cur / f"{number}:2,S").write_bytes(f"Subject: m{number}\n\nx\n".encode())
+    letters.transfer(server, "import", user, "maildir", tmp_path / "in")
+    with server.imap(user) as client:
+        names = [row[1].split()[1] for row in client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1] if isinstance(row, tuple)]
+        at = {name.decode(): str(names.index(name) + 1) for name in names}
+        client.store(at["m0"], "FLAGS", "(\\Flagged)")
+        client.store(at["m1"], "+FLAGS", "(\\Draft)")
+        client.store(at["m3"], "+FLAGS", "(\\Deleted)")
+        client.expunge()
+    rename(0, "RS")
+    rename(1, "F")
+    rename(3, "FRS")
+    done = letters.transfer(server, "import", user, "maildir", tmp_path / "in")
+    assert done.stdout.startswith("0 messages in ") and "\n2 that were imported before have other flags now\n" in done.stdout
+    recent = [b"\\Recent"]
+    expected = {"m0": [b"\\Answered", b"\\Flagged"], "m1": [b"\\Draft", b"\\Flagged"], "m2": [b"\\Seen"]}
+    assert {name: [flag for flag in found if flag not in recent] for name, found in flags().items()} == expected
+    done = letters.transfer(server, "import", user, "maildir", tmp_path / "in")
+    assert "other flags" not in done.stdout

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "role/session/append.h"
+#include "role/session/flags.h"
 #include "role/session/notices.h"
 #include "role/session/service/service.h"
 #include "role/session/takein.h"
@@ -48,7 +49,8 @@ struct import {
     uint64_t room;    /* what the quota left as it began */
     uint64_t missing; /* of the message that is coming */
     uint64_t filed;
-    int fault; /* the first of the tasks' */
+    uint64_t followed; /* known messages that got other flags */
+    int fault;         /* the first of the tasks' */
     bool again;
     uint64_t mailbox; /* the one found last, and its name */
     struct buf mailbox_name;
@@ -196,6 +198,31 @@ static int on_ask(struct import *import, const struct transfer *ask)
     return result < 0 ? result : service_flush(import->task, import->service);
 }
 
+/* Nothing that could not be said again is lost where it is lost. */
+static int on_flags(struct import *import, const struct transfer *known)
+{
+    struct vault *vault = import->session->vault;
+    uint64_t flags = 0;
+    bool is_changed = false;
+    if (known->origin.len != TRANSFER_ORIGIN_SIZE)
+        return -EBADMSG;
+    int result = vault_begin(vault, VAULT_RELAXED);
+    if (result < 0)
+        return result;
+    result = flags_use_text(vault, known->flags, &flags);
+    if (result == 0)
+        result = vault_origin_follow(vault, known->origin, flags, &is_changed);
+    if (result == 0)
+        result = vault_commit(vault);
+    else
+        vault_rollback(vault);
+    if (result == 0 && is_changed) {
+        import->followed++;
+        session_changed(import->session);
+    }
+    return result < 0 ? result : 0;
+}
+
 /* With --again an origin that is known says nothing: its message is wanted once more. */
 static int note_origin(struct import *import, struct slot *slot, span_t origin)
 {
@@ -265,7 +292,7 @@ static int on_sync(struct import *import)
     if (import->missing > 0)
         return -EBADMSG;
     int result = file_batch(import);
-    struct transfer done = {.kind = TRANSFER_DONE, .size = import->filed};
+    struct transfer done = {.kind = TRANSFER_DONE, .size = import->filed, .id = import->followed};
     if (result == 0)
         result = service_say(import->task, import->service, &done);
     return result < 0 ? result : service_flush(import->task, import->service);
@@ -291,6 +318,8 @@ static int hear(struct import *import, bool *ret_ended)
     case TRANSFER_END:
         *ret_ended = true;
         return on_sync(import);
+    case TRANSFER_FLAGS:
+        return on_flags(import, &heard);
     case TRANSFER_KNOWN:
     case TRANSFER_DONE:
     case TRANSFER_LOST:
