@@ -105,7 +105,7 @@ class Actor:
         view = self.view
         if view.key is None:
             return self.open()
-        acts = [(self.fetch, 20), (self.store, 24), (self.search, 8), (self.copy, 6), (self.expunge, 7), (self.append, 10),
+        acts = [(self.fetch, 20), (self.store, 24), (self.search, 8), (self.copy, 6), (self.expunge, 7), (self.append, 10), (self.replace, 3),
                 (self.noop, 10), (self.idle, 5), (self.open, 4), (self.close, 2), (self.folders, 3), (self.status, 4),
                 (self.look, 8), (self.pipeline, 3), (self.leave, 1), (self.around, 4)]
         self.dice.choices([act for act, _ in acts], [weight for _, weight in acts])[0]()
@@ -227,24 +227,58 @@ class Actor:
         else:
             self.view.send(b"EXPUNGE", self.good)
 
-    def append(self):
-        name = self.dice.choice(FOLDERS)
+    def new_mark(self):
         self.appended += 1
-        mark = self.view.name.encode() + b"%d" % self.appended
-        flags = self.dice.sample(FLAGS, self.dice.randint(0, 2))
-        self.view.send(b'APPEND "%s" (%s) "01-Jan-2024 00:00:00 +0000"' % (name, b" ".join(flags)), self.filed,
-                       literal=letter(mark, self.dice), into=name, mark=mark)
+        return self.view.name.encode() + b"%d" % self.appended
+
+    def append(self):
+        """One message, or several (RFC 3502)."""
+        name = self.dice.choice(FOLDERS)
+        marks = [self.new_mark() for _ in range(self.dice.choice([1, 1, 2, 4]))]
+        words = b'APPEND "%s"' % name
+        for mark in marks:
+            words += b' (%s) "01-Jan-2024 00:00:00 +0000"' % b" ".join(self.dice.sample(FLAGS, self.dice.randint(0, 2)))
+            text = letter(mark, self.dice)
+            if mark != marks[-1]:
+                words += b" {%d+}\r\n" % len(text) + text
+        self.view.send(words, self.filed, literal=text, into=name, marks=marks)
 
     def filed(self, command, response):
         if response.kind != "OK" or response.code[0] != b"APPENDUID":
             self.view.fail(f"APPEND ended with {response.raw!r}")
-        _, validity, uids = response.code
+        self.note_filed(command, response.code)
+
+    def note_filed(self, command, code):
         key = self.stress.keys[command.into]
-        if validity != key[1]:
+        if code[1] != key[1]:
             self.view.fail("APPENDUID has another UIDVALIDITY")
-        for uid in members(uids):
-            self.stress.world.same(self.stress.world.mark, (key, uid), command.mark, "what was appended")
+        if len(members(code[2])) != len(command.marks):
+            self.view.fail(f"APPENDUID names {code[2]!r} for {len(command.marks)} messages")
+        for uid, mark in zip(members(code[2]), command.marks):
+            self.stress.world.same(self.stress.world.mark, (key, uid), mark, "what was appended")
             self.stress.appended.add((key, uid))
+
+    def replace(self):
+        """RFC 8508, by number or UID."""
+        view = self.view
+        number = self.dice.randint(1, len(view.uids)) if view.uids else 0
+        if not number or view.read_only or view.uids[number - 1] is None:
+            return self.noop()
+        by_uid, name, uid = self.dice.random() < 0.5, self.dice.choice(FOLDERS), view.uids[number - 1]
+        mark = self.new_mark()
+        self.stress.world.doomed.add((view.key, uid))
+        view.send(b'%s %d "%s" (\\Draft)' % (b"UID REPLACE" if by_uid else b"REPLACE", uid if by_uid else number, name),
+                  self.replaced, literal=letter(mark, self.dice), into=name, marks=[mark], old=uid)
+
+    def replaced(self, command, response):
+        codes = [code for code in command.codes if code[0] == b"APPENDUID"]
+        gone = response.code in ((b"EXPUNGEISSUED",), (b"NONEXISTENT",))  # somebody was quicker
+        if response.kind == "OK" and len(codes) == 1:
+            self.note_filed(command, codes[0])
+            if command.old in self.view.uids:
+                self.view.fail(f"UID {command.old} was replaced, and is there")
+        elif not (response.kind == "NO" and gone and not codes) and self.view.key in self.stress.keys.values():
+            self.view.fail(f"REPLACE ended with {response.raw!r} after {codes}")
 
     def noop(self):
         self.view.send(self.dice.choice([b"NOOP", b"NOOP", b"CHECK"]), self.nooped)
