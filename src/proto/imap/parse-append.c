@@ -1,29 +1,5 @@
 #include "proto/imap/scan.h"
 
-#include <errno.h>
-
-static bool out_of_memory(struct imap_scan *scan)
-{
-    scan->fault = -ENOMEM;
-    return imap_scan_fail(scan, "Command too large");
-}
-
-/* One more place at the end of an array that grows by doubling. */
-static void *add_place(struct imap_scan *scan, void **array, size_t count, size_t size)
-{
-    if ((count & (count - 1)) == 0) {
-        uint8_t *more = arena_alloc_array(scan->arena, count == 0 ? 1 : 2 * count, size);
-        if (more == NULL) {
-            (void)out_of_memory(scan);
-            return NULL;
-        }
-        for (size_t i = 0; i < count * size; i++)
-            more[i] = ((const uint8_t *)*array)[i];
-        *array = more;
-    }
-    return (uint8_t *)*array + count * size;
-}
-
 /* RFC 6855 §4: UTF8 (~{n} …) */
 static bool scan_utf8(struct imap_scan *scan, span_t *ret_bytes)
 {
@@ -48,15 +24,13 @@ static bool scan_parts(struct imap_scan *scan, struct imap_new_message *message)
     if (!imap_scan_space(scan) || !imap_scan_byte(scan, '('))
         return imap_scan_fail(scan, "Expected the parts of the message");
     do {
-        void *parts = message->parts;
-        struct imap_cat_part *part = message->part_count == IMAP_CAT_PARTS_MAX
-                                         ? NULL
-                                         : add_place(scan, &parts, message->part_count, sizeof(*part));
-        if (part == NULL)
+        if (message->part_count == IMAP_CAT_PARTS_MAX)
             return imap_scan_fail(scan, "Too many parts");
+        struct imap_cat_part *parts = imap_scan_grow(scan, message->parts, message->part_count, sizeof(*parts));
+        if (parts == NULL)
+            return false;
         message->parts = parts;
-        message->part_count++;
-        if (!scan_part(scan, part))
+        if (!scan_part(scan, &parts[message->part_count++]))
             return false;
     } while (imap_scan_byte(scan, ' '));
     return imap_scan_byte(scan, ')') || imap_scan_fail(scan, "Expected ) after the parts");
@@ -80,17 +54,16 @@ static bool scan_message(struct imap_scan *scan, struct imap_new_message *messag
     return imap_scan_literal8(scan, &message->bytes);
 }
 
-static struct imap_new_message *add_message(struct imap_scan *scan, struct imap_command *command)
+static bool scan_next_message(struct imap_scan *scan, struct imap_command *command)
 {
-    if (command->append.count == IMAP_MESSAGES_MAX) {
-        (void)imap_scan_fail(scan, "Too many messages");
-        return NULL;
-    }
-    void *messages = command->append.messages;
-    struct imap_new_message *message = add_place(scan, &messages, command->append.count, sizeof(*message));
+    if (command->append.count == IMAP_MESSAGES_MAX)
+        return imap_scan_fail(scan, "Too many messages");
+    struct imap_new_message *messages =
+        imap_scan_grow(scan, command->append.messages, command->append.count, sizeof(*messages));
+    if (messages == NULL)
+        return false;
     command->append.messages = messages;
-    command->append.count += message != NULL;
-    return message;
+    return scan_message(scan, &messages[command->append.count++]);
 }
 
 /* RFC 3501 §6.3.11; more than one message is RFC 3502 §6.3.11. */
@@ -99,8 +72,7 @@ bool imap_parse_append(struct imap_scan *scan, struct imap_command *command)
     if (!imap_scan_space(scan) || !imap_scan_mailbox(scan, &command->mailbox))
         return false;
     do {
-        struct imap_new_message *message = add_message(scan, command);
-        if (message == NULL || !scan_message(scan, message))
+        if (!scan_next_message(scan, command))
             return false;
     } while (imap_scan_peek(scan, ' ') && span_trim(scan->rest).len > 0);
     return imap_scan_end(scan);
@@ -114,8 +86,6 @@ bool imap_parse_replace(struct imap_scan *scan, struct imap_command *command)
         return false;
     if (set->saved || set->count != 1 || set->ranges[0].first != set->ranges[0].last)
         return imap_scan_fail(scan, "Expected the number of one message");
-    if (!imap_scan_space(scan) || !imap_scan_mailbox(scan, &command->mailbox))
-        return false;
-    struct imap_new_message *message = add_message(scan, command);
-    return message != NULL && scan_message(scan, message) && imap_scan_end(scan);
+    return imap_scan_space(scan) && imap_scan_mailbox(scan, &command->mailbox) && scan_next_message(scan, command) &&
+           imap_scan_end(scan);
 }

@@ -14,19 +14,11 @@ static struct imap_body *add_body(struct imap_scan *scan, struct imap_fetch *fet
         (void)imap_scan_fail(scan, "Too many sections");
         return NULL;
     }
-    /* Grown by doubling: most commands have one or two, and a section is large. */
-    size_t count = fetch->count;
-    if ((count & (count - 1)) == 0) {
-        struct imap_body *more = arena_alloc_array(scan->arena, count == 0 ? 1 : 2 * count, sizeof(*fetch->bodies));
-        if (more == NULL) {
-            (void)out_of_memory(scan);
-            return NULL;
-        }
-        for (size_t i = 0; i < count; i++)
-            more[i] = fetch->bodies[i];
-        fetch->bodies = more;
-    }
-    return &fetch->bodies[fetch->count++];
+    struct imap_body *bodies = imap_scan_grow(scan, fetch->bodies, fetch->count, sizeof(*bodies));
+    if (bodies == NULL)
+        return NULL;
+    fetch->bodies = bodies;
+    return &bodies[fetch->count++];
 }
 
 static bool add_named(struct imap_scan *scan, struct imap_fetch *fetch, enum imap_section_kind kind,

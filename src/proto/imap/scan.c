@@ -1,6 +1,7 @@
 #include "proto/imap/scan.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "mime/date.h"
 #include "proto/imap/mailbox.h"
@@ -15,6 +16,21 @@ static bool out_of_memory(struct imap_scan *scan)
 {
     scan->fault = -ENOMEM;
     return imap_scan_fail(scan, "Command too large");
+}
+
+/* By doubling: most have one or two, and some elements are large. */
+void *imap_scan_grow(struct imap_scan *scan, void *array, size_t count, size_t size)
+{
+    if ((count & (count - 1)) != 0)
+        return array;
+    uint8_t *more = arena_alloc_array(scan->arena, count == 0 ? 1 : 2 * count, size);
+    if (more == NULL) {
+        (void)out_of_memory(scan);
+        return NULL;
+    }
+    if (count > 0)
+        memcpy(more, array, count * size);
+    return more;
 }
 
 bool imap_scan_at_end(const struct imap_scan *scan)

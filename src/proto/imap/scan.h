@@ -15,6 +15,8 @@ struct imap_scan {
 };
 
 bool imap_scan_fail(struct imap_scan *scan, const char *why); /* always false */
+/* An array in the arena that grew by one at a time so far: itself, or where it has room for one more. NULL: fault. */
+void *imap_scan_grow(struct imap_scan *scan, void *array, size_t count, size_t size);
 bool imap_scan_at_end(const struct imap_scan *scan);
 bool imap_scan_peek(const struct imap_scan *scan, uint8_t byte);
 bool imap_scan_byte(struct imap_scan *scan, uint8_t byte);     /* takes it if it stands there; sets no why */
