@@ -18,6 +18,8 @@
 /* A few slow senders of large messages may use up the memory there is; a part beyond it is for small ones alone. */
 #define SMALL_MAX 262144U
 
+#define SIGNATURES_MAX 8192U
+
 /* The message lies in one block, behind room for the lines that go in front of it. */
 struct delivery {
     struct intake *intake;
@@ -219,6 +221,33 @@ static int send_all(struct task *task, struct delivery *delivery, span_t message
                        : send_to(task, delivery, OUTGOING_QUEUE, &meta, span_of(start, envelope_len + rest.len));
 }
 
+/* Signs mail of our own, and puts the signatures below Return-Path. What leaves us waits for keeper rather than go
+ * unsigned. An enum deliver_outcome or a fault. */
+static int sign(struct task *task, struct delivery *delivery, span_t *message)
+{
+    const struct ipc_deliver *deliver = &delivery->message->deliver;
+    const char *which = delivery->intake->start->conf->trust_sign;
+    AUTO_BUF struct buf lines;
+    bool leaves = deliver->remote.len > 0;
+    bool is_own = (deliver->flags & ((uint32_t)DELIVER_SUBMISSION | (uint32_t)DELIVER_REPORT)) != 0;
+    if (!is_own || strcmp(which, "off") == 0 || (strcmp(which, "leaving") == 0 && !leaves))
+        return DELIVER_OK;
+    buf_init(&lines, SIGNATURES_MAX);
+    int result = intake_sign(task, delivery->intake, *message, &lines);
+    const size_t len = buf_len(&lines);
+    const span_t path = span_upto(*message, span_find_byte(*message, '\n') + 1);
+    if (result == -ECANCELED || (result != 0 && leaves))
+        return result;
+    if (len == 0 || (size_t)(message->at - buf_span(&delivery->block).at) < len)
+        return DELIVER_OK;
+    uint8_t *start =
+        delivery->block.bytes + delivery->block.start + (message->at - buf_span(&delivery->block).at) - len;
+    memmove(start, path.at, path.len);
+    memcpy(start + path.len, buf_span(&lines).at, len);
+    *message = span_of(start, message->len + len);
+    return DELIVER_OK;
+}
+
 static int judge(struct task *task, struct delivery *delivery, span_t message)
 {
     const struct ipc_deliver *deliver = &delivery->message->deliver;
@@ -276,7 +305,9 @@ static int deliver(struct task *task, struct delivery *delivery)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     result = stamp(delivery, &now, &facts, &message);
-    if (result != 0)
+    if (result == 0)
+        result = sign(task, delivery, &message);
+    if (result != DELIVER_OK)
         return result;
     uint64_t arrived = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     return send_all(task, delivery, message, arrived);

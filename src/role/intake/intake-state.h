@@ -46,6 +46,10 @@ struct intake_judged {
 MUST_USE int intake_judge(struct task *task, struct intake *intake, const struct ipc_deliver *deliver, span_t message,
                           struct intake_judged *judged);
 
+/* sign.c: appends a DKIM signature by each of the domain's keys, for a message as it will be sent. Where it cannot be
+ * signed now, a fault; the lines are then as they were. Without keys, nothing. */
+MUST_USE int intake_sign(struct task *task, struct intake *intake, span_t message, struct buf *lines);
+
 /* send.c: seals the message for the recipients (rows of RECIPIENT_ROW_SIZE) and has it stored: an enum deliver_outcome,
  * or a fault. */
 MUST_USE int intake_send(struct task *task, struct intake *intake, const struct record_meta *meta, span_t message,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tool/dns/keys.h"
 #include "trust/domain.h"
 
 #define PROBLEM_MAX (PATH_MAX + 200)
@@ -140,6 +141,8 @@ int facts_gather(const struct conf *conf, const char *domain, struct arena *aren
         result = read_name(conf->server_hostname, arena, &facts.host);
     if (result == 0)
         result = read_keys(&facts, arena);
+    if (result == 0)
+        result = facts_ask_keys(&facts, arena);
     if (result == 0)
         *ret_facts = facts;
     return result;

@@ -18,7 +18,7 @@ struct facts {
     uint8_t digests[FACTS_DIGESTS_MAX][FACTS_DIGEST_SIZE];
     bool is_self_signed;   /* the certificate is its own issuer, or could not be read */
     const char *authority; /* the issuer's name in CAA records (RFC 8659 §4.2); NULL: not known */
-    size_t key_count;      /* DKIM keys */
+    size_t key_count;      /* DKIM keys, as the running server has them */
     struct facts_key {
         const char *selector;
         span_t record; /* the TXT record's text */
