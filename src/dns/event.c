@@ -17,13 +17,14 @@
 struct dns_events {
     struct ub_event_base base; /* first: libunbound knows this alone */
     struct loop *loop;
+    bool lacked_memory;
 };
 
 typedef void event_callback(int fd, short bits, void *arg);
 
 struct event_on_loop {
     struct ub_event event; /* first, as above */
-    struct loop *loop;
+    struct dns_events *events;
     int fd;
     short bits;
     event_callback *callback;
@@ -66,8 +67,10 @@ static void on_timeout(void *arg)
 
 static int start_timeout(struct event_on_loop *event, const struct timeval *after)
 {
-    if (event->timer == NULL && timer_new(event->loop, on_timeout, event, &event->timer) < 0)
+    if (event->timer == NULL && timer_new(event->events->loop, on_timeout, event, &event->timer) < 0) {
+        event->events->lacked_memory = true;
         return -1;
+    }
     event->timeout = (int64_t)after->tv_sec * 1000 + (after->tv_usec + 999) / 1000;
     timer_start(event->timer, event->timeout);
     return 0;
@@ -81,7 +84,9 @@ static int event_add(struct ub_event *ub, struct timeval *after)
     (void)event_del(ub);
     event->timeout = FOREVER;
     if (event->fd >= 0 && what != 0) {
-        if (watch_new(event->loop, event->fd, &event->watch) < 0)
+        const int result = watch_new(event->events->loop, event->fd, &event->watch);
+        event->events->lacked_memory |= result == -ENOMEM;
+        if (result < 0)
             return -1;
         if (watch_call(event->watch, what, on_ready, event) < 0) {
             watch_free(TAKE(event->watch));
@@ -165,11 +170,13 @@ static struct ub_event_vmt event_calls = {
 static struct ub_event *base_new_event(struct ub_event_base *base, int fd, short bits, event_callback *callback,
                                        void *arg)
 {
+    struct dns_events *events = (struct dns_events *)(void *)base;
     struct event_on_loop *event = mem_new(sizeof(*event));
+    events->lacked_memory |= event == NULL;
     if (event == NULL)
         return NULL;
     event->event = (struct ub_event){.magic = UB_EVENT_MAGIC, .vmt = &event_calls};
-    event->loop = ((struct dns_events *)(void *)base)->loop;
+    event->events = events;
     event->fd = fd;
     event->bits = bits;
     event->callback = callback;
@@ -240,4 +247,9 @@ void dns_events_free(struct dns_events *events)
 struct ub_event_base *dns_events_base(struct dns_events *events)
 {
     return &events->base;
+}
+
+bool dns_events_lacked_memory(const struct dns_events *events)
+{
+    return events->lacked_memory;
 }

@@ -327,6 +327,8 @@ static int make_contexts(struct resolver *resolver, const struct conf *conf)
         result = dns_context_new(base, conf, &resolver->servers, &resolver->forward);
     if (result == 0 && way != DNS_WAY_FORWARD)
         result = dns_context_new(base, conf, NULL, &resolver->recurse);
+    if (result < 0 && dns_events_lacked_memory(resolver->events))
+        return -ENOMEM;
     if (way != DNS_WAY_FIND_OUT)
         resolver->chosen = way == DNS_WAY_FORWARD ? resolver->forward : resolver->recurse;
     return result;
