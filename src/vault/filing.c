@@ -16,6 +16,8 @@ struct filing {
     enum vault_expunge which;
     vault_uid_fn on_expunged;
     void *arg;
+    struct vault_range uids; /* those to be taken out together; a first of 0: none */
+    uint64_t first_email;
 };
 
 static int take_out(struct filing *filing, const struct vault_member *member)
@@ -51,13 +53,67 @@ static int file_one(void *arg, const struct vault_member *member)
     return filing->on_copied == NULL ? 0 : filing->on_copied(filing->arg, member->uid, uid);
 }
 
+static int forget_sorting(struct vault *vault, sqlite3_stmt *forgotten)
+{
+    int result = engine_next(vault, forgotten);
+    while (result == ENGINE_ROW) {
+        result = engine_sorting_remove(vault, (uint64_t)sqlite3_column_int64(forgotten, 0));
+        if (result == 0)
+            result = engine_next(vault, forgotten);
+    }
+    return result;
+}
+
+/* The same as forget() for each of them. */
+static int forget_run(struct vault *vault, int64_t first, int64_t last)
+{
+    int64_t mark = (int64_t)vault->index_mark;
+    AUTO_RESET sqlite3_stmt *forgotten = NULL;
+    int result = engine_run(vault, STATEMENT_DEPARTED_ADD_RUN, NUMBERS(first, last, mark));
+    if (result == 0)
+        result = engine_run(vault, STATEMENT_OUTBOX_ADD_RUN, NUMBERS(first, last, mark));
+    if (result == 0)
+        result = engine_prepare(vault, STATEMENT_EMAIL_FORGET_RUN, NUMBERS(first, last), &forgotten);
+    if (result == 0)
+        result = forget_sorting(vault, forgotten);
+    return result == 0 ? engine_run(vault, STATEMENT_CACHE_FORGET_RUN, NUMBERS(first, last)) : result;
+}
+
+/* What follows one another goes by a few statements for all, which takes half the time and less. */
+static int expunge_run(struct filing *filing)
+{
+    struct vault *vault = filing->vault;
+    struct vault_range uids = filing->uids;
+    int64_t mailbox = (int64_t)filing->mailbox;
+    int64_t first = (int64_t)filing->first_email;
+    if (uids.first == 0)
+        return 0;
+    filing->uids.first = 0;
+    int result =
+        engine_run(vault, STATEMENT_EXPUNGED_ADD_RUN, NUMBERS(mailbox, uids.first, uids.last, (int64_t)filing->modseq));
+    if (result == 0)
+        result = engine_run(vault, STATEMENT_MEMBER_DELETE_RUN, NUMBERS(mailbox, uids.first, uids.last));
+    return result == 0 ? forget_run(vault, first, first + (uids.last - uids.first)) : result;
+}
+
 static int expunge_one(void *arg, const struct vault_member *member)
 {
     struct filing *filing = arg;
     if (filing->which == VAULT_EXPUNGE_DELETED && (member->flags & VAULT_DELETED) == 0)
         return 0;
-    int result = take_out(filing, member);
-    if (result == 0 && filing->on_expunged != NULL)
+    uint64_t next_email = filing->first_email + (filing->uids.last - filing->uids.first) + 1;
+    bool goes_on = filing->uids.first != 0 && member->uid == filing->uids.last + 1 && member->email == next_email;
+    int result = goes_on ? 0 : expunge_run(filing);
+    if (result != 0)
+        return result;
+    if (!goes_on) {
+        filing->uids.first = member->uid;
+        filing->first_email = member->email;
+    }
+    filing->uids.last = member->uid;
+    engine_count(&filing->source, -1, member->flags, member->size);
+    filing->source.expunges++;
+    if (filing->on_expunged != NULL)
         result = filing->on_expunged(filing->arg, member->uid, filing->modseq);
     return result;
 }
@@ -153,6 +209,8 @@ int vault_member_expunge(struct vault *vault, uint64_t mailbox, const struct vau
                             .arg = arg};
     struct engine_walk walk = {.mailbox = mailbox, .ranges = ranges, .count = count};
     result = engine_walk(vault, &walk, expunge_one, &filing);
+    if (result == 0)
+        result = expunge_run(&filing);
     return engine_step_end(vault, &step, result == 0 ? finish(&filing) : result);
 }
 

@@ -1,7 +1,7 @@
 #include "role/session/imap/imap.h"
 #include "role/session/imap/slice.h"
 
-#define SLICE 1000U /* a hundred thousand take a second and more */
+#define SLICE 2500U
 
 static int expunge_ranges(struct run *run, const struct vault_range *ranges, size_t count)
 {
@@ -17,11 +17,13 @@ int run_expunge(struct task *task, struct run *run, struct vault_range *ranges, 
     struct vault_mailbox mailbox;
     struct slicer slicer;
     int result = vault_mailbox_get(run->vault, run->client->view->mailbox, &mailbox);
-    slicer_init(&slicer, run->client->view, ranges, result == 0 && mailbox.deleted > 0 ? count : 0);
-    while (result == 0 && !slicer_is_done(&slicer)) {
+    slicer_init(&slicer, run->client->view, ranges, result == 0 ? count : 0);
+    while (result == 0 && mailbox.deleted > 0 && !slicer_is_done(&slicer)) {
         const struct vault_range *some = NULL;
         size_t some_count = slicer_next(&slicer, SLICE, &some);
         result = expunge_ranges(run, some, some_count);
+        if (result == 0)
+            result = vault_mailbox_get(run->vault, run->client->view->mailbox, &mailbox);
         if (result == 0 && !slicer_is_done(&slicer))
             result = run_progress(task, run, 0, 0);
         if (result == 0 && !slicer_is_done(&slicer))
