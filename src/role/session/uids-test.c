@@ -59,11 +59,30 @@ static void uids_without_gaps_are_one_run(void **state)
     uids_deinit(&uids);
 }
 
+static void runs_that_meet_become_one(void **state)
+{
+    (void)state;
+    struct uids uids;
+    uids_init(&uids);
+    assert_int_equal(uids_append_run(&uids, 1, 0), 0);
+    assert_int_equal(uids.run_count, 0);
+    assert_int_equal(uids_append_run(&uids, 3, 1000000), 0);
+    assert_int_equal(uids_append_run(&uids, 1000003, 7), 0);
+    assert_int_equal(uids.run_count, 1);
+    assert_int_equal(uids_append_run(&uids, 1000011, 2), 0);
+    assert_int_equal(uids.run_count, 2);
+    assert_int_equal(uids.count, 1000009);
+    assert_int_equal(uids_at(&uids, 1000006), 1000009);
+    assert_int_equal(uids_at(&uids, 1000007), 1000011);
+    uids_deinit(&uids);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(runs_are_what_a_plain_list_is),
         cmocka_unit_test(uids_without_gaps_are_one_run),
+        cmocka_unit_test(runs_that_meet_become_one),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
 }

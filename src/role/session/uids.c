@@ -70,11 +70,11 @@ static int add_run(struct uids *uids, uint32_t uid)
     return 0;
 }
 
-static int append_some(struct uids *uids, uint32_t uid, size_t count)
+int uids_append_run(struct uids *uids, uint32_t first, size_t count)
 {
     const struct uid_run *last = uids->run_count > 0 ? &uids->runs[uids->run_count - 1] : NULL;
-    bool goes_on = last != NULL && last->uid + (uids->count - last->place) == uid;
-    int result = goes_on || count == 0 ? 0 : add_run(uids, uid);
+    bool goes_on = last != NULL && last->uid + (uids->count - last->place) == first;
+    int result = goes_on || count == 0 ? 0 : add_run(uids, first);
     if (result == 0)
         uids->count += count;
     return result;
@@ -82,7 +82,7 @@ static int append_some(struct uids *uids, uint32_t uid, size_t count)
 
 int uids_append(struct uids *uids, uint32_t uid)
 {
-    return append_some(uids, uid, 1);
+    return uids_append_run(uids, uid, 1);
 }
 
 int uids_remove(struct uids *uids, const uint32_t *gone, size_t count)
@@ -98,7 +98,7 @@ int uids_remove(struct uids *uids, const uint32_t *gone, size_t count)
                 next++;
             bool is_in_run = next < count && gone[next] - uid < left;
             size_t before = is_in_run ? gone[next] - uid : left;
-            result = append_some(&kept, uid, before);
+            result = uids_append_run(&kept, uid, before);
             size_t passed = before + (is_in_run ? 1 : 0);
             uid += (uint32_t)passed;
             left -= passed;

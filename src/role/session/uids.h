@@ -28,5 +28,7 @@ void uids_deinit(struct uids *uids);
 uint32_t uids_at(const struct uids *uids, size_t place); /* below count */
 size_t uids_find(const struct uids *uids, uint32_t uid); /* place of the first that is not below it; count where none */
 MUST_USE int uids_append(struct uids *uids, uint32_t uid); /* above all others */
+/* So many that follow one another, the first of them above all others. */
+MUST_USE int uids_append_run(struct uids *uids, uint32_t first, size_t count);
 /* Takes out those that are there; gone rises. */
 MUST_USE int uids_remove(struct uids *uids, const uint32_t *gone, size_t count);

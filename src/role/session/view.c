@@ -124,6 +124,41 @@ static int read_new(struct view *view)
     return last == UINT32_MAX ? 0 : vault_member_scan(view->session->vault, view->mailbox, range, add_uid, view);
 }
 
+struct gaps {
+    struct view *view;
+    uint32_t next; /* UID behind the last gap */
+    size_t count;
+};
+
+static int add_before_gap(void *arg, uint32_t uid, uint64_t modseq)
+{
+    struct gaps *gaps = arg;
+    (void)modseq;
+    int result = uids_append_run(&gaps->view->uids, gaps->next, uid - gaps->next);
+    gaps->next = uid + 1;
+    gaps->count++;
+    return result;
+}
+
+/*
+ * Where the vault remembers every expunge, what there is follows from what has gone, and a million messages need not be
+ * walked. Where that does not add up, they are.
+ */
+static int read_first(struct view *view, const struct vault_mailbox *mailbox)
+{
+    struct gaps gaps = {.view = view, .next = 1};
+    size_t gone = mailbox->uidnext - 1U - mailbox->total;
+    if (mailbox->total >= mailbox->uidnext || gone >= VAULT_EXPUNGES_MAX)
+        return read_new(view);
+    int result = vault_member_expunged(view->session->vault, view->mailbox, VAULT_RANGE_ALL, 0, add_before_gap, &gaps);
+    if (result == 0)
+        result = uids_append_run(&view->uids, gaps.next, mailbox->uidnext - gaps.next);
+    if (result < 0 || gaps.count == gone)
+        return result;
+    uids_deinit(&view->uids);
+    return read_new(view);
+}
+
 int view_new(struct session *session, uint64_t mailbox, bool read_only, struct view **ret_view)
 {
     AUTO(view) struct view *view = mem_new(sizeof(*view));
@@ -139,7 +174,7 @@ int view_new(struct session *session, uint64_t mailbox, bool read_only, struct v
     view->expunged_seen = now.highest_modseq;
     view->keywords = flags_keyword_count(session->vault);
     view->uidnext = now.uidnext;
-    result = read_new(view);
+    result = read_first(view, &now);
     view->shown = view_last_uid(view);
     if (result == 0)
         result = claim_recent(view, &now);
