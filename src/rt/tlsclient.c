@@ -85,7 +85,7 @@ int tls_client_begin(struct tls_client *client, const struct tls_demand *demand,
     else
         SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
     if (result == 0 && demand->proof != TLS_PROOF_DANE && demand->host != NULL && demand->host[0] != '\0' &&
-        SSL_set_tlsext_host_name(ssl, demand->host) != 1)
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)demand->host) != 1)
         result = -EINVAL;
     ERR_clear_error();
     if (result < 0) {

@@ -26,9 +26,9 @@ static span_t take_status(struct smtp_response *response, span_t text)
 {
     span_t word = span_upto(text, span_find_byte(text, ' '));
     span_t rest = word;
-    uint16_t class_;
-    uint16_t subject;
-    uint16_t detail;
+    uint16_t class_ = 0;
+    uint16_t subject = 0;
+    uint16_t detail = 0;
     bool is_status = take_number(&rest, '.', &class_) && take_number(&rest, '.', &subject) &&
                      take_number(&rest, 0, &detail) && class_ == response->code / 100;
     if (!is_status)
