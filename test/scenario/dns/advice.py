@@ -1,4 +1,5 @@
 """`waxwing dns`: its records load in name servers, and once they are published it is content; what differs it tells."""
+import json
 import shutil
 import subprocess
 
@@ -6,6 +7,7 @@ import pytest
 
 from asking import HOST, Asking, make_certificate
 from internet import Internet
+from server import PROGRAM, Server
 
 
 @pytest.fixture
@@ -140,6 +142,27 @@ def test_a_host_elsewhere_stays_out_of_the_zone(asking, internet):
     asking.settings(host="mx.provider.test")
     for line in asking.run("good.test", "--zone").splitlines():
         assert not line or line.startswith(";") or line.split(" ")[0].endswith("good.test.")
+
+
+def test_the_server_tells_its_signing_keys(asking, internet):
+    internet.publish()
+    assert "the DKIM keys are missing here" in asking.run("good.test")
+    server = Server(settings=internet.settings())
+    try:
+        server.start()
+        assert "there is no domain good.test" in subprocess.run(
+            [PROGRAM, "-c", server.conf, "dns", "good.test"], capture_output=True, text=True).stdout
+        server.domain("good.test")
+        asking.conf = server.conf
+        keys = [row for row in json.loads(asking.run("good.test", "--json"))["records"] if row["title"] == "DKIM"]
+        assert len(keys) == 2 and {row["state"] for row in keys} == {"missing"}  # RSA and Ed25519
+        asking.publish("good.test")
+        internet.publish()
+        found = json.loads(asking.run("good.test", "--json"))
+        assert {row["state"] for row in found["records"] if row["title"] == "DKIM"} == {"ok"}
+        assert found["problem"] == ""
+    finally:
+        server.remove()
 
 
 def test_wrong_usage(asking):
