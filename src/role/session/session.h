@@ -18,7 +18,7 @@
  *
  *   session.c   this: wiring, attaching clients, the end      client.c    a connection and its loop
  *   takein.c    what has arrived, into the vault              wire.c      its bytes, compressed or not
- *   append.c    a message from a client, sealed and filed     view.c      a selected mailbox as one connection sees it
+ *   append.c    a client's message (append-together.c: many)  view.c      a selected mailbox as one connection sees it
  *   release.c   records nobody needs any more                 uids.c      its UIDs
  *   index.c     what the vault keeps of a message             message.c   reading messages from the log
  *   indexer.c   words into the index (words.c: which)         segments.c  descriptors of the log's segments

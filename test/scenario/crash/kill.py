@@ -1,8 +1,8 @@
 """
 SIGKILL at random moments, of a random role, of the supervisor or of all, under load. Then every message acknowledged
 with 250 or OK is there exactly once, byte for byte, where it was moved to and with its flags; what was expunged is
-gone; nothing is there that nobody sent; and `waxwing check` finds nothing. Processes are killed here, not the machine:
-what only a power cut would lose is not seen.  KILLS=200 SENDERS=20 SEED=n for the long run.
+gone; of what changes several messages at once all is there or nothing; nothing is there that nobody sent; and `waxwing
+check` finds nothing. Processes are killed here, not the machine: what only a power cut would lose is not seen.  KILLS=200 SENDERS=20 SEED=n for the long run.
 """
 import imaplib
 import os
