@@ -71,6 +71,36 @@ static void a_submission_hides_its_client_and_is_completed(void **state)
                  "\tMon, 02 Jan 2006 15:04:05 +0000\r\n");
 }
 
+static void a_submission_tells_neither_software_nor_place(void **state)
+{
+    (void)state;
+    struct trace_delivery delivery = from_a_stranger();
+    delivery.submission = true;
+    delivery.hides = true;
+    uint8_t message[] = "User-Agent: Secret/1\r\nDate: Mon, 2 Jan 2006 20:04:05 +0500\r\nMIME-Version: 1.0 (Secret)\r\n"
+                        "X-Originating-IP: [192.0.2.9]\r\nMessage-ID: <a@b>\r\nSubject: x\r\n\r\nDate: body\r\n";
+    size_t gone = trace_strip(message, sizeof(message) - 1, &delivery);
+    assert_string_equal((const char *)message + gone, "Message-ID: <a@b>\r\nSubject: x\r\n\r\nDate: body\r\n");
+    expect_lines(&delivery,
+                 "Date: Mon, 2 Jan 2006 20:04:06 +0500\r\nMIME-Version: 1.0 (Secret)\r\nMessage-ID: <a@b>\r\n\r\n",
+                 "Return-Path: <ann@example.org>\r\n"
+                 "Received: from hidden.invalid\r\n"
+                 "\tby mx.example.net with ESMTPA id 0000000000abcdef\r\n"
+                 "\tfor <bob@example.net>;\r\n"
+                 "\tMon, 02 Jan 2006 15:04:05 +0000\r\n"
+                 "Date: Mon, 02 Jan 2006 15:04:06 +0000\r\n"
+                 "MIME-Version: 1.0\r\n");
+}
+
+static void a_report_of_ours_is_received_from_nobody(void **state)
+{
+    (void)state;
+    struct trace_delivery delivery = from_a_stranger();
+    delivery.report = true;
+    delivery.sender = SPAN_NONE;
+    expect_lines(&delivery, "Date: x\r\n\r\n", "Return-Path: <>\r\n");
+}
+
 static void nothing_a_client_says_ends_a_line_or_a_comment(void **state)
 {
     (void)state;
@@ -147,6 +177,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_delivery_is_stamped),
         cmocka_unit_test(a_submission_hides_its_client_and_is_completed),
+        cmocka_unit_test(a_submission_tells_neither_software_nor_place),
+        cmocka_unit_test(a_report_of_ours_is_received_from_nobody),
         cmocka_unit_test(nothing_a_client_says_ends_a_line_or_a_comment),
         cmocka_unit_test(received_lines_are_counted_in_the_header_only),
         cmocka_unit_test(fields_that_must_go_are_taken_out),
