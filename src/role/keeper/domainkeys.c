@@ -2,10 +2,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "role/keeper/signingkey.h"
+#include "base/mem.h"
 
 static const enum dkim_algorithm algorithms[] = {DKIM_RSA_SHA256, DKIM_ED25519_SHA256};
 
@@ -109,11 +110,11 @@ int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t 
     return result;
 }
 
-/* What is done with one key while the directory has it at hand. */
+/* What is done with one key while the directory has it at hand: one of the two is wanted. */
 struct use {
     const char *selector;
-    const uint8_t *hash; /* NULL: its record is wanted */
-    struct buf *out;
+    struct buf *record;
+    struct signing_key **key;
     bool is_found;
 };
 
@@ -124,8 +125,8 @@ static int use_row(void *arg, const struct directory_dkim *key, span_t private_k
         return 0;
     use->is_found = true;
     const enum dkim_algorithm algorithm = (enum dkim_algorithm)key->algorithm;
-    return use->hash == NULL ? signing_key_record(algorithm, private_key, use->out)
-                             : signing_key_sign(algorithm, private_key, use->hash, use->out);
+    return use->record != NULL ? signing_key_record(algorithm, private_key, use->record)
+                               : signing_key_new(algorithm, private_key, use->key);
 }
 
 static int use_key(struct directory *directory, const char *domain, struct use *use)
@@ -136,13 +137,80 @@ static int use_key(struct directory *directory, const char *domain, struct use *
 
 int domainkeys_record(struct directory *directory, const char *domain, const char *selector, struct buf *text)
 {
-    struct use use = {.selector = selector, .out = text};
+    struct use use = {.selector = selector, .record = text};
     return use_key(directory, domain, &use);
 }
 
-int domainkeys_sign(struct directory *directory, const char *domain, const char *selector,
-                    const uint8_t hash[DKIM_HASH_SIZE], struct buf *signature)
+int domainkeys_load(struct directory *directory, const char *domain, const char *selector, struct signing_key **ret_key)
 {
-    struct use use = {.selector = selector, .hash = hash, .out = signature};
+    struct use use = {.selector = selector, .key = ret_key};
     return use_key(directory, domain, &use);
+}
+
+/* --- ready for use --- */
+
+#define READY_MAX 64U
+
+struct ready_key {
+    char domain[NAME_DOMAIN_MAX + 1];
+    char selector[DIRECTORY_SELECTOR_SIZE];
+    struct signing_key *key;
+};
+
+struct domainkeys_ready {
+    size_t next; /* to be replaced */
+    struct ready_key keys[READY_MAX];
+};
+
+int domainkeys_ready_new(struct domainkeys_ready **ret_ready)
+{
+    *ret_ready = mem_new(sizeof(**ret_ready));
+    return *ret_ready != NULL ? 0 : -ENOMEM;
+}
+
+void domainkeys_let_go(struct domainkeys_ready *ready)
+{
+    for (size_t i = 0; i < READY_MAX; i++)
+        signing_key_free(ready->keys[i].key);
+    *ready = (struct domainkeys_ready){.next = 0};
+}
+
+void domainkeys_ready_free(struct domainkeys_ready *ready)
+{
+    if (ready != NULL)
+        domainkeys_let_go(ready);
+    free(ready);
+}
+
+/* The key's place among those that are ready. */
+static int make_ready(struct domainkeys_ready *ready, struct directory *directory, const char *domain,
+                      const char *selector, struct ready_key **ret_place)
+{
+    for (size_t i = 0; i < READY_MAX; i++) {
+        struct ready_key *place = &ready->keys[i];
+        if (place->key == NULL || strcmp(place->selector, selector) != 0 || strcmp(place->domain, domain) != 0)
+            continue;
+        *ret_place = place;
+        return DIRECTORY_OK;
+    }
+    struct ready_key *place = &ready->keys[ready->next];
+    struct signing_key *key = NULL;
+    int result = domainkeys_load(directory, domain, selector, &key);
+    if (result != DIRECTORY_OK)
+        return result;
+    signing_key_free(place->key);
+    *place = (struct ready_key){.key = key};
+    (void)snprintf(place->domain, sizeof(place->domain), "%s", domain);
+    (void)snprintf(place->selector, sizeof(place->selector), "%s", selector);
+    ready->next = (ready->next + 1) % READY_MAX;
+    *ret_place = place;
+    return DIRECTORY_OK;
+}
+
+int domainkeys_sign(struct domainkeys_ready *ready, struct directory *directory, const char *domain,
+                    const char *selector, const uint8_t hash[DKIM_HASH_SIZE], struct buf *signature)
+{
+    struct ready_key *place = NULL;
+    int result = make_ready(ready, directory, domain, selector, &place);
+    return result != DIRECTORY_OK ? result : signing_key_sign(place->key, hash, signature);
 }

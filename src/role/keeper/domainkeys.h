@@ -1,6 +1,7 @@
 #pragma once
 
 #include "role/keeper/directory.h"
+#include "role/keeper/signingkey.h"
 #include "trust/dkim/signature.h"
 
 /*
@@ -35,7 +36,22 @@ MUST_USE int domainkeys_read(struct directory *directory, const char *domain, ui
  */
 MUST_USE int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t now);
 
-/* Appends the record of a selector. DIRECTORY_OK, DIRECTORY_NONE or a fault; signs likewise. */
+/* Appends the record of a selector. DIRECTORY_OK, DIRECTORY_NONE or a fault; the key itself likewise. */
 MUST_USE int domainkeys_record(struct directory *directory, const char *domain, const char *selector, struct buf *text);
-MUST_USE int domainkeys_sign(struct directory *directory, const char *domain, const char *selector,
-                             const uint8_t hash[DKIM_HASH_SIZE], struct buf *signature);
+MUST_USE int domainkeys_load(struct directory *directory, const char *domain, const char *selector,
+                             struct signing_key **ret_key);
+
+/*
+ * The keys used lately, ready for use. They are to be let go of whenever the administrator does something, for that may
+ * be what they are no longer for.
+ */
+struct domainkeys_ready;
+MUST_USE int domainkeys_ready_new(struct domainkeys_ready **ret_ready);
+void domainkeys_ready_free(struct domainkeys_ready *ready);
+void domainkeys_let_go(struct domainkeys_ready *ready);
+
+/* Appends the signature of the hash. DIRECTORY_OK, DIRECTORY_NONE or a fault. */
+MUST_USE int domainkeys_sign(struct domainkeys_ready *ready, struct directory *directory, const char *domain,
+                             const char *selector, const uint8_t hash[DKIM_HASH_SIZE], struct buf *signature);
+
+SCOPE_OF(domainkeys_ready)

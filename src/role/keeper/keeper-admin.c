@@ -25,6 +25,7 @@ void keeper_admin(struct task *task, struct keeper *keeper, struct keeper_reques
         .auth = &keeper->auth, .gone = on_gone, .arg = keeper, .open = on_open, .after = asked->after};
     struct admin_reply done;
     admin_reply_init(&done);
+    domainkeys_let_go(keeper->signing);
     admin_run(task, &admin, asked->words, asked->input, &done);
     if (asked->input.len > 0) /* passwords, in the message's own block */
         secret_wipe((void *)(uintptr_t)asked->input.at, asked->input.len);

@@ -50,7 +50,7 @@ void keeper_sign(struct task *task, struct keeper *keeper, struct keeper_request
     int result = DIRECTORY_NONE;
     if (asked->hash.len == DKIM_HASH_SIZE && read_name(asked->domain, domain, sizeof(domain)) &&
         read_name(asked->selector, selector, sizeof(selector)))
-        result = domainkeys_sign(keeper->directory, domain, selector, asked->hash.at, &signature);
+        result = domainkeys_sign(keeper->signing, keeper->directory, domain, selector, asked->hash.at, &signature);
     if (result < 0)
         log_error("keeper.sign.failed", F_FAULT(result));
     keeper->signatures += result == DIRECTORY_OK;

@@ -3,6 +3,7 @@
 #include "crypto/kdf.h"
 #include "ipc/wiring.h"
 #include "role/keeper/auth.h"
+#include "role/keeper/domainkeys.h"
 #include "rt/event.h"
 #include "rt/task.h"
 #include "rt/timer.h"
@@ -25,6 +26,7 @@ struct keeper {
     uint64_t logins;
     uint64_t refusals;
     uint64_t signatures;
+    struct domainkeys_ready *signing;
 };
 
 /* A request under way: freed at the end of its task. */

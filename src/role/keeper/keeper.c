@@ -156,6 +156,8 @@ static int on_begin(void *arg)
     secret_free(keeper->directory_key);
     keeper->directory_key = NULL;
     if (result == 0)
+        result = domainkeys_ready_new(&keeper->signing);
+    if (result == 0)
         result = keeper_trust_begin(keeper);
     if (result != 0) {
         log_error("keeper.directory.unavailable", F_FAULT(result));
@@ -245,6 +247,7 @@ int keeper_run(const struct role_start *start)
     wiring_free(keeper.wiring);
     if (keeper.directory != NULL)
         auth_deinit(&keeper.auth);
+    domainkeys_ready_free(keeper.signing);
     directory_free(keeper.directory);
     throttle_free(keeper.throttle);
     hasher_free(keeper.hasher);

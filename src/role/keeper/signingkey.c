@@ -4,8 +4,10 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <stdlib.h>
 
 #include "base/base64.h"
+#include "base/mem.h"
 
 #define ED25519_SIZE 32U
 
@@ -78,14 +80,35 @@ static bool sign_edwards(EVP_PKEY *key, const uint8_t *hash, uint8_t *signature,
     return good;
 }
 
-int signing_key_sign(enum dkim_algorithm algorithm, span_t private_key, const uint8_t hash[DKIM_HASH_SIZE],
-                     struct buf *signature)
+struct signing_key {
+    enum dkim_algorithm algorithm;
+    EVP_PKEY *key;
+};
+
+int signing_key_new(enum dkim_algorithm algorithm, span_t private_key, struct signing_key **ret_key)
+{
+    AUTO(signing_key) struct signing_key *key = mem_new(sizeof(*key));
+    if (key == NULL)
+        return -ENOMEM;
+    *key = (struct signing_key){.algorithm = algorithm, .key = load(algorithm, private_key)};
+    if (key->key == NULL)
+        return -EBADMSG;
+    *ret_key = TAKE(key);
+    return 0;
+}
+
+void signing_key_free(struct signing_key *key)
+{
+    if (key != NULL)
+        EVP_PKEY_free(key->key);
+    free(key);
+}
+
+int signing_key_sign(const struct signing_key *key, const uint8_t hash[DKIM_HASH_SIZE], struct buf *signature)
 {
     uint8_t bytes[SIGNATURE_MAX];
     size_t len = sizeof(bytes);
-    AUTO_KEY EVP_PKEY *key = load(algorithm, private_key);
-    if (key == NULL)
-        return -EBADMSG;
-    bool good = algorithm == DKIM_RSA_SHA256 ? sign_rsa(key, hash, bytes, &len) : sign_edwards(key, hash, bytes, &len);
+    bool good = key->algorithm == DKIM_RSA_SHA256 ? sign_rsa(key->key, hash, bytes, &len)
+                                                  : sign_edwards(key->key, hash, bytes, &len);
     return good ? buf_append(signature, span_of(bytes, len)) : -EIO;
 }

@@ -13,6 +13,12 @@ MUST_USE int signing_key_make(enum dkim_algorithm algorithm, struct secret **ret
 /* Appends the record for its selector (RFC 6376 §3.6.1, RFC 8463 §4). -EBADMSG: no key; -ENOMEM. */
 MUST_USE int signing_key_record(enum dkim_algorithm algorithm, span_t private_key, struct buf *text);
 
-/* Appends the signature of the hash. -EBADMSG, -EIO, -ENOMEM. */
-MUST_USE int signing_key_sign(enum dkim_algorithm algorithm, span_t private_key, const uint8_t hash[DKIM_HASH_SIZE],
-                              struct buf *signature);
+/* One made ready for use, which takes longer than to sign with it. -EBADMSG: no key. */
+struct signing_key;
+MUST_USE int signing_key_new(enum dkim_algorithm algorithm, span_t private_key, struct signing_key **ret_key);
+void signing_key_free(struct signing_key *key);
+
+/* Appends the signature of the hash. -EIO, -ENOMEM. */
+MUST_USE int signing_key_sign(const struct signing_key *key, const uint8_t hash[DKIM_HASH_SIZE], struct buf *signature);
+
+SCOPE_OF(signing_key)
