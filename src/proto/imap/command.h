@@ -327,7 +327,7 @@ struct imap_metadata {
     enum imap_depth depth;
 };
 
-#define IMAP_MESSAGES_MAX 1000U /* in one APPEND */
+#define IMAP_MESSAGES_MAX 1024U /* in one APPEND; as many as literals (reader.h) */
 #define IMAP_CAT_PARTS_MAX 1000U
 
 struct imap_cat_part { /* RFC 4469 §5 */

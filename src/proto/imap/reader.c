@@ -70,8 +70,10 @@ static enum imap_read literal_next(struct imap_reader *reader, span_t all, size_
 {
     bool is_message = brings_messages(all);
     *ret_len = len;
-    if (len > (is_message ? reader->message_max : reader->literal_max) || reader->literals >= IMAP_LITERALS_MAX)
+    if (len > (is_message ? reader->message_max : reader->literal_max))
         return IMAP_READ_LITERAL_BIG;
+    if (reader->literals >= IMAP_LITERALS_MAX)
+        return IMAP_READ_COMMAND_BIG;
     /* A mailbox's name may be a literal, too. */
     if (is_message && len + reader->literal_bytes > reader->message_max + reader->literal_max)
         return IMAP_READ_COMMAND_BIG;

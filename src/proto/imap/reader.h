@@ -33,7 +33,8 @@ enum imap_read {
     IMAP_READ_CONTINUE,    /* say "+ OK": the client waits to send a literal of *ret_len bytes */
     IMAP_READ_LITERAL_BIG, /* a literal of *ret_len is beyond the limit: say "tag NO [TOOBIG]" (tag: imap_reader_tag
                             * of the input, which is still there), then call imap_reader_refuse */
-    IMAP_READ_COMMAND_BIG, /* an APPEND's literals together are: say "tag NO [LIMIT]", then imap_reader_refuse */
+    IMAP_READ_COMMAND_BIG, /* there are too many, or an APPEND's together are: say "tag NO [LIMIT]", then
+                              imap_reader_refuse */
     IMAP_READ_LINE_LONG,   /* the line is beyond the limit: say BAD, then imap_reader_refuse */
 };
 
