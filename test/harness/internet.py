@@ -145,6 +145,11 @@ class Internet:
         self.zone(name.rsplit(".", 1)[-1]).add(name + ".", "NS ns." + name + ".").add("ns." + name + ".", f"A {ADDRESS}")
         return port
 
+    def stripping(self, port):
+        """A forwarder, at a port of its own, through which DNSSEC does not pass."""
+        words = [sys.executable, __file__, "strip", str(port), str(self.resolver_port)]
+        self.run("stripping", words, port)
+
     def settings(self, **more):
         """For Server(): everything is asked through the resolver daemon, and trusted by this internet's root."""
         rows = {"resolver": self.resolver, "trust_anchor": self.anchor, "timeout": 5, **more}
@@ -346,5 +351,23 @@ def misbehave(behaviour, port):
             threading.Thread(target=send, args=(question, give), daemon=True).start()
 
 
+def strip(port, resolver_port):
+    """A forwarder of old: what it asks on has no EDNS, and so what it answers has no signatures."""
+    packets = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    packets.bind((ADDRESS, port))
+    while True:
+        question, peer = packets.recvfrom(4096)
+        end = question.index(b"\0", 12) + 5
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+            onward.settimeout(5)
+            onward.sendto(question[:10] + b"\0\0" + question[12:end], (ADDRESS, resolver_port))
+            try:
+                packets.sendto(onward.recv(4096), peer)
+            except OSError:
+                continue
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "strip":
+        strip(int(sys.argv[2]), int(sys.argv[3]))
     misbehave(sys.argv[1], int(sys.argv[2]))
