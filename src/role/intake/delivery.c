@@ -228,11 +228,11 @@ static int sign(struct task *task, struct delivery *delivery, span_t *message)
     const struct ipc_deliver *deliver = &delivery->message->deliver;
     const char *which = delivery->intake->start->conf->trust_sign;
     AUTO_BUF struct buf lines;
+    buf_init(&lines, SIGNATURES_MAX);
     bool leaves = deliver->remote.len > 0;
     bool is_own = (deliver->flags & ((uint32_t)DELIVER_SUBMISSION | (uint32_t)DELIVER_REPORT)) != 0;
     if (!is_own || strcmp(which, "off") == 0 || (strcmp(which, "leaving") == 0 && !leaves))
         return DELIVER_OK;
-    buf_init(&lines, SIGNATURES_MAX);
     int result = intake_sign(task, delivery->intake, *message, &lines);
     const size_t len = buf_len(&lines);
     const span_t path = span_upto(*message, span_find_byte(*message, '\n') + 1);
