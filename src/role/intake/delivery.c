@@ -129,12 +129,24 @@ static int check_sender(struct task *task, struct delivery *delivery, span_t hea
     const struct ipc_deliver *deliver = &delivery->message->deliver;
     if ((deliver->flags & DELIVER_SUBMISSION) == 0)
         return DELIVER_OK;
+    static const struct {
+        enum deliver_outcome outcome;
+        const char *text;
+    } rows[] = {
+        [SENDER_OK] = {DELIVER_OK, ""},
+        [SENDER_FOREIGN] = {DELIVER_REFUSED, "The From address is not one of your own"},
+        [SENDER_UNKNOWN] = {DELIVER_LATER, ""},
+        [SENDER_EXHAUSTED] =
+            {DELIVER_WAIT,
+             "You have written to as many people as this server allows within an hour; please try again later"},
+    };
     int result = intake_check_sender(task, delivery->intake, header, deliver->account);
-    if (result == SENDER_FOREIGN)
-        delivery->text = "The From address is not one of your own";
+    if (result == SENDER_OK)
+        result = intake_check_allowance(task, delivery->intake, deliver);
     if (result < 0)
         return result;
-    return result == SENDER_OK ? DELIVER_OK : result == SENDER_FOREIGN ? DELIVER_REFUSED : DELIVER_LATER;
+    delivery->text = rows[result].text;
+    return (int)rows[result].outcome;
 }
 
 static struct trace_delivery trace_of(const struct delivery *delivery, const struct timespec *now)

@@ -116,7 +116,8 @@ int filter_ask_clamd(struct task *task, struct intake *intake, const struct filt
                      struct filter_opinion *opinion)
 {
     const struct conf *conf = intake->start->conf;
-    if (conf->filter_clamd[0] == 0 || letter->message.len > conf->filter_scan_max)
+    bool is_ours = (letter->envelope->flags & DELIVER_REPORT) != 0;
+    if (conf->filter_clamd[0] == 0 || is_ours || letter->message.len > conf->filter_scan_max)
         return 0;
     int fd = -1;
     int result = connect_clamd(task, intake, &fd);

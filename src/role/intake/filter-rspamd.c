@@ -124,7 +124,7 @@ int filter_ask_rspamd(struct task *task, struct intake *intake, const struct fil
     struct url url;
     if (conf->filter_rspamd[0] == 0 || letter->message.len > conf->filter_scan_max)
         return 0;
-    if ((letter->envelope->flags & DELIVER_SUBMISSION) != 0)
+    if ((letter->envelope->flags & ((uint32_t)DELIVER_SUBMISSION | (uint32_t)DELIVER_REPORT)) != 0)
         return 0;
     int result = url_parse(span_of_text(conf->filter_rspamd), letter->arena, &url);
     if (result != 0 || url.is_tls)

@@ -19,7 +19,14 @@ void filter_advise(struct filter_opinion *opinion, enum filter_advice advice, sp
 
 bool filter_is_set(const struct conf *conf)
 {
-    return conf->filter_rspamd[0] != 0 || conf->filter_clamd[0] != 0;
+    return conf->filter_rspamd[0] != 0 || conf->filter_clamd[0] != 0 || conf->filter_dnsbl[0] != 0 ||
+           strcmp(conf->filter_greylist, "on") == 0;
+}
+
+bool filter_is_from_outside(const struct conf *conf, const struct ipc_deliver *envelope, struct ip *ret_client)
+{
+    return (envelope->flags & DELIVER_SUBMISSION) == 0 && ip_parse(envelope->client, ret_client) &&
+           !intake_is_local(conf, ret_client);
 }
 
 static bool rspamd_port(const struct conf *conf, uint16_t *ret_port)
@@ -43,13 +50,20 @@ size_t filter_ports(const struct conf *conf, uint16_t ret_ports[FILTER_PORTS_MAX
     return count;
 }
 
+/* Whether another word could still change what becomes of the message now. */
+static bool is_open(const struct filter_opinion *opinion)
+{
+    return opinion->advice == FILTER_ACCEPT || opinion->advice == FILTER_JUNK;
+}
+
 int filter_ask(struct task *task, struct intake *intake, const struct filter_letter *letter,
                struct filter_opinion *opinion)
 {
     static int (*const filters[])(struct task *, struct intake *, const struct filter_letter *,
-                                  struct filter_opinion *) = {filter_ask_clamd, filter_ask_rspamd};
+                                  struct filter_opinion *) = {filter_ask_dnsbl, filter_ask_greylist, filter_ask_clamd,
+                                                              filter_ask_rspamd};
     const struct conf *conf = intake->start->conf;
-    for (size_t at = 0; at < COUNT_OF(filters) && opinion->advice != FILTER_REFUSE; at++) {
+    for (size_t at = 0; at < COUNT_OF(filters) && is_open(opinion); at++) {
         int result = filters[at](task, intake, letter, opinion);
         if (result < 0)
             return result;

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "role/intake/intake-state.h"
 #include "rt/connect.h"
+#include "trust/ip.h"
 
 /*
  * What programs beside us think of a message: rspamd over HTTP, clamd over its socket. Each is asked where the settings
@@ -45,6 +46,10 @@ size_t filter_ports(const struct conf *conf, uint16_t ret_ports[FILTER_PORTS_MAX
 
 /* Each in its own file: 0, a fault, or FILTER_DOWN, with the reason logged. */
 #define FILTER_DOWN 1
+MUST_USE int filter_ask_dnsbl(struct task *task, struct intake *intake, const struct filter_letter *letter,
+                              struct filter_opinion *opinion);
+MUST_USE int filter_ask_greylist(struct task *task, struct intake *intake, const struct filter_letter *letter,
+                                 struct filter_opinion *opinion);
 MUST_USE int filter_ask_rspamd(struct task *task, struct intake *intake, const struct filter_letter *letter,
                                struct filter_opinion *opinion);
 MUST_USE int filter_ask_clamd(struct task *task, struct intake *intake, const struct filter_letter *letter,
@@ -52,6 +57,11 @@ MUST_USE int filter_ask_clamd(struct task *task, struct intake *intake, const st
 
 /* Where clamd listens, if that is a TCP port. */
 MUST_USE bool filter_clamd_address(const struct conf *conf, struct address *ret_address);
+
+/* Whether the message comes from a client that is neither one of our users nor of a network that is not judged ([trust]
+ * local). */
+MUST_USE bool filter_is_from_outside(const struct conf *conf, const struct ipc_deliver *envelope,
+                                     struct ip *ret_client);
 
 /* The stronger advice wins, and brings its words along. */
 void filter_advise(struct filter_opinion *opinion, enum filter_advice advice, span_t reply);

@@ -8,6 +8,7 @@
 #include "role/start.h"
 #include "rt/task.h"
 #include "rt/timer.h"
+#include "trust/ip.h"
 
 /* What intake.c (life), delivery.c (a message's way), sender.c (its From) and send.c (to the store) share. */
 struct intake {
@@ -29,9 +30,13 @@ void intake_deliver(struct intake *intake, struct channel *channel, struct ipc_m
 
 /* sender.c: whether all addresses in the header's From belong to the account (RFC 6409 §6.1). SENDER_UNKNOWN where
  * keeper cannot be asked. */
-enum sender_result { SENDER_OK, SENDER_FOREIGN, SENDER_UNKNOWN };
+enum sender_result { SENDER_OK, SENDER_FOREIGN, SENDER_UNKNOWN, SENDER_EXHAUSTED };
 #define SENDER_ADDRESSES_MAX 20U
 MUST_USE int intake_check_sender(struct task *task, struct intake *intake, span_t header, uint64_t account);
+
+/* Whether the account may write to so many more people elsewhere within the hour; they are counted. SENDER_OK,
+ * SENDER_EXHAUSTED, SENDER_UNKNOWN. */
+MUST_USE int intake_check_allowance(struct task *task, struct intake *intake, const struct ipc_deliver *deliver);
 
 /*
  * judge.c: asks the DNS who a message from outside is from, unless the settings have it otherwise.
@@ -43,6 +48,8 @@ struct intake_judged {
     char refusal[512];
     struct buf lines; /* Authentication-Results, or empty */
 };
+/* A client of a network that is not judged ([trust] local). */
+MUST_USE bool intake_is_local(const struct conf *conf, const struct ip *client);
 MUST_USE int intake_judge(struct task *task, struct intake *intake, const struct ipc_deliver *deliver, span_t message,
                           struct intake_judged *judged);
 

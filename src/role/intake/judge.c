@@ -27,7 +27,7 @@ static bool is_on(const char *setting)
     return strcmp(setting, "off") != 0;
 }
 
-static bool is_local(const struct conf *conf, const struct ip *client)
+bool intake_is_local(const struct conf *conf, const struct ip *client)
 {
     span_t rest = span_of_text(conf->trust_local);
     for (span_t word; conf_next_word(&rest, &word);) {
@@ -62,7 +62,7 @@ static bool make_request(const struct intake *intake, const struct ipc_deliver *
     if ((deliver->flags & DELIVER_SUBMISSION) != 0 || !ip_parse(deliver->client, &request->client))
         return false;
     return (request->checks_iprev || request->checks_spf || request->checks_dkim || request->checks_dmarc) &&
-           !is_local(conf, &request->client);
+           !intake_is_local(conf, &request->client);
 }
 
 static int hash_body(struct judging *judging, struct judge *judge, span_t rest)

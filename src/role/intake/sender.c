@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "ipc/envelope.h"
 #include "mime/address.h"
 #include "mime/header.h"
 #include "role/intake/intake-state.h"
@@ -60,4 +61,28 @@ int intake_check_sender(struct task *task, struct intake *intake, span_t header,
         }
     }
     return result == -ENOMEM || result == -ENOBUFS ? SENDER_UNKNOWN : result;
+}
+
+static uint64_t count_recipients(span_t rows)
+{
+    uint64_t count = 0;
+    for (struct envelope_recipient recipient; envelope_recipient_next(&rows, &recipient);)
+        count += (recipient.notify & ENVELOPE_LOCAL) == 0;
+    return count;
+}
+
+int intake_check_allowance(struct task *task, struct intake *intake, const struct ipc_deliver *deliver)
+{
+    uint64_t count = count_recipients(deliver->remote);
+    if (count == 0)
+        return SENDER_OK;
+    struct channel *keeper = wiring_any(intake->wiring, ROLE_KEEPER);
+    if (keeper == NULL)
+        return SENDER_UNKNOWN;
+    struct ipc_message request = {.type = IPC_spend, .spend = {.account = deliver->account, .recipients = count}};
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = channel_call_within(task, keeper, &request, ASK_WAIT, &reply);
+    if (result != 0)
+        return result == -ECANCELED ? result : SENDER_UNKNOWN;
+    return reply->spend_done.granted != 0 ? SENDER_OK : SENDER_EXHAUSTED;
 }

@@ -2,8 +2,10 @@
 
 #include "crypto/kdf.h"
 #include "ipc/wiring.h"
+#include "role/keeper/allowance.h"
 #include "role/keeper/auth.h"
 #include "role/keeper/domainkeys.h"
+#include "role/keeper/greylist.h"
 #include "rt/event.h"
 #include "rt/task.h"
 #include "rt/timer.h"
@@ -18,6 +20,8 @@ struct keeper {
     uint8_t queue_public[KEY_SIZE]; /* outgoing mail is sealed to it */
     struct hasher *hasher;
     struct throttle *throttle;
+    struct greylist *greylist;
+    struct allowance *allowance;
     struct timer *trust_timer;
     struct directory *directory;
     struct event begun; /* set once the directory is open */
@@ -57,6 +61,12 @@ keeper_handler keeper_dkim_keys;
 keeper_handler keeper_sign;
 /* keeper-queue.c: gives courier the queue's key pair. */
 keeper_handler keeper_queue_key;
+
+/* keeper-limit.c */
+MUST_USE int keeper_limit_begin(struct keeper *keeper);
+keeper_handler keeper_greylist;
+keeper_handler keeper_spend;
+
 /* keeper-admin.c */
 keeper_handler keeper_admin;
 

@@ -83,6 +83,8 @@ static keeper_handler *handler_of(enum ipc_type type)
         {IPC_dkim_keys, keeper_dkim_keys},
         {IPC_sign, keeper_sign},
         {IPC_queue_key, keeper_queue_key},
+        {IPC_greylist, keeper_greylist},
+        {IPC_spend, keeper_spend},
     };
     for (size_t at = 0; at < COUNT_OF(rows); at++)
         if (rows[at].type == type)
@@ -159,6 +161,8 @@ static int on_begin(void *arg)
         result = domainkeys_ready_new(&keeper->signing);
     if (result == 0)
         result = keeper_trust_begin(keeper);
+    if (result == 0)
+        result = keeper_limit_begin(keeper);
     if (result != 0) {
         log_error("keeper.directory.unavailable", F_FAULT(result));
         return result;
@@ -250,6 +254,8 @@ int keeper_run(const struct role_start *start)
     domainkeys_ready_free(keeper.signing);
     directory_free(keeper.directory);
     throttle_free(keeper.throttle);
+    greylist_free(keeper.greylist);
+    allowance_free(keeper.allowance);
     hasher_free(keeper.hasher);
     secret_free(keeper.directory_key);
     secret_free(keeper.queue_key);

@@ -3,12 +3,11 @@ import base64
 import os
 import shutil
 import signal
-import smtplib
 
 import pytest
 
 from filters import ADD_HEADER, EICAR, REJECT, REWRITE, Clamd, Rspamd
-from server import DOMAIN, Server, wait_for
+from site_of_one import Site
 
 PLAIN = "From: ann@example.org\r\nSubject: hello\r\nX-Spam-Status: No, trust me\r\n\r\n{}\r\n"
 CARRIER = ("From: ann@example.org\r\nSubject: virus\r\nMIME-Version: 1.0\r\n"
@@ -31,35 +30,6 @@ def clamd():
         pytest.skip("clamd is not installed")
     with Clamd() as filter_:
         yield filter_
-
-
-class Site:
-    """A server with one account."""
-
-    def __init__(self, settings):
-        self.server = Server(settings=settings)
-
-    def __enter__(self):
-        self.server.start()
-        self.server.domain()
-        self.server.account("ann")
-        self.user = f"ann@{DOMAIN}"
-        return self
-
-    def __exit__(self, *rest):
-        self.server.__exit__(*rest)
-
-    def send(self, text):
-        self.server.deliver(self.user, text.encode())
-
-    def refusal(self, text):
-        with pytest.raises(smtplib.SMTPDataError) as caught:
-            self.send(text)
-        return caught.value.smtp_code, caught.value.smtp_error.decode()
-
-    def mail(self, mailbox, count):
-        with self.server.imap(self.user, mailbox=mailbox) as client:
-            return wait_for(client, count)
 
 
 @pytest.fixture(scope="module")

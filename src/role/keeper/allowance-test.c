@@ -1,0 +1,44 @@
+#include "base/test.h"
+
+#include "role/keeper/allowance.h"
+
+static void an_hour_holds_so_many_recipients(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t account, recipients;
+        int64_t now;
+        enum allowance_answer answer;
+    } rows[] = {
+        {1, 60, 36000, ALLOWANCE_GRANTED},  {1, 41, 36001, ALLOWANCE_USED_UP},
+        {1, 40, 37800, ALLOWANCE_GRANTED},  {1, 1, 37801, ALLOWANCE_USED_UP},
+        {2, 100, 37801, ALLOWANCE_GRANTED}, {1, 1, 39599, ALLOWANCE_USED_UP},
+        {1, 60, 39600, ALLOWANCE_GRANTED}, /* the first sixty are an hour old */
+        {1, 1, 39601, ALLOWANCE_USED_UP},   {1, 100, 80000, ALLOWANCE_GRANTED},
+        {3, 101, 80000, ALLOWANCE_USED_UP}, {3, UINT64_MAX, 80000, ALLOWANCE_USED_UP},
+    };
+    AUTO(allowance) struct allowance *allowance = NULL;
+    assert_int_equal(allowance_new(&allowance), 0);
+    for (size_t row = 0; row < COUNT_OF(rows); row++)
+        assert_int_equal(allowance_take(allowance, rows[row].account, rows[row].recipients, rows[row].now, 100),
+                         rows[row].answer);
+}
+
+static void a_clock_that_goes_back_grants_nothing_more(void **state)
+{
+    (void)state;
+    AUTO(allowance) struct allowance *allowance = NULL;
+    assert_int_equal(allowance_new(&allowance), 0);
+    assert_int_equal(allowance_take(allowance, 1, 100, 36000, 100), ALLOWANCE_GRANTED);
+    assert_int_equal(allowance_take(allowance, 1, 1, 1000, 100), ALLOWANCE_USED_UP);
+    assert_int_equal(allowance_take(allowance, 1, 100, 39600, 100), ALLOWANCE_GRANTED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_hour_holds_so_many_recipients),
+        cmocka_unit_test(a_clock_that_goes_back_grants_nothing_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "base/scope.h"
+#include "base/span.h"
+
+/*
+ * How many recipients elsewhere an account may still write to within the hour that ends now. An hour is counted in
+ * ALLOWANCE_STEPS steps, the oldest of which falls away as time goes on. Pure: the time is given, in seconds.
+ */
+struct allowance;
+
+#define ALLOWANCE_STEPS 12U
+#define ALLOWANCE_ACCOUNTS_MAX 100000U /* with sent mail in the last hour; beyond it nobody new is counted */
+
+enum allowance_answer { ALLOWANCE_GRANTED, ALLOWANCE_USED_UP };
+
+MUST_USE int allowance_new(struct allowance **ret_allowance);
+void allowance_free(struct allowance *allowance);
+
+/* Takes so many recipients off what the account has; all of them or none. An enum allowance_answer, or -ENOMEM. */
+MUST_USE int allowance_take(struct allowance *allowance, uint64_t account, uint64_t recipients, int64_t now,
+                            uint64_t per_hour);
+
+SCOPE_OF(allowance)

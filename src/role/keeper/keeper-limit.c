@@ -1,0 +1,51 @@
+#include <time.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "crypto/secret.h"
+#include "role/keeper/keeper-state.h"
+#include "role/start.h"
+
+/* What is counted across all intakes is counted here. A fault keeps nobody's mail waiting. */
+
+int keeper_limit_begin(struct keeper *keeper)
+{
+    uint8_t key[16];
+    random_bytes(key, sizeof(key));
+    int result = greylist_new(key, &keeper->greylist);
+    return result == 0 ? allowance_new(&keeper->allowance) : result;
+}
+
+static int64_t now_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
+void keeper_greylist(struct task *task, struct keeper *keeper, struct keeper_request *request)
+{
+    (void)task;
+    int result = greylist_ask(keeper->greylist, request->message->greylist.key, now_seconds(),
+                              (int64_t)keeper->start->conf->filter_greylist_delay);
+    if (result < 0)
+        log_error("keeper.greylist.failed", F_FAULT(result));
+    struct ipc_message reply = {.type = IPC_greylist_done, .greylist_done = {.waits = result == GREYLIST_WAIT}};
+    keeper_reply(request, &reply);
+}
+
+void keeper_spend(struct task *task, struct keeper *keeper, struct keeper_request *request)
+{
+    (void)task;
+    const struct ipc_spend *spend = &request->message->spend;
+    uint64_t per_hour = keeper->start->conf->smtp_recipients_per_hour;
+    int result = per_hour == 0
+                     ? (int)ALLOWANCE_GRANTED
+                     : allowance_take(keeper->allowance, spend->account, spend->recipients, now_seconds(), per_hour);
+    if (result == ALLOWANCE_USED_UP)
+        log_warn("account.sends.much", F_U64("account", spend->account), F_U64("recipients_per_hour", per_hour));
+    if (result < 0)
+        log_error("keeper.spend.failed", F_FAULT(result));
+    struct ipc_message reply = {.type = IPC_spend_done, .spend_done = {.granted = result != ALLOWANCE_USED_UP}};
+    keeper_reply(request, &reply);
+}
