@@ -7,7 +7,8 @@ import re
 import pytest
 
 dkim = pytest.importorskip("dkim")
-from server import DOMAIN, Failed, Server, wait_for  # noqa: E402
+from server import DOMAIN, Failed, Server, wait_for, wait_until  # noqa: E402
+from smtppeer import Peer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +107,15 @@ def test_private_keys_stay_with_keeper(signing):
     assert holders == {"keeper"}
     for path in signing.data.rglob("*"):
         assert not path.is_file() or modulus not in path.read_bytes()
+
+
+def test_what_leaves_is_signed_and_what_stays_is_not():
+    """By default."""
+    with Peer() as peer, Server(settings=f"[courier]\nrelay = 127.0.0.1:{peer.port}\nrelay_tls = optional\n") as server:
+        server.domain()
+        server.account("alice")
+        assert b"DKIM-Signature" not in send(server, LETTER)
+        with server.submission("alice") as client:
+            client.sendmail(f"alice@{DOMAIN}", ["bob@example.org"], LETTER)
+        wait_until(lambda: peer.taken, 20, "the message is taken")
+        assert verdicts(peer.taken[0].data, keys(server)) == [True, True]
