@@ -129,7 +129,7 @@ static int judge_message(struct judging *judging, span_t message, struct intake_
     return decide(judging->intake->start->conf, &judgement, judged);
 }
 
-/* What cannot be found out for want of memory is no reason to refuse: the message goes on without results. */
+/* What uses up its memory is not accepted, or that would be the way around the policy. */
 int intake_judge(struct task *task, struct intake *intake, const struct ipc_deliver *deliver, span_t message,
                  struct intake_judged *judged)
 {
@@ -144,6 +144,5 @@ int intake_judge(struct task *task, struct intake *intake, const struct ipc_deli
     if (result >= 0 || result == -ECANCELED)
         return result;
     log_warn("intake.judge.failed", F_FAULT(result));
-    buf_clear(&judged->lines);
-    return DELIVER_OK;
+    return DELIVER_LATER;
 }

@@ -8,7 +8,7 @@ int dkim_header_index(span_t header, struct arena *arena, struct dkim_header *re
     struct mime_field *fields = arena_alloc_array(arena, DKIM_FIELDS_MAX, sizeof(*fields));
     if (fields == NULL)
         return -ENOMEM;
-    struct dkim_header out = {.fields = fields, .is_too_large = header.len > DKIM_HEADER_MAX};
+    struct dkim_header out = {.text = header, .fields = fields, .is_too_large = header.len > DKIM_HEADER_MAX};
     header = span_upto(header, DKIM_HEADER_MAX);
     struct mime_field field;
     while (mime_field_next(&header, &field)) {

@@ -7,6 +7,7 @@
 #define DKIM_HEADER_MAX 1048576U
 
 struct dkim_header {
+    span_t text; /* all of it, whatever the limits */
     const struct mime_field *fields;
     size_t count;
     bool is_too_large; /* more than the limits; fields are then those up to them, and no signature is checked */

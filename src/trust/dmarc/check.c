@@ -40,13 +40,16 @@ static int add_domain(struct domains *domains, span_t domain, struct arena *aren
     return result;
 }
 
+/* In all of the header: a From must not hide behind more fields than signatures are checked over. */
 static int find_domains(const struct dkim_header *header, struct arena *arena, struct domains *domains)
 {
-    for (size_t i = 0; i < header->count; i++) {
+    span_t rest = header->text;
+    struct mime_field field;
+    while (domains->count < DOMAINS_TOO_MANY && mime_field_next(&rest, &field)) {
         struct mime_address *address = NULL;
-        if (!span_equal_nocase(header->fields[i].name, SPAN("From")))
+        if (!span_equal_nocase(field.name, SPAN("From")))
             continue;
-        int result = mime_address_parse(header->fields[i].value, arena, &address);
+        int result = mime_address_parse(field.value, arena, &address);
         for (; result == 0 && address != NULL; address = address->next)
             if (address->kind == MIME_ADDRESS_MAILBOX)
                 result = add_domain(domains, address->domain, arena);

@@ -67,6 +67,14 @@ def test_two_froms_are_as_one_with_both(probe):
         assert judge(probe, author, "b@other.example")["dmarc"][:2] == ["fail", "reject"]
 
 
+def test_a_from_behind_many_fields_is_seen(probe):
+    probe.record("_dmarc.sender.example", "TXT", "v=DMARC1; p=reject")
+    message = b"X-Field: x\r\n" * 2000 + b"From: a@sender.example\r\n\r\nhello\r\n"
+    probe.ask("message", len(message), body=message)
+    answer = probe.ask("judge", 1, CLIENT, "mail.sender.example", "b@other.example", "", 0)
+    assert {row[0]: row[1:] for row in answer}["dmarc"][:2] == ["fail", "reject"]
+
+
 def test_two_records_are_as_none(probe):
     probe.record("_dmarc.sender.example", "TXT", "v=DMARC1; p=reject")
     probe.record("_dmarc.sender.example", "TXT", "v=DMARC1; p=none")
