@@ -94,8 +94,8 @@ MUST_USE int stream_start_tls_server(struct task *task, struct stream *stream, s
  * fails otherwise, -EINVAL where nothing could prove it. */
 MUST_USE int stream_start_tls_client(struct task *task, struct stream *stream, struct tls_client *client,
                                      const struct tls_demand *demand, int64_t timeout_ms);
-/* After a handshake that failed: why the server's certificate did not do, in words; "" where that was not the reason.
- */
+/* After a handshake: what was wrong with the server's certificate, in words, also where nothing had to be proved; ""
+ * where that was not the reason it failed. */
 const char *stream_tls_trouble(const struct stream *stream);
 bool stream_is_tls(const struct stream *stream);
 const char *stream_tls_version(const struct stream *stream); /* "TLSv1.3"; NULL in clear */

@@ -23,7 +23,7 @@ void tls_client_free(struct tls_client *client);
 
 /* What the server has to prove. */
 enum tls_proof {
-    TLS_PROOF_NONE,  /* nothing: whoever it is, nobody listens in (RFC 7435 §3) */
+    TLS_PROOF_NONE, /* nothing: whoever it is, nobody listens in (RFC 7435 §3); the names are looked at all the same */
     TLS_PROOF_NAMES, /* a certificate that the roots vouch for, for one of the names (RFC 9525 §6) */
     TLS_PROOF_DANE,  /* one that a TLSA record names (RFC 7672 §3) */
 };

@@ -82,7 +82,7 @@ int tls_client_begin(struct tls_client *client, const struct tls_demand *demand,
         result = demand_records(ssl, demand);
     else if (demand->proof == TLS_PROOF_NAMES)
         result = demand_names(ssl, demand);
-    else
+    else if ((result = demand_names(ssl, demand)) == 0) /* who they are may still be of interest */
         SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
     if (result == 0 && demand->proof != TLS_PROOF_DANE && demand->host != NULL && demand->host[0] != '\0' &&
         SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)demand->host) != 1)

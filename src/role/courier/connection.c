@@ -7,7 +7,7 @@
 
 #define ROUTE_ARENA_MAX (1U << 20)
 #define COMMANDS_MAX 131072U
-#define QUESTIONS_MAX 64U /* to name servers, for one connection */
+#define QUESTIONS_MAX 160U /* to name servers, for one connection */
 #define QUESTIONS_MS 120000
 #define GREETING_MS 300000 /* RFC 5321 §4.5.3.2.1 */
 #define TLS_MS 30000
@@ -41,24 +41,13 @@ static int send_commands(struct task *task, struct connection *connection, int64
     return result;
 }
 
-static bool is_verified_relay(const struct connection *connection)
-{
-    return connection->host->is_relay && strcmp(connection->courier->conf->courier_relay_tls, "optional") != 0;
-}
-
-/* What the server has to prove. Between servers it is nothing but that nobody listens in (RFC 7435 §3). */
 static int start_tls(struct task *task, struct connection *connection)
 {
-    const char *const names[] = {connection->host->name};
-    const struct tls_demand demand = {.proof = is_verified_relay(connection) ? TLS_PROOF_NAMES : TLS_PROOF_NONE,
-                                      .host = connection->host->name,
-                                      .names = names,
-                                      .name_count = 1};
-    struct address literal;
-    struct tls_demand asked = demand;
-    if (address_parse(&literal, span_of_text(connection->host->name), 0))
-        asked.host = ""; /* RFC 6066 §3: names alone */
-    return stream_start_tls_client(task, connection->stream, connection->courier->tls, &asked, TLS_MS);
+    int result =
+        stream_start_tls_client(task, connection->stream, connection->courier->tls, &connection->demand.tls, TLS_MS);
+    connection->is_verified =
+        result == 0 && connection->demand.is_vouched && stream_tls_trouble(connection->stream)[0] == '\0';
+    return result;
 }
 
 static int read_line(struct task *task, struct connection *connection, int64_t timeout_ms, enum smtp_client_step *step)
@@ -149,6 +138,7 @@ static int open_once(struct task *task, struct connection *connection, const str
     const struct courier *courier = connection->courier;
     int fd = -1;
     set_up(connection, tls);
+    connection->is_verified = false;
     int result =
         connect_to(task, to, source_for(courier, to), (int64_t)courier->conf->courier_connect_timeout * 1000, &fd);
     if (result == 0)
@@ -160,7 +150,10 @@ static int open_once(struct task *task, struct connection *connection, const str
     if (result == -ECANCELED)
         return result;
     *ret_response = result > 0 ? connection->client.failure : response_of_fault(connection, result);
-    bool was_handshake = connection->client.state == SMTP_CLIENT_AT_HANDSHAKE;
+    const struct smtp_client *client = &connection->client;
+    bool was_handshake = client->state == SMTP_CLIENT_AT_HANDSHAKE;
+    if (tls == SMTP_CLIENT_TLS_MUST && !client->is_tls && (client->extensions & SMTP_EXT_STARTTLS) != 0 && result > 0)
+        *ret_response = response_of(454, 7, 10, "TLS is asked for, and the server refuses to begin it");
     connection_close(connection);
     /* RFC 7435 §3: between servers that promise nothing, an encryption that fails is no reason not to deliver. */
     if (was_handshake && tls == SMTP_CLIENT_TLS_MAY)
@@ -173,10 +166,14 @@ static int open_host(struct task *task, struct connection *connection, const str
 {
     struct address addresses[ROUTE_ADDRESSES_MAX];
     size_t count = 0;
-    enum smtp_client_demand tls = is_verified_relay(connection) ? SMTP_CLIENT_TLS_MUST : SMTP_CLIENT_TLS_MAY;
+    const struct demand_question question = {
+        .routing = routing, .destination = connection->destination->name, .host = connection->host};
     int result = route_addresses(routing, connection->host, addresses, &count, ret_response);
-    if (result < 0)
+    if (result == 0 && count > 0)
+        result = demand_find(&question, &connection->demand, ret_response);
+    if (result != 0)
         return result;
+    enum smtp_client_demand tls = connection->demand.must_encrypt ? SMTP_CLIENT_TLS_MUST : SMTP_CLIENT_TLS_MAY;
     for (size_t i = 0; i < count; i++) {
         address_text(&addresses[i], connection->address);
         result = open_once(task, connection, &addresses[i], tls, ret_response);

@@ -12,6 +12,7 @@
 #include "dns/resolver.h"
 #include "proto/dns/lookup.h"
 #include "proto/smtp/client.h"
+#include "role/courier/demand.h"
 #include "role/courier/due.h"
 #include "role/courier/note.h"
 #include "role/start.h"
@@ -30,6 +31,7 @@
  *   message.c      what becomes of a message: its ways, its expiry, its reports
  *   destination.c  who waits for which other server     route.c      where that server is
  *   connection.c   a connection to it                   transfer.c   a message over it
+ *   demand.c       what its TLS has to prove
  *   report.c       the text of a report (pure)          inject.c     its way to the sender
  *   command.c      `waxwing queue …`                    segfile.c    descriptors of the log
  */
@@ -250,6 +252,8 @@ struct connection {
     struct smtp_client client;
     struct buf commands;
     const struct route_host *host; /* the arena's */
+    struct demand demand;          /* what its TLS has to prove */
+    bool is_verified;              /* and it has shown who it is, whatever was demanded */
     char address[ADDRESS_TEXT_MAX];
     uint64_t messages;
 };

@@ -195,13 +195,46 @@ static bool is_lacking(struct transfer *transfer)
     return true;
 }
 
+/* RFC 8689 §4.2.1: the message asks for a server that has shown who it is. */
+static bool is_exposed(struct transfer *transfer)
+{
+    if ((transfer->work->envelope.flags & ENVELOPE_REQUIRE_TLS) == 0 || transfer->connection->is_verified)
+        return false;
+    struct smtp_response response = response_of(550, 7, 10, "REQUIRETLS: the other server does not prove who it is");
+    fail_recipients(transfer, &response, span_of_text(transfer->connection->host->name));
+    return true;
+}
+
+/* [courier] require_tls, where a relay or a route was taken for the domain: nothing is said, and all is put off. */
+static bool is_put_off(struct transfer *transfer)
+{
+    const struct connection *connection = transfer->connection;
+    const struct smtp_response response =
+        response_of(451, 7, 10, "Verified TLS is set for that domain, and the other server does not offer it");
+    bool is_required = false;
+    for (size_t i = 0; i < transfer->count && !connection->is_verified; i++) {
+        span_t address = transfer->recipients[i].address;
+        span_t domain = span_from(address, span_find_last_byte(address, '@') + 1);
+        is_required = is_required || demand_is_required(connection->courier->conf, domain);
+    }
+    if (!is_required)
+        return false;
+    for (size_t i = 0; i < transfer->count; i++)
+        work_set(transfer->work, transfer->which[i], NOTE_OPEN, &response, span_of_text(connection->host->name));
+    transfer->is_deferred = true;
+    connection->courier->deferred += transfer->count;
+    return true;
+}
+
 /* In turns of RECIPIENTS_MAX. Whether the connection goes on, or a fault. */
 static int send_all(struct task *task, struct transfer *transfer)
 {
     for (collect(transfer); transfer->count > 0; collect(transfer)) {
         enum smtp_client_step step = SMTP_CLIENT_CLOSED;
-        if (is_lacking(transfer))
+        if (is_lacking(transfer) || is_exposed(transfer))
             continue;
+        if (is_put_off(transfer))
+            return 0;
         int result = talk(task, transfer, &step);
         if (result < 0 && !transfer->has_answer && transfer->connection->messages > 0)
             return result; /* it had been closed meanwhile: nothing was tried */

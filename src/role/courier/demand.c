@@ -1,0 +1,141 @@
+#include "role/courier/demand.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "role/courier/courier-state.h"
+#include "trust/dane/dane.h"
+
+bool demand_is_required(const struct conf *conf, span_t domain)
+{
+    span_t rest = span_of_text(conf->courier_require_tls);
+    span_t word;
+    while (conf_next_word(&rest, &word)) {
+        bool is_below = word.len > 0 && word.at[0] == '.' && domain.len > word.len &&
+                        span_equal_nocase(span_from(domain, domain.len - word.len), word);
+        if (is_below || span_equal_nocase(domain, word))
+            return true;
+    }
+    return false;
+}
+
+static int wait(struct smtp_response *response, uint16_t detail, const char *host, const char *why)
+{
+    char text[SMTP_RESPONSE_TEXT_MAX];
+    (void)snprintf(text, sizeof(text), "%s: %s", host, why);
+    *response = response_of(451, 7, detail, text);
+    return DEMAND_WAIT;
+}
+
+/* --- DANE ------------------------------------------------------------------------------------------------------- */
+
+/* DNSSEC must vouch for the addresses, too (RFC 7672 §2.2.2); those of either family will do. */
+static int ask_addresses(const struct routing *routing, const char *host, struct dns_answer *ret_answer)
+{
+    int result = routing->lookup->ask(routing->lookup->context, host, DNS_A, routing->arena, ret_answer);
+    if (result < 0 || ret_answer->outcome == DNS_FOUND)
+        return result;
+    return routing->lookup->ask(routing->lookup->context, host, DNS_AAAA, routing->arena, ret_answer);
+}
+
+/* RFC 7672 §3.2.2: what a certificate that an authority of theirs vouches for may be named: the base name of the
+ * records, or the domain the mail is for. */
+static int authenticate(const struct demand_question *question, const struct dane_set *set, struct demand *demand)
+{
+    struct arena *arena = question->routing->arena;
+    struct tls_record *records = arena_alloc_array(arena, set->count, sizeof(*records));
+    const char **names = arena_alloc_array(arena, 1, sizeof(*names));
+    if (records == NULL || names == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < set->count; i++)
+        records[i] = (struct tls_record){.usage = set->records[i].usage,
+                                         .selector = set->records[i].selector,
+                                         .matching = set->records[i].matching,
+                                         .data = set->records[i].data};
+    names[0] = question->destination;
+    demand->tls = (struct tls_demand){.proof = TLS_PROOF_DANE,
+                                      .host = set->base,
+                                      .names = names,
+                                      .name_count = 1,
+                                      .records = records,
+                                      .record_count = set->count};
+    return 0;
+}
+
+/* Whether DANE decides: *ret_decides. */
+static int by_dane(const struct demand_question *question, struct demand *demand, bool *ret_decides,
+                   struct smtp_response *ret_response)
+{
+    const struct routing *routing = question->routing;
+    const struct route_host *host = question->host;
+    struct dns_answer addresses;
+    *ret_decides = false;
+    int result = ask_addresses(routing, host->name, &addresses);
+    if (result == 0 && (addresses.outcome == DNS_BOGUS || addresses.outcome == DNS_FAILED)) {
+        *ret_decides = true;
+        return wait(ret_response, 0, host->name, "what the DNS says of its addresses cannot be relied on");
+    }
+    struct dane_set *set = arena_alloc(routing->arena, sizeof(*set));
+    if (set == NULL)
+        return -ENOMEM;
+    if (result == 0)
+        result = dane_find(routing->lookup, host->name, &addresses, host->port, routing->arena, set);
+    if (result < 0 || result == DANE_NONE)
+        return result == -EINVAL ? 0 : result < 0 ? result : 0;
+    *ret_decides = true;
+    demand->policy = TLSRPT_TLSA;
+    demand->must_encrypt = true;
+    if (result == DANE_LATER)
+        return wait(ret_response, 0, host->name, "whether it has TLSA records cannot be told now");
+    return result == DANE_AUTHENTICATE ? authenticate(question, set, demand) : 0;
+}
+
+/* --- what is set ------------------------------------------------------------------------------------------------ */
+
+static int by_relay(const struct demand_question *question, struct demand *demand)
+{
+    bool is_verified = strcmp(question->routing->conf->courier_relay_tls, "optional") != 0;
+    demand->must_encrypt = is_verified;
+    demand->is_counted = false;
+    demand->is_vouched = true;
+    demand->tls.proof = is_verified ? TLS_PROOF_NAMES : TLS_PROOF_NONE;
+    return DEMAND_SET;
+}
+
+/* The proof that is asked for where nobody but our own settings ask for one. */
+static void require(struct demand *demand)
+{
+    demand->must_encrypt = true;
+    if (demand->tls.proof == TLS_PROOF_NONE)
+        demand->tls.proof = TLS_PROOF_NAMES;
+}
+
+int demand_find(const struct demand_question *question, struct demand *ret_demand, struct smtp_response *ret_response)
+{
+    const struct route_host *host = question->host;
+    const char **names = arena_alloc_array(question->routing->arena, 1, sizeof(*names));
+    struct address literal;
+    bool decides = false;
+    if (names == NULL)
+        return -ENOMEM;
+    names[0] = host->name;
+    bool is_literal = address_parse(&literal, span_of_text(host->name), 0);
+    bool is_set = question->destination[0] == '>' || question->destination[0] == '[' || host->is_relay;
+    *ret_demand = (struct demand){.policy = TLSRPT_NO_POLICY_FOUND,
+                                  .is_vouched = host->is_secure || is_set,
+                                  .is_counted = !is_set,
+                                  .tls = {.host = is_literal ? "" : host->name, /* RFC 6066 §3: names alone */
+                                          .names = names,
+                                          .name_count = 1}};
+    if (host->is_relay)
+        return by_relay(question, ret_demand);
+    if (host->is_secure) {
+        int result = by_dane(question, ret_demand, &decides, ret_response);
+        if (result != 0)
+            return result;
+    }
+    if (demand_is_required(question->routing->conf, span_of_text(question->destination)))
+        require(ret_demand);
+    return DEMAND_SET;
+}

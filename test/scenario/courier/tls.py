@@ -1,0 +1,118 @@
+"""What the other servers' TLS has to prove: by DANE, by what is set, or not at all. Servers and zones are of a little internet."""
+import email
+import json
+import shutil
+
+import pytest
+
+from authority import Authority
+from internet import Internet
+from server import DOMAIN, Server, wait_for, wait_until
+from smtppeer import Peer
+
+SETTINGS = """
+[tls]
+roots = {roots}
+[courier]
+port = {port}
+retry_first = 1
+retry_longest = 1
+reply_timeout = 5
+connect_timeout = 2
+require_tls = strict.test, wrongname.test
+"""
+WRONG = "TLSA 3 1 1 " + "00" * 32
+UNUSABLE = "TLSA 0 0 1 " + "00" * 32
+# name -> TLSA record, certificate for (None: no TLS), its days, more of the zone; and what becomes of mail: "tls",
+# "clear", or what is said of it while it waits.
+CASES = {
+    "ee": ("match", "mx.ee.test", 2, {}, "tls"),
+    "eeexpired": ("match", "mx.eeexpired.test", -1, {}, "tls"),  # RFC 7672 §3.1.1
+    "eename": ("match", "somebody.else.test", 2, {}, "tls"),
+    "ta": ("authority", "mx.ta.test", 2, {}, "tls"),
+    "tadomain": ("authority", "tadomain.test", 2, {}, "tls"),  # RFC 7672 §3.2.2
+    "taname": ("authority", "somebody.else.test", 2, {}, "broke off"),
+    "taexpired": ("authority", "mx.taexpired.test", -1, {}, "broke off"),
+    "wrong": (WRONG, "mx.wrong.test", 2, {}, "broke off"),
+    "stripped": ("match", None, 2, {}, "does not offer it"),
+    "unusable": (UNUSABLE, "somebody.else.test", 2, {}, "tls"),  # RFC 7672 §2.2
+    "unusablestripped": (UNUSABLE, None, 2, {}, "does not offer it"),
+    "insecure": (WRONG, "mx.insecure.test", 2, {"signed": False}, "tls"),
+    "bogus": ("match", "mx.bogus.test", 2, {"bogus": True}, "forged"),
+    "broken": (None, "somebody.else.test", -1, {}, "tls"),
+    "clear": (None, None, 2, {}, "clear"),
+    "strict": (None, "mx.strict.test", 2, {}, "tls"),
+    "wrongname": (None, "somebody.else.test", 2, {}, "broke off"),
+}
+
+
+class World:
+    def __init__(self):
+        self.authority, self.net, self.peers, port = Authority(), Internet(), {}, 0
+        for number, (name, (record, holder, days, how, _)) in enumerate(CASES.items()):
+            address = f"127.0.20.{number + 1}"
+            tls = self.authority.certificate(holder, days) if holder else None
+            self.peers[name] = Peer(("PIPELINING", "REQUIRETLS"), address=address, port=port, tls=tls)
+            port = self.peers[name].port
+            if record == "match":
+                record = self.authority.tlsa(holder or f"mx.{name}.test", days)
+            elif record == "authority":
+                record = self.authority.tlsa()
+            zone = self.net.zone(f"{name}.test", **how).add("MX 10 mx").add("mx", f"A {address}")
+            if record:
+                zone.add(f"_{port}._tcp.mx", record)
+        self.net.publish()
+        self.server = Server(SETTINGS.format(port=port, roots=self.authority.roots) + self.net.settings(), linger=1)
+        self.server.start()
+        self.server.domain()
+        self.server.account("alice")
+        for name in CASES:
+            self.send(f"bob@{name}.test")
+
+    def send(self, to, options=()):
+        with self.server.submission("alice") as client:
+            client.sendmail(f"alice@{DOMAIN}", [to], f"From: alice@{DOMAIN}\r\nTo: {to}\r\n\r\nhello\r\n", options)
+
+    def said(self, name):
+        """What was last said of the mail to that domain, or "" where it is not in the queue."""
+        for one in json.loads(self.server.tool("queue", "list", "--json").stdout):
+            answer = self.server.tool("queue", "show", one["id"], "--json", check=False)  # it may just have gone
+            shown = json.loads(answer.stdout) if answer.returncode == 0 else {"recipients": [{"address": ""}]}
+            if shown["recipients"][0]["address"] == f"bob@{name}.test":
+                return json.dumps(shown)
+        return ""
+
+    def close(self):
+        self.server.remove()
+        self.net.close()
+        for peer in self.peers.values():
+            peer.close()
+        shutil.rmtree(self.authority.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def world():
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_mail_goes_where_the_demand_is_met_and_waits_where_it_is_not(world, name):
+    peer, outcome = world.peers[name], CASES[name][4]
+    if outcome in ("tls", "clear"):
+        taken = wait_until(lambda: peer.taken, 15, "it is delivered")[0]
+        assert taken.tls == (outcome == "tls") and taken.recipients == [f"bob@{name}.test"]
+    else:
+        wait_until(lambda: outcome in world.said(name), 15, f"it waits: {outcome}")
+        assert not peer.taken
+
+
+def test_requiretls_is_given_to_those_alone_who_prove_who_they_are(world):
+    world.send("carol@ee.test", ["REQUIRETLS"])
+    world.send("carol@unusable.test", ["REQUIRETLS"])
+    wait_until(lambda: [one for one in world.peers["ee"].taken if one.recipients == ["carol@ee.test"]], 15, "it has it")
+    with world.server.imap("alice") as client:
+        report = email.message_from_bytes(wait_for(client, 1)[0])
+    assert "carol@unusable.test" in report.as_string() and "Status: 5.7.10" in report.as_string()
+    assert not [one for one in world.peers["unusable"].taken if one.recipients == ["carol@unusable.test"]]
