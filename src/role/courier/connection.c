@@ -279,6 +279,7 @@ static void run(struct task *task, struct connection *connection, const struct r
     struct route route;
     struct smtp_response response = {0};
     int result = route_find(routing, destination->name, &route);
+    bool has_no_route = result == ROUTE_NONE;
     if (result == ROUTE_FOUND)
         result = open_any(task, connection, &route, routing, &response);
     else if (result > 0)
@@ -292,7 +293,7 @@ static void run(struct task *task, struct connection *connection, const struct r
     if (result == -ECANCELED)
         return;
     span_t host = connection->host != NULL ? span_of_text(connection->host->name) : SPAN_NONE;
-    if (is_for_good(&response) || response.code >= 550)
+    if (has_no_route || is_for_good(&response))
         fail_all(task, destination, &response, host);
     else
         destination_failed(destination, &response);

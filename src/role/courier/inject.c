@@ -152,6 +152,14 @@ static int resolve(struct task *task, struct courier *courier, span_t address, s
     return channel_call_within(task, keeper, &request, COURIER_CALL_MS, ret_reply);
 }
 
+static bool is_8bit(span_t text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] >= 0x80)
+            return true;
+    return false;
+}
+
 /* A report is nobody's message (RFC 3464 §2): its sender is <>, and of what becomes of it nobody hears. */
 static int deliver(struct task *task, struct courier *courier, const struct work *work, span_t text)
 {
@@ -176,11 +184,12 @@ static int deliver(struct task *task, struct courier *courier, const struct work
     if (result < 0)
         return result;
     bool is_utf8 = (work->envelope.flags & ENVELOPE_UTF8) != 0;
-    struct ipc_message request = {.type = IPC_deliver,
-                                  .deliver = {.flags = DELIVER_REPORT | DELIVER_8BIT | (is_utf8 ? DELIVER_UTF8 : 0U),
-                                              .for_address = sender,
-                                              .recipients = found->resolved.recipients,
-                                              .remote = buf_span(&remote)}};
+    struct ipc_message request = {
+        .type = IPC_deliver,
+        .deliver = {.flags = DELIVER_REPORT | (is_8bit(text) ? DELIVER_8BIT : 0U) | (is_utf8 ? DELIVER_UTF8 : 0U),
+                    .for_address = sender,
+                    .recipients = found->resolved.recipients,
+                    .remote = buf_span(&remote)}};
     result = call_intake(task, courier, &request, text, &reply);
     if (result < 0)
         return result;

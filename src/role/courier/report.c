@@ -90,9 +90,9 @@ static void add_words(const struct report *report, struct buf *text)
 {
     add_boundary(report, "", text);
     buf_append_format(text,
-                      "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+                      "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n"
                       "This is the mail server %.*s.\r\n\r\n",
-                      SPAN_PRINT(report->hostname));
+                      report->is_utf8 ? "8bit" : "7bit", SPAN_PRINT(report->hostname));
     for (enum note_status status = NOTE_OPEN; status < NOTE_STATUS_COUNT; status++)
         add_group(report, status, text);
 }

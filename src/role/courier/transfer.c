@@ -19,6 +19,7 @@ struct transfer {
     struct smtp_client_recipient *recipients;
     size_t *which; /* of the work's recipients each is */
     size_t count;
+    size_t from; /* of the work's recipients: those before have had their turn */
     bool has_answer;
     bool is_deferred;
 };
@@ -36,7 +37,8 @@ static void collect(struct transfer *transfer)
 {
     const struct work *work = transfer->work;
     transfer->count = 0;
-    for (size_t i = 0; i < work->note.count && transfer->count < RECIPIENTS_MAX; i++) {
+    for (; transfer->from < work->note.count && transfer->count < RECIPIENTS_MAX; transfer->from++) {
+        size_t i = transfer->from;
         const struct envelope_recipient *from = &work->recipients[i];
         if (work->note.recipients[i].status != NOTE_OPEN ||
             !goes_here(transfer->connection->courier, transfer->leg, from->address))
@@ -239,10 +241,11 @@ static int send_all(struct task *task, struct transfer *transfer)
         if (result < 0 && !transfer->has_answer && transfer->connection->messages > 0)
             return result; /* it had been closed meanwhile: nothing was tried */
         apply(transfer, result);
-        if (result < 0 || step == SMTP_CLIENT_CLOSED)
+        if (result < 0 || step == SMTP_CLIENT_CLOSED) {
+            transfer->is_deferred |=
+                transfer->from < transfer->work->note.count; /* who had no turn yet has one later */
             return result < 0 ? result : 1;
-        if (transfer->is_deferred)
-            return 0; /* the others of a long list come with those that were put off */
+        }
     }
     return 0;
 }

@@ -11,6 +11,18 @@ static const char *const service_names[SERVICE_COUNT] = {
     [SERVICE_POP3_TLS] = "pop3_tls",
 };
 
+/* How many messages wait, as courier has said it in its answer. */
+static void write_queued(span_t json, struct buf *text)
+{
+    static const span_t name = {(const uint8_t *)"\"queued\":", 9};
+    span_t number = span_from(json, span_find(json, name) + name.len);
+    size_t digits = 0;
+    while (digits < number.len && ascii_is_digit(number.at[digits]))
+        digits++;
+    if (digits > 0)
+        (void)buf_append_format(text, ", %.*s in the queue", SPAN_PRINT(span_upto(number, digits)));
+}
+
 static bool child_status(struct task *task, struct child *child, bool as_json, struct buf *text)
 {
     struct ipc_message request = {.type = IPC_status};
@@ -36,6 +48,8 @@ static bool child_status(struct task *task, struct child *child, bool as_json, s
                                 (int)child->pid, state);
         if (child->restarts > 0)
             (void)buf_append_format(text, ", restarted %" PRIu64 " times", child->restarts);
+        if (well && child->role == ROLE_COURIER)
+            write_queued(reply->status_done.json, text);
         if (trouble.len > 0)
             (void)buf_append_format(text, ": %.*s", (int)trouble.len, (const char *)trouble.at);
         (void)buf_append_byte(text, '\n');

@@ -178,6 +178,7 @@ def test_a_server_that_cannot_be_reached_is_tried_again(make):
     post.send()
     wait_until(lambda: [one for one in post.queue() if one["attempts"] > 0], 10, "an attempt has failed")
     shown = json.loads(post.server.tool("queue", "show", post.queue()[0]["id"], "--json").stdout)
+    assert "1 in the queue" in post.server.tool("status").stdout
     assert shown["sender"] == f"alice@{DOMAIN}" and shown["recipients"][0]["address"] == "bob@example.org"
     assert "refused" in shown["destinations"][0]["reply"]
     post.peer = Peer(port=port)
@@ -233,6 +234,29 @@ def test_a_connection_carries_many_messages(make):
     post.until_empty()
     assert post.peer.connections < 5
     assert sorted(marker_of(one.data) for one in post.peer.taken) == [str(number) for number in range(10)]
+
+
+def test_a_long_list_has_all_its_turns(make):
+    post = make()
+    names = [f"x{number}@example.org" for number in range(230)]
+    deferred = set(names[::50])
+    post.peer.script["rcpt"] = lambda address, peer: "450 4.2.1 later" if address in deferred else None
+    post.send(to=names)
+    wait_until(lambda: len(post.peer.recipients()) >= 225, 20, "the others have it")
+    deferred.clear()
+    wait_until(lambda: len(post.peer.recipients()) >= 230, 20, "all have it")
+    post.until_empty()
+    assert sorted(to for _, to in post.peer.recipients()) == sorted(names)
+
+
+def test_a_server_that_turns_us_away_may_think_better_of_it(make):
+    post = make()
+    answers = iter(["554 5.7.1 not you", "554 5.7.1 not you"])
+    post.peer.script["connect"] = lambda argument, peer: next(answers, None)
+    post.send()
+    post.until_taken(1)
+    post.until_empty()
+    assert len(post.peer.taken) == 1
 
 
 def test_a_tarpit_holds_up_nobody_but_itself(make):
