@@ -81,17 +81,21 @@ int judge_finish(struct judge *judge, const struct dns_lookup *lookup, struct ju
 {
     const struct judge_request *request = &judge->request;
     struct judgement judgement = {.spf = {.reason = ""}, .dmarc = {.reason = ""}};
-    int result = check_client(judge, lookup, &judgement);
+    struct dmarc_records records = {.count = 0};
+    int result = 0;
+    if (request->checks_dmarc)
+        result = dmarc_find(lookup, &judge->header, judge->arena, &records);
+    if (result == 0)
+        result = check_client(judge, lookup, &judgement);
     if (result == 0)
         result = check_signatures(judge, lookup, &judgement);
     if (result == 0 && request->checks_dmarc) {
         const struct dmarc_request dmarc = {
-            .header = &judge->header,
             .spf = request->checks_spf ? &judgement.spf : NULL,
             .dkim = judgement.dkim,
             .sample = request->sample,
         };
-        result = dmarc_check(lookup, &dmarc, judge->arena, &judgement.dmarc);
+        dmarc_check(&records, &dmarc, &judgement.dmarc);
     }
     if (result != 0)
         return result;

@@ -40,7 +40,7 @@ MUST_USE int intake_check_allowance(struct task *task, struct intake *intake, co
 
 /*
  * judge.c: asks the DNS who a message from outside is from, unless the settings have it otherwise.
- * DELIVER_OK, DELIVER_REFUSED with judged->refusal set, DELIVER_LATER without memory, -ECANCELED.
+ * DELIVER_OK, DELIVER_REFUSED with judged->refusal set, DELIVER_LATER: not to be told now, -ECANCELED.
  */
 #define JUDGED_LINES_MAX 8192U
 struct intake_judged {

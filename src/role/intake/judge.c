@@ -102,7 +102,12 @@ static void refuse(const struct dmarc_verdict *dmarc, struct intake_judged *judg
 static int decide(const struct conf *conf, const struct judgement *judgement, struct intake_judged *judged)
 {
     const struct dmarc_verdict *dmarc = &judgement->dmarc;
-    if (strcmp(conf->trust_dmarc, "on") != 0 || judgement->is_vouched_for || dmarc->result != DMARC_FAIL)
+    if (strcmp(conf->trust_dmarc, "on") != 0 || judgement->is_vouched_for)
+        return DELIVER_OK;
+    /* A forger could see to it that a check stays open: where the policy is known, it is waited for. */
+    if (dmarc->result == DMARC_TEMPERROR && dmarc->has_record && dmarc->policy != DMARC_NONE)
+        return DELIVER_LATER;
+    if (dmarc->result != DMARC_FAIL)
         return DELIVER_OK;
     judged->is_junk = dmarc->disposition == DMARC_QUARANTINE;
     if (dmarc->disposition != DMARC_REJECT)

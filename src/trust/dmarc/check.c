@@ -149,17 +149,26 @@ static void judge(const struct dmarc_request *request, struct dmarc_verdict *ver
         verdict->disposition = DMARC_QUARANTINE;
 }
 
-static int check_domain(const struct dns_lookup *lookup, const struct dmarc_request *request, span_t domain,
-                        struct arena *arena, struct dmarc_verdict *ret_verdict)
+int dmarc_find(const struct dns_lookup *lookup, const struct dkim_header *header, struct arena *arena,
+               struct dmarc_records *ret_records)
 {
-    struct dmarc_verdict verdict = {.result = DMARC_RESULT_NONE, .reason = "", .domain = domain};
-    int result = find_record(lookup, arena, &verdict);
-    if (result != 0)
-        return result;
-    if (verdict.has_record)
-        judge(request, &verdict);
-    *ret_verdict = verdict;
-    return 0;
+    struct domains domains = {.count = 0};
+    struct dmarc_records records = {.problem = ""};
+    int result = find_domains(header, arena, &domains);
+    if (domains.count == 0)
+        records.problem = "From has no domain";
+    else if (domains.count == DOMAINS_TOO_MANY)
+        records.problem = "From has too many domains";
+    else
+        records.count = domains.count;
+    for (size_t i = 0; result == 0 && i < records.count; i++) {
+        records.found[i] =
+            (struct dmarc_verdict){.result = DMARC_RESULT_NONE, .reason = "", .domain = domains.names[i]};
+        result = find_record(lookup, arena, &records.found[i]);
+    }
+    if (result == 0)
+        *ret_records = records;
+    return result;
 }
 
 static unsigned badness(const struct dmarc_verdict *verdict)
@@ -168,24 +177,16 @@ static unsigned badness(const struct dmarc_verdict *verdict)
     return order[verdict->result] * 4 + (unsigned)verdict->disposition;
 }
 
-int dmarc_check(const struct dns_lookup *lookup, const struct dmarc_request *request, struct arena *arena,
-                struct dmarc_verdict *ret_verdict)
+void dmarc_check(const struct dmarc_records *records, const struct dmarc_request *request,
+                 struct dmarc_verdict *ret_verdict)
 {
-    struct domains domains = {.count = 0};
-    struct dmarc_verdict worst = {.result = DMARC_PERMERROR, .reason = "From has no domain"};
-    int result = find_domains(request->header, arena, &domains);
-    if (result != 0)
-        return result;
-    if (domains.count == DOMAINS_TOO_MANY)
-        worst.reason = "From has too many domains";
-    for (size_t i = 0; i < domains.count && domains.count < DOMAINS_TOO_MANY; i++) {
-        struct dmarc_verdict verdict;
-        result = check_domain(lookup, request, domains.names[i], arena, &verdict);
-        if (result != 0)
-            return result;
+    struct dmarc_verdict worst = {.result = DMARC_PERMERROR, .reason = records->problem};
+    for (size_t i = 0; i < records->count; i++) {
+        struct dmarc_verdict verdict = records->found[i];
+        if (verdict.has_record)
+            judge(request, &verdict);
         if (i == 0 || badness(&verdict) > badness(&worst))
             worst = verdict;
     }
     *ret_verdict = worst;
-    return 0;
 }

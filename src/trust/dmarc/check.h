@@ -10,7 +10,6 @@ enum dmarc_result { DMARC_RESULT_NONE, DMARC_PASS, DMARC_FAIL, DMARC_TEMPERROR, 
 #define DMARC_DOMAINS_MAX 4U /* different ones in From */
 
 struct dmarc_request {
-    const struct dkim_header *header;
     const struct spf_verdict *spf;
     const struct dkim_verifier *dkim;
     unsigned sample; /* 0 to 99, at random: for pct= */
@@ -29,12 +28,22 @@ struct dmarc_verdict {
     bool is_spf_aligned;
 };
 
+/* What the domains in From say. It is asked for before all else, so that no other question can take its time. */
+struct dmarc_records {
+    size_t count;
+    const char *problem; /* where there are no domains, or too many: in words */
+    struct dmarc_verdict found[DMARC_DOMAINS_MAX];
+};
+
+/* 0, -ENOMEM, -ECANCELED. */
+MUST_USE int dmarc_find(const struct dns_lookup *lookup, const struct dkim_header *header, struct arena *arena,
+                        struct dmarc_records *ret_records);
+
 /*
  * Of several domains in From all count, and the worst verdict is given: none of them may be forged (RFC 7489 §6.6.1).
- * 0, -ENOMEM, -ECANCELED.
  */
-MUST_USE int dmarc_check(const struct dns_lookup *lookup, const struct dmarc_request *request, struct arena *arena,
-                         struct dmarc_verdict *ret_verdict);
+void dmarc_check(const struct dmarc_records *records, const struct dmarc_request *request,
+                 struct dmarc_verdict *ret_verdict);
 
 const char *dmarc_result_text(enum dmarc_result result); /* RFC 7489 §11.2 */
 const char *dmarc_policy_text(enum dmarc_policy policy);

@@ -157,6 +157,7 @@ def test_a_large_message_is_verified_whole(scene):
 def test_a_name_server_that_says_nothing_costs_no_more_than_the_setting(scene):
     with Internet() as net:
         net.server("mute.test", "silent")
+        net.zone("strict.test").add_text("_dmarc", "v=DMARC1; p=reject")
         net.publish()
         with Server(settings=net.settings(timeout=30) + "[trust]\nlocal =\ntimeout = 2\n") as server:
             server.domain()
@@ -166,3 +167,11 @@ def test_a_name_server_that_says_nothing_costs_no_more_than_the_setting(scene):
             assert time.monotonic() - start < 6
             with server.imap("user") as client:
                 assert results(email.message_from_bytes(wait_for(client, 1)[0]))["spf"] == "temperror"
+            silent = scene.signed(letter("boss@strict.test"), "mute.test")
+            with pytest.raises(smtplib.SMTPDataError) as refusal:  # the policy is asked for before all else
+                server.deliver("user", silent, sender="a@mute.test")
+            assert refusal.value.smtp_code == 550
+            own = silent.replace(b"mute.test", b"strict.test")
+            with pytest.raises(smtplib.SMTPDataError) as refusal:
+                server.deliver("user", own, sender="a@mute.test")
+            assert refusal.value.smtp_code == 451
