@@ -11,7 +11,7 @@
 static int refuse(span_t client, const char *zone, span_t words, struct arena *arena, struct filter_opinion *opinion)
 {
     AUTO_BUF struct buf text;
-    span_t reply;
+    span_t reply = SPAN_NONE;
     buf_init(&text, 512);
     (void)buf_append_format(&text, "%.*s is listed by %s", SPAN_PRINT(span_upto(client, 64)), zone);
     if (words.len > 0)
