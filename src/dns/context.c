@@ -11,7 +11,6 @@
 #include "conf/conf.h"
 
 #define SYSTEM_ANCHORS "/usr/share/dns/root.key" /* Debian's dns-root-data */
-#define ANCHORS_MAX 65536U
 
 /* The root's keys of 2017 and 2024 (https://data.iana.org/root-anchors/root-anchors.xml). */
 static const char *const root_anchors[] = {
@@ -58,6 +57,11 @@ static int set_limits(struct ub_ctx *context, const struct conf *conf)
         {"key-cache-size:", conf->dns_cache / 8},
         {"neg-cache-size:", conf->dns_cache / 16},
         {"infra-cache-numhosts:", 2000},
+        /* One thread needs no locks to itself: each further slab is a table of its own for every cache. */
+        {"msg-cache-slabs:", 1},
+        {"rrset-cache-slabs:", 1},
+        {"infra-cache-slabs:", 1},
+        {"key-cache-slabs:", 1},
         {"outgoing-range:", 256},
         {"outgoing-num-tcp:", 32},
         {"num-queries-per-thread:", 2 * conf->dns_questions_max},
@@ -84,53 +88,98 @@ static int set_ways(struct ub_ctx *context, const struct dns_servers *servers)
     return result;
 }
 
-/* Whether there is a key at all: libunbound would go without, and validate nothing. */
-static bool has_anchor(span_t text)
+/* Whether the record is a key: libunbound would go without any, and validate nothing. */
+static bool is_anchor(span_t record)
 {
-    for (span_t line; span_cut(&text, '\n', &line);) {
-        line = span_upto(line, span_find_byte(line, ';'));
-        for (span_t word; span_cut(&line, ' ', &word);)
-            for (span_t part; span_cut(&word, '\t', &part);)
-                if (span_equal_nocase(span_trim(part), SPAN("DS")) ||
-                    span_equal_nocase(span_trim(part), SPAN("DNSKEY")))
-                    return true;
-    }
+    for (span_t word; span_cut(&record, ' ', &word);)
+        if (span_equal_nocase(word, SPAN("DS")) || span_equal_nocase(word, SPAN("DNSKEY")))
+            return true;
     return false;
 }
 
-static int check_anchors(const char *path)
+static int append_line(struct buf *record, span_t line, int *depth)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        const uint8_t byte = line.at[i];
+        const bool is_bracket = byte == '(' || byte == ')';
+        *depth += is_bracket ? (byte == '(' ? 1 : -1) : 0;
+        (void)buf_append_byte(record, is_bracket || byte == '\t' || byte == '\r' ? ' ' : byte);
+    }
+    return buf_append_byte(record, ' ');
+}
+
+/* Zone file lines (RFC 1035 §5.1) to records on a line each: comments go, and what stands in brackets is joined. */
+static int split_records(span_t text, struct buf *records)
+{
+    AUTO_BUF struct buf record;
+    buf_init(&record, DNS_ANCHORS_MAX);
+    int depth = 0;
+    bool has_any = false;
+    for (span_t line; span_cut(&text, '\n', &line);) {
+        int result = append_line(&record, span_upto(line, span_find_byte(line, ';')), &depth);
+        if (result < 0)
+            return result == -ENOBUFS ? -EBADMSG : result;
+        if (depth > 0)
+            continue;
+        span_t whole = span_trim(buf_span(&record));
+        if (whole.len > 0) {
+            (void)buf_append(records, whole);
+            (void)buf_append_byte(records, '\n');
+            has_any |= is_anchor(whole);
+        }
+        buf_clear(&record);
+    }
+    return buf_fault(records) != 0 ? buf_fault(records) : has_any ? 0 : -EBADMSG;
+}
+
+static int read_file(const char *path, struct buf *text)
 {
     AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    AUTO_BUF struct buf text;
-    buf_init(&text, ANCHORS_MAX);
     for (;;) {
         uint8_t *at = NULL;
-        const int result = buf_reserve(&text, 4096, &at);
+        const int result = buf_reserve(text, 4096, &at);
         if (result < 0)
             return result == -ENOBUFS ? -EBADMSG : result;
         const ssize_t len = read(fd, at, 4096);
         if (len < 0)
             return -errno;
         if (len == 0)
-            break;
-        buf_commit(&text, (size_t)len);
+            return 0;
+        buf_commit(text, (size_t)len);
     }
-    return has_anchor(buf_span(&text)) ? 0 : -EBADMSG;
 }
 
-static int set_anchors(struct ub_ctx *context, const char *setting)
+int dns_anchors_read(const char *setting, struct buf *records)
 {
-    const char *path = setting[0] != '\0' ? setting : SYSTEM_ANCHORS;
-    int result = check_anchors(path);
+    AUTO_BUF struct buf text;
+    buf_init(&text, DNS_ANCHORS_MAX);
+    int result = read_file(setting[0] != '\0' ? setting : SYSTEM_ANCHORS, &text);
     if (result == 0)
-        return say(ub_ctx_add_ta_file(context, path));
-    if (setting[0] != '\0')
+        result = split_records(buf_span(&text), records);
+    if (result == 0 || setting[0] != '\0')
         return result;
-    result = 0;
-    for (size_t i = 0; result == 0 && i < COUNT_OF(root_anchors); i++)
-        result = say(ub_ctx_add_ta(context, root_anchors[i]));
+    buf_clear(records);
+    for (size_t i = 0; i < COUNT_OF(root_anchors); i++) {
+        (void)buf_append_text(records, root_anchors[i]);
+        (void)buf_append_byte(records, '\n');
+    }
+    return buf_fault(records);
+}
+
+static int set_anchors(struct ub_ctx *context, span_t records)
+{
+    AUTO_BUF struct buf text;
+    buf_init(&text, DNS_ANCHORS_MAX);
+    int result = 0;
+    for (span_t record; result == 0 && span_cut(&records, '\n', &record) && record.len > 0;) {
+        buf_clear(&text);
+        (void)buf_append(&text, record);
+        result = buf_append_byte(&text, 0);
+        if (result == 0)
+            result = say(ub_ctx_add_ta(context, (const char *)buf_span(&text).at));
+    }
     return result;
 }
 
@@ -149,7 +198,7 @@ static void on_first(void *arg, int rcode, void *packet, int len, int security, 
 static const char *const local_zones[] = {"test.", "127.in-addr.arpa.",
                                           "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa."};
 
-/* Has libunbound read its files and make all it will need: with a question that it answers by itself. */
+/* Has libunbound make all it will need: with a question that it answers by itself. */
 static int finish(struct ub_ctx *context, const struct dns_servers *servers)
 {
     bool is_answered = false;
@@ -164,7 +213,7 @@ static int finish(struct ub_ctx *context, const struct dns_servers *servers)
 }
 
 int dns_context_new(struct ub_event_base *base, const struct conf *conf, const struct dns_servers *servers,
-                    struct ub_ctx **ret_context)
+                    span_t anchors, struct ub_ctx **ret_context)
 {
     struct ub_ctx *context = ub_ctx_create_ub_event(base);
     if (context == NULL)
@@ -175,7 +224,7 @@ int dns_context_new(struct ub_event_base *base, const struct conf *conf, const s
     if (result == 0)
         result = set_ways(context, servers);
     if (result == 0)
-        result = set_anchors(context, conf->dns_trust_anchor);
+        result = set_anchors(context, anchors);
     if (result == 0)
         result = finish(context, servers);
     if (result < 0) {

@@ -33,10 +33,12 @@ enum probe { PROBE_NEEDED, PROBE_ASKED, PROBE_SETTLED };
 struct resolver {
     struct loop *loop;
     struct dns_events *events;
+    const struct conf *conf;
+    struct buf anchors; /* dns_anchors_read() */
     struct dns_servers servers;
-    struct ub_ctx *forward; /* either may be NULL */
+    struct ub_ctx *forward; /* either may be NULL: each is made when it is first needed, for it takes 1.5 MB */
     struct ub_ctx *recurse;
-    struct ub_ctx *chosen; /* one of them; NULL while it is not yet found out */
+    enum dns_way chosen; /* DNS_WAY_FIND_OUT while that is not settled */
     enum probe probe;
     int64_t probe_again;
     uint16_t ports[DNS_SERVERS_MAX + 1];
@@ -128,15 +130,28 @@ static void start_question(struct resolver *resolver, struct question *question,
         return;
     }
     list_push(&resolver->asked, &question->link);
-    if (ub_resolve_event(context, question->name, (int)question->type, CLASS_IN, question, on_answer, NULL) != 0) {
+    if (context == NULL ||
+        ub_resolve_event(context, question->name, (int)question->type, CLASS_IN, question, on_answer, NULL) != 0) {
         *question->answer = failed("out of memory");
         task_wake(question->task, 0);
         question_free(question);
     }
 }
 
-static void start_questions(struct resolver *resolver, struct ub_ctx *context)
+/* NULL where there is no memory for it. */
+static struct ub_ctx *context_for(struct resolver *resolver, enum dns_way way)
 {
+    struct ub_ctx **slot = way == DNS_WAY_RECURSE ? &resolver->recurse : &resolver->forward;
+    if (*slot == NULL &&
+        dns_context_new(dns_events_base(resolver->events), resolver->conf,
+                        way == DNS_WAY_RECURSE ? NULL : &resolver->servers, buf_span(&resolver->anchors), slot) != 0)
+        return NULL;
+    return *slot;
+}
+
+static void start_questions(struct resolver *resolver, enum dns_way way)
+{
+    struct ub_ctx *context = context_for(resolver, way);
     for (struct list_link *link; (link = list_first(&resolver->new)) != NULL;)
         start_question(resolver, LIST_ITEM(link, struct question, link), context);
 }
@@ -153,9 +168,9 @@ static void on_probe(void *arg, int rcode, void *packet, int len, int security, 
     resolver->probe_again = loop_now(resolver->loop) + PROBE_AGAIN;
     if (rcode == 0) {
         resolver->probe = PROBE_SETTLED;
-        resolver->chosen = security == SECURITY_SECURE ? resolver->forward : resolver->recurse;
+        resolver->chosen = security == SECURITY_SECURE ? DNS_WAY_FORWARD : DNS_WAY_RECURSE;
     }
-    start_questions(resolver, resolver->chosen != NULL ? resolver->chosen : resolver->forward);
+    start_questions(resolver, resolver->chosen == DNS_WAY_RECURSE ? DNS_WAY_RECURSE : DNS_WAY_FORWARD);
 }
 
 /*
@@ -165,18 +180,19 @@ static void on_probe(void *arg, int rcode, void *packet, int len, int security, 
 static void on_start(void *arg)
 {
     struct resolver *resolver = arg;
-    if (resolver->chosen != NULL) {
+    if (resolver->chosen != DNS_WAY_FIND_OUT) {
         start_questions(resolver, resolver->chosen);
         return;
     }
     if (resolver->probe == PROBE_ASKED)
         return;
     if (loop_now(resolver->loop) < resolver->probe_again) {
-        start_questions(resolver, resolver->forward);
+        start_questions(resolver, DNS_WAY_FORWARD);
         return;
     }
     resolver->probe = PROBE_ASKED;
-    if (ub_resolve_event(resolver->forward, ".", TYPE_DNSKEY, CLASS_IN, resolver, on_probe, NULL) != 0)
+    struct ub_ctx *context = context_for(resolver, DNS_WAY_FORWARD);
+    if (context == NULL || ub_resolve_event(context, ".", TYPE_DNSKEY, CLASS_IN, resolver, on_probe, NULL) != 0)
         on_probe(resolver, -1, NULL, 0, SECURITY_NONE, NULL, 0);
 }
 
@@ -318,20 +334,18 @@ static int find_servers(struct resolver *resolver, const char *setting)
     return 0;
 }
 
-static int make_contexts(struct resolver *resolver, const struct conf *conf)
+/* Whether libunbound understands the settings is found out at once, by a context that is given up again. */
+static int try_context(const struct resolver *resolver)
 {
-    struct ub_event_base *base = dns_events_base(resolver->events);
-    const enum dns_way way = resolver->servers.way;
-    int result = 0;
-    if (way != DNS_WAY_RECURSE)
-        result = dns_context_new(base, conf, &resolver->servers, &resolver->forward);
-    if (result == 0 && way != DNS_WAY_FORWARD)
-        result = dns_context_new(base, conf, NULL, &resolver->recurse);
-    if (result < 0 && dns_events_lacked_memory(resolver->events))
-        return -ENOMEM;
-    if (way != DNS_WAY_FIND_OUT)
-        resolver->chosen = way == DNS_WAY_FORWARD ? resolver->forward : resolver->recurse;
-    return result;
+    struct ub_ctx *context = NULL;
+    const bool asks_itself = resolver->servers.way == DNS_WAY_RECURSE;
+    int result = dns_context_new(dns_events_base(resolver->events), resolver->conf,
+                                 asks_itself ? NULL : &resolver->servers, buf_span(&resolver->anchors), &context);
+    if (result < 0)
+        return dns_events_lacked_memory(resolver->events) ? -ENOMEM : result;
+    ub_ctx_delete(context);
+    mem_give_back();
+    return 0;
 }
 
 int resolver_new(struct loop *loop, const struct conf *conf, struct resolver **ret_resolver)
@@ -340,6 +354,8 @@ int resolver_new(struct loop *loop, const struct conf *conf, struct resolver **r
     if (resolver == NULL)
         return -ENOMEM;
     resolver->loop = loop;
+    resolver->conf = conf;
+    buf_init(&resolver->anchors, DNS_ANCHORS_MAX);
     resolver->timeout = (int64_t)conf->dns_timeout * 1000;
     resolver->held_max = (size_t)conf->dns_questions_max;
     list_init(&resolver->new);
@@ -351,9 +367,12 @@ int resolver_new(struct loop *loop, const struct conf *conf, struct resolver **r
     if (result == 0)
         result = find_servers(resolver, conf->dns_resolver);
     if (result == 0)
-        result = make_contexts(resolver, conf);
+        result = dns_anchors_read(conf->dns_trust_anchor, &resolver->anchors);
+    if (result == 0)
+        result = try_context(resolver);
     if (result < 0)
         return result;
+    resolver->chosen = resolver->servers.way;
     *ret_resolver = TAKE(resolver);
     return 0;
 }
@@ -375,6 +394,7 @@ void resolver_free(struct resolver *resolver)
         ub_ctx_delete(resolver->recurse);
     free_questions(&resolver->new);
     free_questions(&resolver->asked);
+    buf_deinit(&resolver->anchors);
     timer_free(resolver->starter);
     dns_events_free(resolver->events);
     free(resolver);
@@ -390,11 +410,8 @@ void resolver_status(const struct resolver *resolver, struct buf *json)
 {
     static const char *const ways[] = {
         [DNS_WAY_FORWARD] = "forward", [DNS_WAY_RECURSE] = "recursive", [DNS_WAY_FIND_OUT] = "not known yet"};
-    enum dns_way way = resolver->servers.way;
-    if (way == DNS_WAY_FIND_OUT && resolver->chosen != NULL)
-        way = resolver->chosen == resolver->forward ? DNS_WAY_FORWARD : DNS_WAY_RECURSE;
     (void)buf_append_format(json,
                             ",\"dns\":{\"way\":\"%s\",\"asked\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"bogus\":%" PRIu64
                             ",\"waiting\":%zu}",
-                            ways[way], resolver->count, resolver->failed, resolver->bogus, resolver->held);
+                            ways[resolver->chosen], resolver->count, resolver->failed, resolver->bogus, resolver->held);
 }
