@@ -38,7 +38,7 @@ def state(server, role):
     return {row["state"] for row in server.status()["roles"] if row["role"] == role}
 
 
-@pytest.mark.parametrize("role", ["gate", "keeper", "intake", "store"])
+@pytest.mark.parametrize("role", ["gate", "keeper", "intake", "store", "courier"])
 def test_a_crashing_role_is_restarted_with_growing_pauses(own, role):
     own.account("alice")
     own.deliver("alice", b"Subject: before\r\n\r\n")

@@ -138,7 +138,7 @@ def test_the_roles_run_as_the_system_user_and_have_no_rights(house):
         assert ids(pid, "NoNewPrivs") == ["1"] and ids(pid, "Seccomp") == ["2"], role
         if role in ("gate", "intake"):
             assert os.listdir(f"/proc/{pid}/root") == [], f"{role} sees files"
-    assert seen == {"gate", "keeper", "intake", "store"}
+    assert seen == {"courier", "gate", "intake", "keeper", "store"}
     assert ids(house.process.pid, "Uid")[0] == "0"
 
 
