@@ -41,12 +41,26 @@ static int send_commands(struct task *task, struct connection *connection, int64
     return result;
 }
 
+/* What is wrong by a policy, whether or not that stops us. */
+static void note_trouble(const struct connection *connection)
+{
+    const struct demand *demand = &connection->demand;
+    const char *trouble = stream_tls_trouble(connection->stream);
+    if (trouble[0] == '\0' && demand->is_unnamed)
+        trouble = "the policy does not name the server";
+    if (trouble[0] == '\0' || demand->policy == TLSRPT_NO_POLICY_FOUND)
+        return;
+    log_warn("courier.tls.unproved", F_HASH("destination", span_of_text(connection->destination->name)),
+             F_TEXT("policy", tlsrpt_policy_type_name(demand->policy)), F_TEXT("reason", trouble));
+}
+
 static int start_tls(struct task *task, struct connection *connection)
 {
     int result =
         stream_start_tls_client(task, connection->stream, connection->courier->tls, &connection->demand.tls, TLS_MS);
     connection->is_verified =
         result == 0 && connection->demand.is_vouched && stream_tls_trouble(connection->stream)[0] == '\0';
+    note_trouble(connection);
     return result;
 }
 
@@ -166,8 +180,10 @@ static int open_host(struct task *task, struct connection *connection, const str
 {
     struct address addresses[ROUTE_ADDRESSES_MAX];
     size_t count = 0;
-    const struct demand_question question = {
-        .routing = routing, .destination = connection->destination->name, .host = connection->host};
+    const struct demand_question question = {.routing = routing,
+                                             .destination = connection->destination->name,
+                                             .host = connection->host,
+                                             .policy = connection->policy};
     int result = route_addresses(routing, connection->host, addresses, &count, ret_response);
     if (result == 0 && count > 0)
         result = demand_find(&question, &connection->demand, ret_response);
@@ -280,6 +296,8 @@ static void run(struct task *task, struct connection *connection, const struct r
     struct smtp_response response = {0};
     int result = route_find(routing, destination->name, &route);
     bool has_no_route = result == ROUTE_NONE;
+    if (result == ROUTE_FOUND && !demand_is_set(destination->name, &route.hosts[0]))
+        result = sts_find(task, destination->courier, routing, destination->name, &connection->policy);
     if (result == ROUTE_FOUND)
         result = open_any(task, connection, &route, routing, &response);
     else if (result > 0)

@@ -15,6 +15,7 @@
 #include "role/courier/demand.h"
 #include "role/courier/due.h"
 #include "role/courier/note.h"
+#include "role/courier/sts.h"
 #include "role/start.h"
 #include "rt/connect.h"
 #include "rt/event.h"
@@ -31,7 +32,7 @@
  *   message.c      what becomes of a message: its ways, its expiry, its reports
  *   destination.c  who waits for which other server     route.c      where that server is
  *   connection.c   a connection to it                   transfer.c   a message over it
- *   demand.c       what its TLS has to prove
+ *   demand.c       what its TLS has to prove              sts.c        policies that say so
  *   report.c       the text of a report (pure)          inject.c     its way to the sender
  *   command.c      `waxwing queue …`                    segfile.c    descriptors of the log
  */
@@ -116,6 +117,7 @@ struct courier {
     struct task_group tasks;
     struct tls_client *tls;
     struct resolver *resolver;
+    struct sts_cache *sts;
     struct record_receiver *receiver;
     uint8_t queue_public[KEY_SIZE];
     struct record_sender *sender;
@@ -251,9 +253,10 @@ struct connection {
     struct stream *stream;
     struct smtp_client client;
     struct buf commands;
-    const struct route_host *host; /* the arena's */
-    struct demand demand;          /* what its TLS has to prove */
-    bool is_verified;              /* and it has shown who it is, whatever was demanded */
+    const struct route_host *host;      /* the arena's */
+    const struct mtasts_policy *policy; /* of the domain, or NULL */
+    struct demand demand;               /* what its TLS has to prove */
+    bool is_verified;                   /* and it has shown who it is, whatever was demanded */
     char address[ADDRESS_TEXT_MAX];
     uint64_t messages;
 };

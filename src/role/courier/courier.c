@@ -132,6 +132,8 @@ static size_t list_ports(const struct courier *courier, uint16_t ports[PORTS_MAX
     const uint16_t *asked = NULL;
     size_t asked_count = resolver_ports(courier->resolver, &asked);
     size_t count = route_ports(courier->conf, ports, PORTS_MAX);
+    if (count < PORTS_MAX)
+        ports[count++] = (uint16_t)courier->conf->courier_sts_port;
     for (size_t i = 0; i < asked_count && count < PORTS_MAX; i++)
         ports[count++] = asked[i];
     return count;
@@ -255,6 +257,8 @@ static int courier_init(struct courier *courier, const struct role_start *start)
     if (result == 0)
         result = wiring_new(courier->loop, start->supervisor_fd, ROLE_COURIER, &hooks, courier, &courier->wiring);
     if (result == 0)
+        result = sts_cache_new(&courier->sts);
+    if (result == 0)
         result = resolver_new(courier->loop, courier->conf, &courier->resolver);
     return result;
 }
@@ -276,6 +280,7 @@ static void courier_end(struct courier *courier)
     record_receiver_free(courier->receiver);
     tls_client_free(courier->tls);
     resolver_free(courier->resolver);
+    sts_cache_free(courier->sts);
     loop_free(courier->loop);
 }
 

@@ -91,14 +91,31 @@ static int by_dane(const struct demand_question *question, struct demand *demand
     return result == DANE_AUTHENTICATE ? authenticate(question, set, demand) : 0;
 }
 
+/* --- MTA-STS ---------------------------------------------------------------------------------------------------- */
+
+/* RFC 8461 §4, §5: what an enforced policy wants is demanded; of one that is tested it is only looked at. */
+static int by_policy(const struct demand_question *question, struct demand *demand, struct smtp_response *ret_response)
+{
+    const struct route_host *host = question->host;
+    bool is_named = mtasts_policy_allows(question->policy, span_of_text(host->name));
+    demand->policy = TLSRPT_STS;
+    demand->is_unnamed = !is_named;
+    if (question->policy->mode != MTASTS_ENFORCE)
+        return DEMAND_SET;
+    if (!is_named)
+        return wait(ret_response, 8, host->name, "the domain's MTA-STS policy does not name this server");
+    demand->must_encrypt = true;
+    demand->is_vouched = true;
+    demand->tls.proof = TLS_PROOF_NAMES;
+    return DEMAND_SET;
+}
+
 /* --- what is set ------------------------------------------------------------------------------------------------ */
 
 static int by_relay(const struct demand_question *question, struct demand *demand)
 {
     bool is_verified = strcmp(question->routing->conf->courier_relay_tls, "optional") != 0;
     demand->must_encrypt = is_verified;
-    demand->is_counted = false;
-    demand->is_vouched = true;
     demand->tls.proof = is_verified ? TLS_PROOF_NAMES : TLS_PROOF_NONE;
     return DEMAND_SET;
 }
@@ -111,6 +128,11 @@ static void require(struct demand *demand)
         demand->tls.proof = TLS_PROOF_NAMES;
 }
 
+bool demand_is_set(const char *destination, const struct route_host *host)
+{
+    return host->is_relay || destination[0] == '>' || destination[0] == '[';
+}
+
 int demand_find(const struct demand_question *question, struct demand *ret_demand, struct smtp_response *ret_response)
 {
     const struct route_host *host = question->host;
@@ -121,10 +143,9 @@ int demand_find(const struct demand_question *question, struct demand *ret_deman
         return -ENOMEM;
     names[0] = host->name;
     bool is_literal = address_parse(&literal, span_of_text(host->name), 0);
-    bool is_set = question->destination[0] == '>' || question->destination[0] == '[' || host->is_relay;
+    bool is_set = demand_is_set(question->destination, host);
     *ret_demand = (struct demand){.policy = TLSRPT_NO_POLICY_FOUND,
                                   .is_vouched = host->is_secure || is_set,
-                                  .is_counted = !is_set,
                                   .tls = {.host = is_literal ? "" : host->name, /* RFC 6066 §3: names alone */
                                           .names = names,
                                           .name_count = 1}};
@@ -132,6 +153,11 @@ int demand_find(const struct demand_question *question, struct demand *ret_deman
         return by_relay(question, ret_demand);
     if (host->is_secure) {
         int result = by_dane(question, ret_demand, &decides, ret_response);
+        if (result != 0)
+            return result;
+    }
+    if (!decides && question->policy != NULL) { /* RFC 8461 §2: where DANE speaks, it alone counts */
+        int result = by_policy(question, ret_demand, ret_response);
         if (result != 0)
             return result;
     }

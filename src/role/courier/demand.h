@@ -1,6 +1,7 @@
 #pragma once
 
 #include "rt/tls.h"
+#include "trust/mtasts/policy.h"
 #include "trust/tlsrpt/report.h"
 
 /*
@@ -11,14 +12,12 @@ struct conf;
 struct routing;
 struct route_host;
 struct smtp_response;
-struct sts_policy;
 
 struct demand {
     enum tlsrpt_policy_type policy;
     bool must_encrypt; /* nothing is sent in clear */
     bool is_vouched;   /* who this host is, is said by DNSSEC, an MTA-STS policy or our settings */
-    bool is_counted;   /* it is another domain's server, of which that domain may want reports */
-    bool is_refused;   /* testing: the policy does not name the host */
+    bool is_unnamed;   /* a policy that is being tested does not name the host */
     struct tls_demand tls;
 };
 
@@ -31,12 +30,15 @@ struct demand_question {
     const struct routing *routing;
     const char *destination; /* as the queue names it */
     const struct route_host *host;
-    const struct sts_policy *policy; /* of the destination, or NULL */
+    const struct mtasts_policy *policy; /* of the destination, or NULL */
 };
 
 /* All the demand points to is the arena's, the host's or the policy's. Also -ENOMEM, -ECANCELED. */
 MUST_USE int demand_find(const struct demand_question *question, struct demand *ret_demand,
                          struct smtp_response *ret_response);
+
+/* Whether our settings say where mail goes, and not the domain itself. */
+MUST_USE bool demand_is_set(const char *destination, const struct route_host *host);
 
 /* Whether [courier] require_tls names the domain, or one above it as .example.org does. */
 MUST_USE bool demand_is_required(const struct conf *conf, span_t domain);

@@ -1,12 +1,14 @@
-"""What the other servers' TLS has to prove: by DANE, by what is set, or not at all. Servers and zones are of a little internet."""
+"""What the other servers' TLS has to prove: by DANE, by MTA-STS, by what is set, or not at all. Servers and zones are of a little internet."""
 import email
 import json
 import shutil
+import time
 
 import pytest
 
 from authority import Authority
 from internet import Internet
+from policyhost import PolicyHost
 from server import DOMAIN, Server, wait_for, wait_until
 from smtppeer import Peer
 
@@ -15,6 +17,7 @@ SETTINGS = """
 roots = {roots}
 [courier]
 port = {port}
+sts_port = {sts_port}
 retry_first = 1
 retry_longest = 1
 reply_timeout = 5
@@ -45,6 +48,28 @@ CASES = {
     "wrongname": (None, "somebody.else.test", 2, {}, "broke off"),
 }
 
+AGE = 12
+ENFORCE = "version: STSv1\r\nmode: enforce\r\nmx: mx.{0}.test\r\nmax_age: 86400\r\n"
+TESTING = ENFORCE.replace("enforce", "testing")
+# name -> the policy, or (status, media type, text); the certificate of the policy's host; that of the mail server (None:
+# no TLS), and what becomes of mail
+STS_CASES = {
+    "enforced": (ENFORCE, "mta-sts.enforced.test", "mx.enforced.test", "tls"),
+    "enforcedname": (ENFORCE, "mta-sts.enforcedname.test", "somebody.else.test", "broke off"),
+    "enforcedmx": (ENFORCE.replace("mx.", "other."), "mta-sts.enforcedmx.test", "mx.enforcedmx.test", "does not name"),
+    "enforcedstrip": (ENFORCE, "mta-sts.enforcedstrip.test", None, "does not offer it"),
+    "testingname": (TESTING, "mta-sts.testingname.test", "somebody.else.test", "tls"),
+    "testingmx": (TESTING.replace("mx.", "other."), "mta-sts.testingmx.test", "mx.testingmx.test", "tls"),
+    "testingstrip": (TESTING, "mta-sts.testingstrip.test", None, "clear"),
+    "none": (ENFORCE.replace("enforce", "none"), "mta-sts.none.test", None, "clear"),
+    "stolen": (ENFORCE, "mta-sts.somebody.test", None, "clear"),  # not theirs: as if there were no policy
+    "moved": ((302, "text/plain", ENFORCE), "mta-sts.moved.test", None, "clear"),
+    "markup": ((200, "text/html", ENFORCE), "mta-sts.markup.test", None, "clear"),
+    "aging": (ENFORCE.replace("86400", str(AGE)), "mta-sts.aging.test", None, "does not offer it"),
+    "large": ((200, "text/plain", ENFORCE + "x" * 70000), "mta-sts.large.test", None, "clear"),
+}
+OUTCOMES = {name: case[-1] for name, case in {**CASES, **STS_CASES}.items()}
+
 
 class World:
     def __init__(self):
@@ -61,12 +86,24 @@ class World:
             zone = self.net.zone(f"{name}.test", **how).add("MX 10 mx").add("mx", f"A {address}")
             if record:
                 zone.add(f"_{port}._tcp.mx", record)
+        self.policies = PolicyHost("127.0.21.100")
+        self.policies.once.add("aging.test")
+        for number, (name, (policy, host, holder, _)) in enumerate(STS_CASES.items()):
+            address = f"127.0.21.{number + 1}"
+            self.peers[name] = Peer(("PIPELINING",), address=address, port=port,
+                                    tls=self.authority.certificate(holder) if holder else None)
+            self.policies.certificates[f"{name}.test"] = self.authority.certificate(host)
+            status, kind, text = policy if isinstance(policy, tuple) else (200, "text/plain", policy)
+            self.policies.pages[f"{name}.test"] = (status, kind, text.format(name))
+            self.net.zone(f"{name}.test", signed=False).add("MX 10 mx").add("mx", f"A {address}").add_text(
+                "_mta-sts", "v=STSv1; id=1;").add("mta-sts", "A 127.0.21.100")
         self.net.publish()
-        self.server = Server(SETTINGS.format(port=port, roots=self.authority.roots) + self.net.settings(), linger=1)
+        self.server = Server(SETTINGS.format(port=port, sts_port=self.policies.port, roots=self.authority.roots) +
+                             self.net.settings(), linger=1)
         self.server.start()
         self.server.domain()
         self.server.account("alice")
-        for name in CASES:
+        for name in OUTCOMES:
             self.send(f"bob@{name}.test")
 
     def send(self, to, options=()):
@@ -85,6 +122,7 @@ class World:
     def close(self):
         self.server.remove()
         self.net.close()
+        self.policies.close()
         for peer in self.peers.values():
             peer.close()
         shutil.rmtree(self.authority.folder, ignore_errors=True)
@@ -97,9 +135,9 @@ def world():
     made.close()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", OUTCOMES)
 def test_mail_goes_where_the_demand_is_met_and_waits_where_it_is_not(world, name):
-    peer, outcome = world.peers[name], CASES[name][4]
+    peer, outcome = world.peers[name], OUTCOMES[name]
     if outcome in ("tls", "clear"):
         taken = wait_until(lambda: peer.taken, 15, "it is delivered")[0]
         assert taken.tls == (outcome == "tls") and taken.recipients == [f"bob@{name}.test"]
@@ -116,3 +154,12 @@ def test_requiretls_is_given_to_those_alone_who_prove_who_they_are(world):
         report = email.message_from_bytes(wait_for(client, 1)[0])
     assert "carol@unusable.test" in report.as_string() and "Status: 5.7.10" in report.as_string()
     assert not [one for one in world.peers["unusable"].taken if one.recipients == ["carol@unusable.test"]]
+
+
+def test_a_policy_holds_until_its_age_is_over_though_it_cannot_be_fetched_again(world):
+    """Their server offers no TLS. At half of its age the policy is asked for again, in vain; at its end mail goes in clear."""
+    asked, peer = world.policies.times["aging.test"], world.peers["aging"]
+    wait_until(lambda: peer.taken, 30, "the policy is over")
+    assert asked[1] - asked[0] >= AGE / 2 - 1 and not peer.taken[0].tls
+    assert time.monotonic() - asked[0] >= AGE - 1
+    assert [path for name, path in world.policies.asked if name == "aging.test"][0] == "/.well-known/mta-sts.txt"

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "base/arena.h"
+#include "trust/mtasts/policy.h"
+
+/*
+ * The MTA-STS policies of the domains that mail goes to (RFC 8461): fetched when they are first needed, kept in memory
+ * until max_age is over, and fetched again when their id changes or half of max_age is gone. A fetch that fails leaves
+ * the policy as it was, and is tried again after five minutes at the soonest (RFC 8461 §3.3). No more than STS_MAX are
+ * kept; the one that ends first makes room.
+ */
+#define STS_MAX 4096U
+#define STS_BYTES_MAX (16U << 20) /* of all policies */
+
+struct courier;
+struct routing;
+struct sts_cache;
+struct task;
+
+MUST_USE int sts_cache_new(struct sts_cache **ret_cache);
+void sts_cache_free(struct sts_cache *cache);
+SCOPE_OF(sts_cache)
+
+/* The policy that holds for the domain, the arena's; NULL: there is none. May take a minute. -ENOMEM, -ECANCELED. */
+MUST_USE int sts_find(struct task *task, struct courier *courier, const struct routing *routing, const char *domain,
+                      const struct mtasts_policy **ret_policy);
