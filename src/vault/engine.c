@@ -71,6 +71,24 @@ static int ask(struct vault *vault, sqlite3_stmt *statement, int64_t *ret_number
     return result;
 }
 
+int engine_list(struct vault *vault, enum vault_statement id, const int64_t *numbers, size_t count, uint64_t *ret_list,
+                size_t room, size_t *ret_count)
+{
+    AUTO_RESET sqlite3_stmt *statement = NULL;
+    size_t listed = 0;
+    int result = engine_prepare(vault, id, numbers, count, &statement);
+    if (result == 0)
+        result = engine_next(vault, statement);
+    while (result == ENGINE_ROW && listed < room) {
+        ret_list[listed++] = (uint64_t)sqlite3_column_int64(statement, 0);
+        result = engine_next(vault, statement);
+    }
+    if (result < 0)
+        return result;
+    *ret_count = listed;
+    return 0;
+}
+
 int engine_ask(struct vault *vault, enum vault_statement id, const int64_t *numbers, size_t count, int64_t *ret_number)
 {
     AUTO_RESET sqlite3_stmt *statement = NULL;

@@ -60,6 +60,9 @@ MUST_USE int engine_prepare(struct vault *vault, enum vault_statement id, const 
 MUST_USE int engine_next(struct vault *vault, sqlite3_stmt *statement);
 MUST_USE int engine_finish(struct vault *vault, sqlite3_stmt *statement); /* runs to the end, ignoring rows */
 MUST_USE int engine_run(struct vault *vault, enum vault_statement id, const int64_t *numbers, size_t count);
+/* The first column of each row, room of them at most. */
+MUST_USE int engine_list(struct vault *vault, enum vault_statement id, const int64_t *numbers, size_t count,
+                         uint64_t *ret_list, size_t room, size_t *ret_count);
 /* The first column of the only row; VAULT_NOT_FOUND. */
 MUST_USE int engine_ask(struct vault *vault, enum vault_statement id, const int64_t *numbers, size_t count,
                         int64_t *ret_number);

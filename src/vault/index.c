@@ -74,20 +74,8 @@ uint64_t vault_index_mark(const struct vault *vault)
 
 int vault_index_pending(struct vault *vault, uint64_t *ret_ids, size_t room, size_t *ret_count)
 {
-    AUTO_RESET sqlite3_stmt *statement = NULL;
-    int result =
-        engine_prepare(vault, STATEMENT_INDEX_PENDING, NUMBERS((int64_t)vault->index_mark, (int64_t)room), &statement);
-    size_t count = 0;
-    if (result == 0)
-        result = engine_next(vault, statement);
-    while (result == ENGINE_ROW && count < room) {
-        ret_ids[count++] = (uint64_t)sqlite3_column_int64(statement, 0);
-        result = engine_next(vault, statement);
-    }
-    if (result < 0)
-        return result;
-    *ret_count = count;
-    return 0;
+    return engine_list(vault, STATEMENT_INDEX_PENDING, NUMBERS((int64_t)vault->index_mark, (int64_t)room), ret_ids,
+                       room, ret_count);
 }
 
 int vault_index_size(struct vault *vault, struct vault_index_size *ret_size)

@@ -228,19 +228,7 @@ int vault_sorting_put(struct vault *vault, uint64_t id, span_t key)
 
 int vault_sorting_pending(struct vault *vault, uint64_t *ret_ids, size_t room, size_t *ret_count)
 {
-    AUTO_RESET sqlite3_stmt *statement = NULL;
-    size_t count = 0;
-    int result = engine_prepare(vault, STATEMENT_SORTING_PENDING, NUMBERS((int64_t)room), &statement);
-    if (result == 0)
-        result = engine_next(vault, statement);
-    while (result == ENGINE_ROW && count < room) {
-        ret_ids[count++] = (uint64_t)sqlite3_column_int64(statement, 0);
-        result = engine_next(vault, statement);
-    }
-    if (result < 0)
-        return result;
-    *ret_count = count;
-    return 0;
+    return engine_list(vault, STATEMENT_SORTING_PENDING, NUMBERS((int64_t)room), ret_ids, room, ret_count);
 }
 
 int vault_sorting_done(struct vault *vault, uint64_t id)

@@ -10,6 +10,7 @@ static struct smtp_client_recipient recipients[3];
 
 static void start(const struct smtp_client_settings *settings)
 {
+    buf_deinit(&commands);
     buf_init(&commands, 65536);
     smtp_client_init(&client, settings);
 }
@@ -145,7 +146,6 @@ static void a_login_is_said_only_under_tls(void **state)
     hear("220 x\r\n", SMTP_CLIENT_READ, "EHLO mx.test\r\n");
     hear("250-x\r\n250 AUTH PLAIN\r\n", SMTP_CLIENT_READ, "AUTH PLAIN AHUAcA==\r\n");
     hear("235 ok\r\n", SMTP_CLIENT_READY, "");
-    buf_deinit(&commands);
     start(&settings);
     smtp_client_is_tls(&client);
     hear("220 x\r\n", SMTP_CLIENT_READ, "EHLO mx.test\r\n");
@@ -162,7 +162,6 @@ static void what_is_no_reply_ends_it(void **state)
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         start(&plain);
         assert_int_equal(smtp_client_line(&client, span_of_text(lines[i]), &commands), SMTP_CLIENT_CLOSED);
-        buf_deinit(&commands);
     }
     start(&plain);
     hear("220 x\r\n", SMTP_CLIENT_READ, "EHLO mx.test\r\n");

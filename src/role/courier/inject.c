@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "ipc/parcel.h"
 #include "mime/header.h"
 #include "role/courier/courier-state.h"
 #include "role/courier/report.h"
@@ -96,51 +97,13 @@ static int write_report(struct courier *courier, struct work *work, const struct
 
 /* --- where it goes ------------------------------------------------------------------------------------------------ */
 
-struct parcel {
-    struct courier *courier;
-    struct body_writer *writer;
-    span_t text;
-};
-
-static void parcel_task(struct task *task, void *arg)
-{
-    struct parcel *parcel = arg;
-    if (body_finish(task, parcel->writer, parcel->text, COURIER_CALL_MS) < 0)
-        log_debug("courier.report.broken");
-    body_writer_free(TAKE(parcel->writer));
-}
-
 static int call_intake(struct task *task, struct courier *courier, struct ipc_message *request, span_t text,
                        struct ipc_message **ret_reply)
 {
-    int ends[2];
     struct channel *intake = wiring_any(courier->wiring, ROLE_INTAKE);
     if (intake == NULL)
         return -ENOTCONN;
-    if (text.len <= BODY_SMALL_MAX) {
-        request->deliver.content = text;
-        return channel_call_within(task, intake, request, DELIVER_MS, ret_reply);
-    }
-    struct parcel parcel = {.courier = courier, .text = text};
-    struct task_group helper;
-    task_group_init(&helper);
-    int result = body_pair(ends);
-    if (result < 0)
-        return result;
-    request->fd_count = 1;
-    request->fds[0] = ends[1];
-    result = body_writer_new(courier->loop, ends[0], &parcel.writer);
-    if (result == 0)
-        result = task_group_spawn(&helper, courier->loop, "courier.report", parcel_task, &parcel);
-    if (result == 0)
-        result = channel_call_within(task, intake, request, DELIVER_MS, ret_reply);
-    else
-        ipc_message_close_fds(request);
-    if (result < 0)
-        task_group_cancel(&helper);
-    task_group_wait(task, &helper);
-    body_writer_free(TAKE(parcel.writer));
-    return result;
+    return parcel_call(task, intake, request, &request->deliver.content, text, DELIVER_MS, ret_reply);
 }
 
 static int resolve(struct task *task, struct courier *courier, span_t address, struct ipc_message **ret_reply)

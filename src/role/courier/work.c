@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "ipc/parcel.h"
 #include "role/courier/courier-state.h"
 
 #define RETRY_MS 1000
@@ -165,51 +166,13 @@ static int seal_note(struct courier *courier, const struct note *note, struct bu
     return 0;
 }
 
-/* A longer one goes over a socket of its own, whose buffer may not hold it all. */
-struct flow {
-    struct body_writer *writer;
-    span_t bytes;
-};
-
-static void flow_task(struct task *task, void *arg)
+static int call_store(struct task *task, struct courier *courier, struct ipc_message *request, span_t bytes,
+                      struct ipc_message **ret_reply)
 {
-    struct flow *flow = arg;
-    if (body_finish(task, flow->writer, flow->bytes, COURIER_CALL_MS) < 0)
-        log_debug("courier.note.broken");
-    body_writer_free(TAKE(flow->writer));
-}
-
-static int call_with_body(struct task *task, struct courier *courier, struct ipc_message *request, span_t bytes,
-                          struct ipc_message **ret_reply)
-{
-    int ends[2];
     struct channel *store = wiring_peer(courier->wiring, ROLE_STORE, 0);
     if (store == NULL)
         return -ENOTCONN;
-    if (bytes.len <= BODY_SMALL_MAX) {
-        request->append.content = bytes;
-        return channel_call_within(task, store, request, COURIER_CALL_MS, ret_reply);
-    }
-    struct flow flow = {.bytes = bytes};
-    struct task_group helper;
-    task_group_init(&helper);
-    int result = body_pair(ends);
-    if (result < 0)
-        return result;
-    request->fd_count = 1;
-    request->fds[0] = ends[1];
-    result = body_writer_new(courier->loop, ends[0], &flow.writer);
-    if (result == 0)
-        result = task_group_spawn(&helper, courier->loop, "courier.note", flow_task, &flow);
-    if (result == 0)
-        result = channel_call_within(task, store, request, COURIER_CALL_MS, ret_reply);
-    else
-        ipc_message_close_fds(request);
-    if (result < 0)
-        task_group_cancel(&helper);
-    task_group_wait(task, &helper);
-    body_writer_free(TAKE(flow.writer));
-    return result;
+    return parcel_call(task, store, request, &request->append.content, bytes, COURIER_CALL_MS, ret_reply);
 }
 
 static int append_note(struct task *task, struct courier *courier, const struct note *note, struct place *ret_place)
@@ -223,7 +186,7 @@ static int append_note(struct task *task, struct courier *courier, const struct 
     struct ipc_message request = {.type = IPC_append,
                                   .append = {.length = buf_len(&sealed), .recipients = span_of(row, sizeof(row))}};
     AUTO(ipc_message) struct ipc_message *reply = NULL;
-    result = call_with_body(task, courier, &request, buf_span(&sealed), &reply);
+    result = call_store(task, courier, &request, buf_span(&sealed), &reply);
     if (result < 0)
         return result;
     if (reply->appended.outcome != APPEND_OK)

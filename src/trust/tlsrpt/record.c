@@ -5,14 +5,6 @@
 #include "trust/taglist.h"
 #include "trust/versioned.h"
 
-static int hex_value(uint8_t byte)
-{
-    if (ascii_is_digit(byte))
-        return byte - '0';
-    uint8_t lower = ascii_lower(byte);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* A mail address out of a mailto URI (RFC 6068 §2), header fields after "?" left out. Empty where it is none. */
 static int read_mailto(span_t uri, struct arena *arena, span_t *ret_address)
 {
@@ -25,8 +17,8 @@ static int read_mailto(span_t uri, struct arena *arena, span_t *ret_address)
     for (size_t at = 0; at < raw.len; at++) {
         uint8_t byte = raw.at[at];
         if (byte == '%') {
-            int high = at + 2 < raw.len ? hex_value(raw.at[at + 1]) : -1;
-            int low = at + 2 < raw.len ? hex_value(raw.at[at + 2]) : -1;
+            int high = at + 2 < raw.len ? ascii_hex_value(raw.at[at + 1]) : -1;
+            int low = at + 2 < raw.len ? ascii_hex_value(raw.at[at + 2]) : -1;
             if (high < 0 || low < 0)
                 return 0;
             byte = (uint8_t)(high << 4 | low);
