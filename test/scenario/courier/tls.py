@@ -2,6 +2,7 @@
 import email
 import json
 import shutil
+import signal
 import time
 
 import pytest
@@ -95,8 +96,8 @@ class World:
             self.policies.certificates[f"{name}.test"] = self.authority.certificate(host)
             status, kind, text = policy if isinstance(policy, tuple) else (200, "text/plain", policy)
             self.policies.pages[f"{name}.test"] = (status, kind, text.format(name))
-            self.net.zone(f"{name}.test", signed=False).add("MX 10 mx").add("mx", f"A {address}").add_text(
-                "_mta-sts", "v=STSv1; id=1;").add("mta-sts", "A 127.0.21.100")
+            self.net.zone(f"{name}.test", signed=False).add("MX 10 mx").add("mx", f"A {address}").add(
+                "_mta-sts", '1 TXT "v=STSv1; id=1;"').add("mta-sts", "A 127.0.21.100")
         self.net.publish()
         self.server = Server(SETTINGS.format(port=port, sts_port=self.policies.port, roots=self.authority.roots) +
                              self.net.settings(), linger=1)
@@ -163,3 +164,15 @@ def test_a_policy_holds_until_its_age_is_over_though_it_cannot_be_fetched_again(
     assert asked[1] - asked[0] >= AGE / 2 - 1 and not peer.taken[0].tls
     assert time.monotonic() - asked[0] >= AGE - 1
     assert [path for name, path in world.policies.asked if name == "aging.test"][0] == "/.well-known/mta-sts.txt"
+
+
+def test_a_policy_is_fetched_again_when_its_id_changes(world):
+    peer, zone = world.peers["enforcedstrip"], world.net.zone("enforcedstrip.test")
+    wait_until(lambda: "does not offer it" in world.said("enforcedstrip"), 15, "it waits by the old policy")
+    status, kind, text = world.policies.pages[zone.name]
+    world.policies.pages[zone.name] = (status, kind, text.replace("enforce\r", "none\r"))
+    zone.remove("_mta-sts", "1 TXT").add("_mta-sts", '1 TXT "v=STSv1; id=2;"')
+    world.net.write(zone, [])
+    world.net.processes["authority"].send_signal(signal.SIGHUP)  # it reads its zones anew
+    wait_until(lambda: peer.taken, 20, "the new policy lets it go")
+    assert len(world.policies.times[zone.name]) >= 2
