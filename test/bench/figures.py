@@ -71,6 +71,11 @@ class Figures(dict):
         """Whether it was measured with another number than ours."""
         return self.ours is not None and title in self.ours and self[title].count != self.ours[title].count
 
+    def is_like(self, title):
+        """Whether its value may stand beside ours: a time for fewer, which does not grow with them, may not."""
+        row = self[title]
+        return row.is_whole or row.unit != "ms" or not self.is_other(title)
+
     @contextlib.contextmanager
     def attempt(self, what):
         """What fails in it costs these rows alone."""
@@ -104,7 +109,7 @@ def cell(peer, title):
 def table_line(title, ours, peers):
     row = ours[title]
     rivals = [peer for peer in peers if title in peer]
-    ratios = [ratio for peer in rivals if (ratio := better(row.unit, row.value, peer.scaled(title))) is not None]
+    ratios = [ratio for peer in rivals if peer.is_like(title) and (ratio := better(row.unit, row.value, peer.scaled(title))) is not None]
     ratio, aim, limit = min(ratios, default=None), aim_of(title), limit_of(title)
     wanted = [f"{aim} x"] * (ratio is not None) + [f"{'>=' if row.unit in RATES else '<='} {limit}"] * (limit is not None)
     cells = [f"{row.value:.1f}", *[cell(peer, title) for peer in peers]]
@@ -120,7 +125,8 @@ def table(ours, peers):
     for title in ours:
         print(table_line(title, ours, peers))
     print("\nratio: how many times better than the best of the peers, at what each was measured with\n"
-          "* measured with fewer messages, and the time multiplied to as many as ours; + measured with fewer, as it is")
+          "* measured with fewer messages, and the time multiplied to as many as ours; + measured with fewer, as it is: "
+          "a time like this has no part in the ratio")
     for figures in [ours, *peers]:
         for what, why in figures.faults:
             print(f"not measured: {figures.server.name}: {what}: {why}")

@@ -25,13 +25,14 @@ INOTIFY = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")  # Dovecot wan
 
 PARTS = ("delivery", "idle", "reading", "pop3")
 READS = ("lists", "searches", "orders", "reconnect", "bodies")
+ACTS = (*READS, "changes")
 # What is compared with what. Of letters that take long (mail_crypt: 4 ms each, in and out; fts: 20 to 100, in) fewer are enough.
 PEERS = [
-    (lambda folder: PostfixDovecot(folder, "maildir"), PARTS, reading.PARTS),
+    (lambda folder: PostfixDovecot(folder, "maildir"), PARTS, ACTS),
     (lambda folder: PostfixDovecot(folder, "hibernate", "hibernation"), ("idle",), ()),
     (lambda folder: PostfixDovecot(folder, "crypt", "mail_crypt", letters=2_000), ("delivery", "reading", "pop3"), READS),
-    (lambda folder: PostfixDovecot(folder, "mdbox", layout="mdbox"), ("reading", "pop3"), reading.PARTS),
-    (cyrus.Cyrus, ("idle", "reading", "pop3"), reading.PARTS),
+    (lambda folder: PostfixDovecot(folder, "mdbox", layout="mdbox"), ("reading", "pop3"), ACTS),
+    (cyrus.Cyrus, ("idle", "reading", "pop3"), ACTS),
     (lambda folder: PostfixDovecot(folder, "fts", "fts", letters=reading.FEW), ("reading",), ("few",)),
 ]
 
