@@ -11,10 +11,10 @@ int directory_domain_id(struct directory *directory, const char *domain, uint64_
     int result = directory_query(directory, STATEMENT_DOMAIN_FIND, VALUES(AS_TEXT(domain)), &statement);
     if (result != 0)
         return result;
-    result = directory_step(statement);
+    result = database_step(statement);
     if (result != 1)
         return result < 0 ? result : (int)DIRECTORY_NONE;
-    *ret_id = directory_read_number(statement, 0);
+    *ret_id = database_read_number(statement, 0);
     sqlite3_reset(statement);
     return DIRECTORY_OK;
 }
@@ -41,7 +41,7 @@ int directory_domain_remove(struct directory *directory, const char *domain)
     sqlite3_stmt *statement = NULL;
     int result = directory_query(directory, STATEMENT_DOMAIN_USED, VALUES(AS_TEXT(domain)), &statement);
     if (result == 0) {
-        result = directory_step(statement);
+        result = database_step(statement);
         sqlite3_reset(statement);
     }
     if (result != 0)
@@ -53,7 +53,7 @@ int directory_domain_each(struct directory *directory, const char *after, direct
 {
     sqlite3_stmt *statement = NULL;
     int result = directory_query(directory, STATEMENT_DOMAIN_EACH, VALUES(AS_TEXT(after)), &statement);
-    while (result == 0 && (result = directory_step(statement)) == 1)
+    while (result == 0 && (result = database_step(statement)) == 1)
         result = row(arg, (const char *)sqlite3_column_text(statement, 0));
     sqlite3_reset(statement);
     return result;
@@ -63,13 +63,13 @@ int directory_domain_each(struct directory *directory, const char *after, direct
 
 static int account_read(sqlite3_stmt *statement, struct account *account)
 {
-    account->id = directory_read_number(statement, 0);
-    account->state = (enum account_state)directory_read_number(statement, 3);
-    account->quota = directory_read_number(statement, 4);
-    account->created = directory_read_number(statement, 6);
-    bool fits = directory_read_text(statement, 1, account->address, sizeof(account->address)) &&
-                directory_read_blob(statement, 2, account->public_key, sizeof(account->public_key)) &&
-                directory_read_blob(statement, 5, account->scram_salt, sizeof(account->scram_salt));
+    account->id = database_read_number(statement, 0);
+    account->state = (enum account_state)database_read_number(statement, 3);
+    account->quota = database_read_number(statement, 4);
+    account->created = database_read_number(statement, 6);
+    bool fits = database_read_text(statement, 1, account->address, sizeof(account->address)) &&
+                database_read_blob(statement, 2, account->public_key, sizeof(account->public_key)) &&
+                database_read_blob(statement, 5, account->scram_salt, sizeof(account->scram_salt));
     return fits ? 0 : -EBADMSG;
 }
 
@@ -98,7 +98,7 @@ int directory_account_add(struct directory *directory, const struct name *name, 
                                 AS_NUMBER(account->quota), AS_BLOB(account->scram_salt), AS_NUMBER(account->created)));
     if (result < 0)
         return result;
-    account->id = (uint64_t)sqlite3_last_insert_rowid(directory->database);
+    account->id = (uint64_t)sqlite3_last_insert_rowid(directory->database.sqlite);
     return address_insert(directory, place.domain, name, account->id, OWN);
 }
 
@@ -108,7 +108,7 @@ int directory_account_get(struct directory *directory, uint64_t id, struct accou
     int result = directory_query(directory, STATEMENT_ACCOUNT_GET, VALUES(AS_NUMBER(id)), &statement);
     if (result != 0)
         return result;
-    result = directory_step(statement);
+    result = database_step(statement);
     if (result != 1)
         return result < 0 ? result : (int)DIRECTORY_NONE;
     result = account_read(statement, ret_account);
@@ -127,11 +127,11 @@ int directory_account_find(struct directory *directory, const struct name *name,
                              &statement);
     if (result != 0)
         return result;
-    result = directory_step(statement);
+    result = database_step(statement);
     if (result != 1)
         return result < 0 ? result : (int)DIRECTORY_NONE;
-    uint64_t id = directory_read_number(statement, 0);
-    result = directory_step(statement);
+    uint64_t id = database_read_number(statement, 0);
+    result = database_step(statement);
     sqlite3_reset(statement);
     if (result != 0)
         return result < 0 ? result : (int)DIRECTORY_NONE;
@@ -160,7 +160,7 @@ int directory_account_each(struct directory *directory, const char *after, direc
 {
     sqlite3_stmt *statement = NULL;
     int result = directory_query(directory, STATEMENT_ACCOUNT_EACH, VALUES(AS_TEXT(after)), &statement);
-    while (result == 0 && (result = directory_step(statement)) == 1) {
+    while (result == 0 && (result = database_step(statement)) == 1) {
         struct account account;
         result = account_read(statement, &account);
         if (result == 0)

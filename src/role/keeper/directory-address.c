@@ -13,11 +13,11 @@ int directory_address_look_up(struct directory *directory, const struct name *na
     result =
         directory_query(directory, STATEMENT_ADDRESS_OWN, VALUES(AS_NUMBER(domain), AS_TEXT(name->local)), &statement);
     if (result == 0)
-        result = directory_step(statement);
+        result = database_step(statement);
     if (result < 0)
         return result;
     *ret_place =
-        (struct directory_place){.domain = domain, .own = result == 1 && directory_read_number(statement, 0) == 1};
+        (struct directory_place){.domain = domain, .own = result == 1 && database_read_number(statement, 0) == 1};
     sqlite3_reset(statement);
     return result == 1 ? DIRECTORY_OK : DIRECTORY_NONE;
 }
@@ -46,7 +46,7 @@ int directory_address_each(struct directory *directory, const struct directory_a
     int result =
         directory_query(directory, STATEMENT_ADDRESS_EACH,
                         VALUES(AS_TEXT(after->domain), AS_TEXT(after->local), AS_TEXT(after->account)), &statement);
-    while (result == 0 && (result = directory_step(statement)) == 1) {
+    while (result == 0 && (result = database_step(statement)) == 1) {
         struct directory_address address = {.local = (const char *)sqlite3_column_text(statement, 0),
                                             .domain = (const char *)sqlite3_column_text(statement, 1),
                                             .account = (const char *)sqlite3_column_text(statement, 2)};
@@ -73,15 +73,15 @@ static int targets_each(struct directory *directory, enum statement which, uint6
 {
     sqlite3_stmt *statement = NULL;
     int count = 0;
-    struct directory_values values = VALUES(AS_NUMBER(domain), AS_TEXT(local));
+    struct database_values values = VALUES(AS_NUMBER(domain), AS_TEXT(local));
     if (local == NULL)
         values.count = 1;
     int result = directory_query(directory, which, values, &statement);
-    while (result == 0 && (result = directory_step(statement)) == 1) {
-        struct target target = {.account = directory_read_number(statement, 0),
-                                .is_locked = directory_read_number(statement, 2) == ACCOUNT_LOCKED,
-                                .is_full = directory_read_number(statement, 3) != 0};
-        result = directory_read_blob(statement, 1, target.public_key, sizeof(target.public_key)) ? 0 : -EBADMSG;
+    while (result == 0 && (result = database_step(statement)) == 1) {
+        struct target target = {.account = database_read_number(statement, 0),
+                                .is_locked = database_read_number(statement, 2) == ACCOUNT_LOCKED,
+                                .is_full = database_read_number(statement, 3) != 0};
+        result = database_read_blob(statement, 1, target.public_key, sizeof(target.public_key)) ? 0 : -EBADMSG;
         if (result == 0)
             result = row(arg, &target);
         count++;
@@ -105,22 +105,28 @@ static int targets_walk(struct directory *directory, const struct name *asked, u
     return count;
 }
 
+int directory_domain_first(struct directory *directory, char ret_domain[NAME_DOMAIN_MAX + 1])
+{
+    sqlite3_stmt *statement = NULL;
+    int result = directory_query(directory, STATEMENT_DOMAIN_FIRST, NO_VALUES, &statement);
+    if (result == 0)
+        result = database_step(statement);
+    ret_domain[0] = '\0';
+    if (result != 1)
+        return result;
+    bool fits = database_read_text(statement, 0, ret_domain, NAME_DOMAIN_MAX + 1);
+    sqlite3_reset(statement);
+    return fits ? 0 : -EBADMSG;
+}
+
 /* "postmaster" alone (RFC 5321 §4.5.1) is that of the domain that came first. */
 static int parse_recipient(struct directory *directory, span_t address, struct name *name)
 {
     if (!span_equal_nocase(address, SPAN("postmaster")))
         return name_parse(address, name);
-    sqlite3_stmt *statement = NULL;
-    int result = directory_query(directory, STATEMENT_DOMAIN_FIRST, NO_VALUES, &statement);
-    if (result != 0)
-        return result;
-    result = directory_step(statement);
-    if (result != 1)
-        return result < 0 ? result : (int)NAME_BAD;
     memcpy(name->local, "postmaster", sizeof("postmaster"));
-    bool fits = directory_read_text(statement, 0, name->domain, sizeof(name->domain));
-    sqlite3_reset(statement);
-    return fits ? (int)NAME_OK : -EBADMSG;
+    int result = directory_domain_first(directory, name->domain);
+    return result < 0 ? result : name->domain[0] != '\0' ? (int)NAME_OK : (int)NAME_BAD;
 }
 
 struct resolving {

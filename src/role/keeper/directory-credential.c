@@ -14,7 +14,7 @@ int directory_credential_add(struct directory *directory, struct credential *cre
                AS_NUMBER(credential->created)));
     if (result < 0)
         return result;
-    credential->id = (uint64_t)sqlite3_last_insert_rowid(directory->database);
+    credential->id = (uint64_t)sqlite3_last_insert_rowid(directory->database.sqlite);
     return 0;
 }
 
@@ -29,21 +29,21 @@ int directory_credential_rehash(struct directory *directory, const struct creden
 
 static int credential_read(sqlite3_stmt *statement, struct credential *credential)
 {
-    credential->id = directory_read_number(statement, 0);
-    credential->account = directory_read_number(statement, 1);
-    credential->kind = (enum credential_kind)directory_read_number(statement, 2);
-    credential->scope = (uint32_t)directory_read_number(statement, 4);
-    credential->params.memory_kib = (uint32_t)directory_read_number(statement, 6);
-    credential->params.passes = (uint32_t)directory_read_number(statement, 7);
-    credential->created = directory_read_number(statement, 13);
-    credential->used = directory_read_number(statement, 14);
-    bool fits = directory_read_text(statement, 3, credential->label, sizeof(credential->label)) &&
-                directory_read_blob(statement, 5, credential->params.salt, sizeof(credential->params.salt)) &&
-                directory_read_blob(statement, 8, credential->verifier, sizeof(credential->verifier)) &&
-                directory_read_blob(statement, 9, credential->wrapped, sizeof(credential->wrapped)) &&
-                directory_read_blob(statement, 10, credential->stored_key, sizeof(credential->stored_key)) &&
-                directory_read_blob(statement, 11, credential->server_key, sizeof(credential->server_key)) &&
-                directory_read_blob(statement, 12, credential->scram_wrapped, sizeof(credential->scram_wrapped));
+    credential->id = database_read_number(statement, 0);
+    credential->account = database_read_number(statement, 1);
+    credential->kind = (enum credential_kind)database_read_number(statement, 2);
+    credential->scope = (uint32_t)database_read_number(statement, 4);
+    credential->params.memory_kib = (uint32_t)database_read_number(statement, 6);
+    credential->params.passes = (uint32_t)database_read_number(statement, 7);
+    credential->created = database_read_number(statement, 13);
+    credential->used = database_read_number(statement, 14);
+    bool fits = database_read_text(statement, 3, credential->label, sizeof(credential->label)) &&
+                database_read_blob(statement, 5, credential->params.salt, sizeof(credential->params.salt)) &&
+                database_read_blob(statement, 8, credential->verifier, sizeof(credential->verifier)) &&
+                database_read_blob(statement, 9, credential->wrapped, sizeof(credential->wrapped)) &&
+                database_read_blob(statement, 10, credential->stored_key, sizeof(credential->stored_key)) &&
+                database_read_blob(statement, 11, credential->server_key, sizeof(credential->server_key)) &&
+                database_read_blob(statement, 12, credential->scram_wrapped, sizeof(credential->scram_wrapped));
     return fits ? 0 : -EBADMSG;
 }
 
@@ -53,7 +53,7 @@ int directory_credential_each(struct directory *directory, uint64_t account, enu
     sqlite3_stmt *statement = NULL;
     int result = directory_query(directory, STATEMENT_CREDENTIAL_EACH,
                                  VALUES(AS_NUMBER(account), AS_NUMBER(kind), AS_NUMBER(after)), &statement);
-    while (result == 0 && (result = directory_step(statement)) == 1) {
+    while (result == 0 && (result = database_step(statement)) == 1) {
         struct credential credential;
         result = credential_read(statement, &credential);
         if (result == 0)

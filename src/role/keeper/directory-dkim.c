@@ -9,7 +9,7 @@ int directory_dkim_add(struct directory *directory, const char *domain, const st
     int result = directory_domain_id(directory, domain, &id);
     if (result != DIRECTORY_OK)
         return result;
-    const struct directory_value blob = {
+    const struct database_value blob = {
         .kind = VALUE_BLOB, .bytes = secret_bytes(private_key), .len = secret_len(private_key)};
     result = directory_change(
         directory, STATEMENT_DKIM_ADD,
@@ -21,12 +21,12 @@ int directory_dkim_each(struct directory *directory, const char *domain, directo
 {
     sqlite3_stmt *statement = NULL;
     int result = directory_query(directory, STATEMENT_DKIM_EACH, VALUES(AS_TEXT(domain)), &statement);
-    while (result == 0 && (result = directory_step(statement)) == 1) {
-        struct directory_dkim key = {.algorithm = (uint32_t)directory_read_number(statement, 1),
-                                     .since = directory_read_number(statement, 2)};
+    while (result == 0 && (result = database_step(statement)) == 1) {
+        struct directory_dkim key = {.algorithm = (uint32_t)database_read_number(statement, 1),
+                                     .since = database_read_number(statement, 2)};
         const void *bytes = sqlite3_column_blob(statement, 3);
         const span_t private_key = span_of(bytes, (size_t)sqlite3_column_bytes(statement, 3));
-        result = directory_read_text(statement, 0, key.selector, sizeof(key.selector)) ? 0 : -EBADMSG;
+        result = database_read_text(statement, 0, key.selector, sizeof(key.selector)) ? 0 : -EBADMSG;
         if (result == 0)
             result = row(arg, &key, private_key);
     }

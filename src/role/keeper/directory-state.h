@@ -1,7 +1,6 @@
 #pragma once
 
-#include <sqlite3.h>
-
+#include "role/keeper/database.h"
 #include "role/keeper/directory.h"
 
 /* What the files of the directory share. */
@@ -54,10 +53,7 @@
     X(DKIM_EACH, "SELECT selector, algorithm, since, private FROM dkim"                                                \
                  " WHERE domain = (SELECT id FROM domain WHERE name = ?1) ORDER BY since DESC, selector DESC")         \
     X(DKIM_REMOVE, "DELETE FROM dkim WHERE domain = (SELECT id FROM domain WHERE name = ?1) AND selector = ?2")        \
-    X(COUNTS, "SELECT (SELECT count(*) FROM domain), (SELECT count(*) FROM account)")                                  \
-    X(BEGIN, "BEGIN IMMEDIATE")                                                                                        \
-    X(COMMIT, "COMMIT")                                                                                                \
-    X(ROLLBACK, "ROLLBACK")
+    X(COUNTS, "SELECT (SELECT count(*) FROM domain), (SELECT count(*) FROM account)")
 
 enum statement {
 #define X(name, text) STATEMENT_##name,
@@ -67,53 +63,13 @@ enum statement {
 };
 
 struct directory {
-    sqlite3 *database;
-    sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct database database;
 };
 
-/* What a statement is given, in the order of its ?1, ?2, … */
-struct directory_value {
-    enum { VALUE_NUMBER, VALUE_TEXT, VALUE_BLOB } kind;
-    uint64_t number;
-    const void *bytes;
-    size_t len;
-};
-#define AS_NUMBER(value)                                                                                               \
-    {                                                                                                                  \
-        .kind = VALUE_NUMBER, .number = (uint64_t)(value)                                                              \
-    }
-#define AS_TEXT(text)                                                                                                  \
-    {                                                                                                                  \
-        .kind = VALUE_TEXT, .bytes = (text)                                                                            \
-    }
-#define AS_BLOB(array)                                                                                                 \
-    {                                                                                                                  \
-        .kind = VALUE_BLOB, .bytes = (array), .len = sizeof(array)                                                     \
-    }
-struct directory_values {
-    const struct directory_value *at;
-    size_t count;
-};
-#define VALUES(...)                                                                                                    \
-    ((struct directory_values){(const struct directory_value[]){__VA_ARGS__},                                          \
-                               sizeof((const struct directory_value[]){__VA_ARGS__}) /                                 \
-                                   sizeof(struct directory_value)})
-#define NO_VALUES ((struct directory_values){NULL, 0})
-
-/* The statement, prepared once, with these values. It stays the directory's. */
-MUST_USE int directory_query(struct directory *directory, enum statement which, struct directory_values values,
+/* As database_query() and database_change(), of these statements. */
+MUST_USE int directory_query(struct directory *directory, enum statement which, struct database_values values,
                              sqlite3_stmt **ret_statement);
-
-/* 1: a row; 0: the end; a fault. At the end and on a fault the statement is reset. */
-MUST_USE int directory_step(sqlite3_stmt *statement);
-
-/* For statements without rows: how many were changed, or a fault. */
-MUST_USE int directory_change(struct directory *directory, enum statement which, struct directory_values values);
-
-/* Of the row at hand. False where the value has another length. */
-bool directory_read_blob(sqlite3_stmt *statement, int column, void *into, size_t len);
-uint64_t directory_read_number(sqlite3_stmt *statement, int column);
-bool directory_read_text(sqlite3_stmt *statement, int column, char *into, size_t room);
+MUST_USE int directory_change(struct directory *directory, enum statement which, struct database_values values);
 
 /* DIRECTORY_OK and its number, or DIRECTORY_NONE. */
 MUST_USE int directory_domain_id(struct directory *directory, const char *domain, uint64_t *ret_id);

@@ -6,8 +6,8 @@ int directory_trust_each(struct directory *directory, directory_trust_row *row, 
 {
     sqlite3_stmt *statement = NULL;
     int result = directory_query(directory, STATEMENT_TRUST_EACH, NO_VALUES, &statement);
-    while (result == 0 && (result = directory_step(statement)) == 1)
-        result = row(arg, directory_read_number(statement, 0), directory_read_number(statement, 1));
+    while (result == 0 && (result = database_step(statement)) == 1)
+        result = row(arg, database_read_number(statement, 0), database_read_number(statement, 1));
     sqlite3_reset(statement);
     return result;
 }
@@ -29,10 +29,10 @@ static int key_get(struct directory *directory, uint8_t key[DIRECTORY_TRUST_KEY_
     sqlite3_stmt *statement = NULL;
     int result = directory_query(directory, STATEMENT_PROPERTY_GET, VALUES(AS_TEXT("trust-key")), &statement);
     if (result == 0)
-        result = directory_step(statement);
+        result = database_step(statement);
     if (result != 1)
         return result < 0 ? result : (int)DIRECTORY_NONE;
-    result = directory_read_blob(statement, 0, key, DIRECTORY_TRUST_KEY_SIZE) ? (int)DIRECTORY_OK : -EBADMSG;
+    result = database_read_blob(statement, 0, key, DIRECTORY_TRUST_KEY_SIZE) ? (int)DIRECTORY_OK : -EBADMSG;
     sqlite3_reset(statement);
     return result;
 }

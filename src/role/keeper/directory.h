@@ -36,6 +36,8 @@ typedef int directory_name_row(void *arg, const char *name);
 MUST_USE int directory_domain_add(struct directory *directory, const char *domain);
 MUST_USE int directory_domain_remove(struct directory *directory, const char *domain);
 MUST_USE int directory_domain_exists(struct directory *directory, const char *domain); /* DIRECTORY_OK or _NONE */
+/* The one that was added first, or "" where there is none. */
+MUST_USE int directory_domain_first(struct directory *directory, char ret_domain[NAME_DOMAIN_MAX + 1]);
 MUST_USE int directory_domain_each(struct directory *directory, const char *after, directory_name_row *row, void *arg);
 
 /* --- accounts --- */
