@@ -66,7 +66,8 @@ static const struct {
     {IPC_forget, IPC_done},       {IPC_dkim_keys, IPC_dkim_keys_done},
     {IPC_sign, IPC_sign_done},    {IPC_queue_key, IPC_queue_key_done},
     {IPC_reach, IPC_reached},     {IPC_greylist, IPC_greylist_done},
-    {IPC_spend, IPC_spend_done},
+    {IPC_spend, IPC_spend_done},  {IPC_report_next, IPC_report_next_done},
+    {IPC_report_over, IPC_done},  {IPC_report_rows, IPC_report_rows_done},
 };
 
 static void put_u32(struct buf *packet, uint32_t value)

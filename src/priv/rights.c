@@ -19,7 +19,7 @@
 enum reach {
     REACH_NOTHING,
     REACH_DATA,      /* all of it */
-    REACH_DIRECTORY, /* directory.db */
+    REACH_DIRECTORY, /* directory.db and reports.db */
     REACH_LOG,       /* log/ */
     REACH_VAULT,     /* the account's own */
 };
@@ -51,7 +51,7 @@ static const struct rights rights[PRIV_ROLE_COUNT] = {
     [PRIV_HASHER] = {REACH_NOTHING, CALLS_BASE, LANDLOCK_NO_NETWORK | LANDLOCK_NO_SIGNALS, 1, PRIV_UID_DROP},
 };
 
-#define REACH_PATHS_MAX 4
+#define REACH_PATHS_MAX 6
 
 struct reach_paths {
     char path[REACH_PATHS_MAX][PATH_MAX];
@@ -85,13 +85,15 @@ static int add_database(struct reach_paths *paths, const char *data, const char 
 static int list_paths(enum reach reach, const struct priv_start *start, struct reach_paths *paths)
 {
     char vault[32];
+    int result;
     switch (reach) {
     case REACH_NOTHING:
         return 0;
     case REACH_DATA:
         return add_path(paths, start->data, "", "");
     case REACH_DIRECTORY:
-        return add_database(paths, start->data, "directory.db");
+        result = add_database(paths, start->data, "directory.db");
+        return result == 0 ? add_database(paths, start->data, "reports.db") : result;
     case REACH_LOG:
         return add_path(paths, start->data, "log", "");
     case REACH_VAULT:

@@ -39,7 +39,8 @@ struct priv_start {
  *
  *   gate, intake, courier, hasher: nothing
  *
- *   keeper: DATA/directory.db with its -wal and -journal (made, empty, where missing); server.key must be read before
+ *   keeper: DATA/directory.db and DATA/reports.db with their -wal and -journal (made, empty, where missing); server.key
+ *   must be read before
  *
  *   store: DATA/log/
  *

@@ -6,6 +6,7 @@
 #include "role/keeper/auth.h"
 #include "role/keeper/domainkeys.h"
 #include "role/keeper/greylist.h"
+#include "role/keeper/reports.h"
 #include "rt/event.h"
 #include "rt/task.h"
 #include "rt/timer.h"
@@ -31,6 +32,8 @@ struct keeper {
     uint64_t refusals;
     uint64_t signatures;
     struct domainkeys_ready *signing;
+    struct secret *reports_key; /* until reports.db is open */
+    struct reports *reports;    /* NULL where it cannot be opened: then nothing is counted */
 };
 
 /* A request under way: freed at the end of its task. */
@@ -66,6 +69,13 @@ keeper_handler keeper_queue_key;
 MUST_USE int keeper_limit_begin(struct keeper *keeper);
 keeper_handler keeper_greylist;
 keeper_handler keeper_spend;
+
+/* keeper-reports.c */
+void keeper_reports_begin(struct keeper *keeper);
+keeper_handler keeper_tally;
+keeper_handler keeper_report_next;
+keeper_handler keeper_report_rows;
+keeper_handler keeper_report_over;
 
 /* keeper-admin.c */
 keeper_handler keeper_admin;

@@ -85,6 +85,10 @@ static keeper_handler *handler_of(enum ipc_type type)
         {IPC_queue_key, keeper_queue_key},
         {IPC_greylist, keeper_greylist},
         {IPC_spend, keeper_spend},
+        {IPC_tally, keeper_tally},
+        {IPC_report_next, keeper_report_next},
+        {IPC_report_rows, keeper_report_rows},
+        {IPC_report_over, keeper_report_over},
     };
     for (size_t at = 0; at < COUNT_OF(rows); at++)
         if (rows[at].type == type)
@@ -163,6 +167,8 @@ static int on_begin(void *arg)
         result = keeper_trust_begin(keeper);
     if (result == 0)
         result = keeper_limit_begin(keeper);
+    if (result == 0)
+        keeper_reports_begin(keeper);
     if (result != 0) {
         log_error("keeper.directory.unavailable", F_FAULT(result));
         return result;
@@ -207,6 +213,8 @@ static int keys_read(struct keeper *keeper, const char *data)
     int result = secret_take(bytes, KEY_SIZE, &server);
     if (result == 0)
         result = kdf_queue_pair(server, keeper->queue_public, &keeper->queue_key);
+    if (result == 0)
+        result = kdf_reports_key(server, &keeper->reports_key);
     return result == 0 ? kdf_directory_key(server, &keeper->directory_key) : result;
 }
 
@@ -257,6 +265,8 @@ int keeper_run(const struct role_start *start)
     greylist_free(keeper.greylist);
     allowance_free(keeper.allowance);
     hasher_free(keeper.hasher);
+    reports_free(keeper.reports);
+    secret_free(keeper.reports_key);
     secret_free(keeper.directory_key);
     secret_free(keeper.queue_key);
     loop_free(keeper.loop);

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "base/scope.h"
+#include "ipc/tally.h"
+
+/*
+ * reports.db: what reports between mail servers are about. Nothing in it is needed to handle mail: it may be lost, and
+ * is trimmed where it grows too large. What was counted stands in it until the report of it has been sent.
+ */
+#define REPORTS_KEPT_DAYS 14U
+#define REPORTS_ROWS_MAX 200000U      /* of all that is counted; what comes beyond is not counted */
+#define REPORTS_DOMAIN_ROWS_MAX 5000U /* of one domain, day and kind */
+
+struct reports;
+
+/* Faults as vfs_open(). */
+MUST_USE int reports_open(const char *path, const uint8_t key[32], struct reports **ret_reports);
+void reports_free(struct reports *reports);
+SCOPE_OF(reports)
+
+MUST_USE int reports_begin(struct reports *reports);
+MUST_USE int reports_commit(struct reports *reports); /* rolls back where it fails */
+void reports_rollback(struct reports *reports);       /* nothing where none has begun */
+
+enum reports_outcome {
+    REPORTS_OK,
+    REPORTS_NONE, /* there is none (further) */
+    REPORTS_FULL, /* not counted, for the limits above */
+};
+
+/* Adds the row up with those that are alike: REPORTS_OK or REPORTS_FULL. */
+MUST_USE int reports_count(struct reports *reports, const struct tally_row *row);
+
+/* Whom there is something to report on, by day and name: the next one behind *place, from the first day to the last.
+ * *place starts with day 0 and an empty domain. REPORTS_OK or REPORTS_NONE. */
+struct reports_place {
+    uint32_t day;
+    char domain[TALLY_DOMAIN_MAX + 1];
+};
+struct reports_days {
+    enum tally_kind kind;
+    uint32_t first;
+    uint32_t last;
+};
+MUST_USE int reports_next(struct reports *reports, const struct reports_days *days, struct reports_place *place);
+
+/* Appends rows of that kind, day and domain, those of one context together, from the offset on: as many as there is
+ * room for. REPORTS_OK, where there are more and *offset is where; REPORTS_NONE, where these were the last. */
+MUST_USE int reports_rows(struct reports *reports, enum tally_kind kind, const struct reports_place *place,
+                          uint64_t *offset, struct buf *rows);
+
+/* They are reported, or nobody wants to know. */
+MUST_USE int reports_forget(struct reports *reports, enum tally_kind kind, const struct reports_place *place);
+
+/* What was counted before that day goes. */
+MUST_USE int reports_trim(struct reports *reports, uint32_t first_day);
