@@ -58,8 +58,7 @@ static int start_tls(struct task *task, struct connection *connection)
 {
     int result =
         stream_start_tls_client(task, connection->stream, connection->courier->tls, &connection->demand.tls, TLS_MS);
-    connection->is_verified =
-        result == 0 && connection->demand.is_vouched && stream_tls_trouble(connection->stream)[0] == '\0';
+    connection->is_proved = result == 0 && stream_tls_trouble(connection->stream)[0] == '\0';
     note_trouble(connection);
     return result;
 }
@@ -152,7 +151,7 @@ static int open_once(struct task *task, struct connection *connection, const str
     const struct courier *courier = connection->courier;
     int fd = -1;
     set_up(connection, tls);
-    connection->is_verified = false;
+    connection->is_proved = false;
     int result =
         connect_to(task, to, source_for(courier, to), (int64_t)courier->conf->courier_connect_timeout * 1000, &fd);
     if (result == 0)

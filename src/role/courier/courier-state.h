@@ -256,7 +256,7 @@ struct connection {
     const struct route_host *host;      /* the arena's */
     const struct mtasts_policy *policy; /* of the domain, or NULL */
     struct demand demand;               /* what its TLS has to prove */
-    bool is_verified;                   /* and it has shown who it is, whatever was demanded */
+    bool is_proved;                     /* it has shown whose it is by TLS, whatever was demanded */
     char address[ADDRESS_TEXT_MAX];
     uint64_t messages;
 };

@@ -200,7 +200,9 @@ static bool is_lacking(struct transfer *transfer)
 /* RFC 8689 §4.2.1: the message asks for a server that has shown who it is. */
 static bool is_exposed(struct transfer *transfer)
 {
-    if ((transfer->work->envelope.flags & ENVELOPE_REQUIRE_TLS) == 0 || transfer->connection->is_verified)
+    const struct connection *connection = transfer->connection;
+    if ((transfer->work->envelope.flags & ENVELOPE_REQUIRE_TLS) == 0 ||
+        (connection->is_proved && connection->demand.is_vouched))
         return false;
     struct smtp_response response = response_of(550, 7, 10, "REQUIRETLS: the other server does not prove who it is");
     fail_recipients(transfer, &response, span_of_text(transfer->connection->host->name));
@@ -214,7 +216,7 @@ static bool is_put_off(struct transfer *transfer)
     const struct smtp_response response =
         response_of(451, 7, 10, "Verified TLS is set for that domain, and the other server does not offer it");
     bool is_required = false;
-    for (size_t i = 0; i < transfer->count && !connection->is_verified; i++) {
+    for (size_t i = 0; i < transfer->count && !connection->is_proved; i++) {
         span_t address = transfer->recipients[i].address;
         span_t domain = span_from(address, span_find_last_byte(address, '@') + 1);
         is_required = is_required || demand_is_required(connection->courier->conf, domain);
