@@ -1,6 +1,7 @@
 """Certificates of a test authority, and the TLSA records for them."""
 import hashlib
 import pathlib
+import shutil
 import ssl
 import subprocess
 import tempfile
@@ -41,8 +42,14 @@ class Authority:
         """A TLSA record for the key of that name's certificate (3 1 1), or for the authority's own certificate (2 0 1)."""
         if name is None:
             return "TLSA 2 0 1 " + hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.roots.read_text())).hexdigest()
-        self.certificate(name, days)
-        public = self.run("x509", "-in", f"{name}{days}.one", "-noout", "-pubkey")
+        return self.tlsa_of(self.certificate(name, days)[0], 3)
+
+    def tlsa_of(self, chain, usage):
+        """A TLSA record for the key of a file's first certificate."""
+        public = self.run("x509", "-in", chain, "-noout", "-pubkey")
         der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public, check=True,
                              capture_output=True).stdout
-        return "TLSA 3 1 1 " + hashlib.sha256(der).hexdigest()
+        return f"TLSA {usage} 1 1 " + hashlib.sha256(der).hexdigest()
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)

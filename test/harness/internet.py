@@ -105,7 +105,9 @@ class Zone:
 
 
 class Internet:
-    def __init__(self):
+    def __init__(self, also=None):
+        """also: where the resolver daemon is to listen, too, for those who cannot be told a port: ADDRESS@53."""
+        self.also = f"  interface: {also}\n" if also else ""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="internet-"))
         self.folder.chmod(0o755)
         self.zones = {}
@@ -247,7 +249,7 @@ remote-control:
         conf.write_text(f"""
 server:
   interface: {ADDRESS}@{self.resolver_port}
-  do-daemonize: no
+{self.also}  do-daemonize: no
   username: ""
   chroot: ""
   directory: "{self.folder}"

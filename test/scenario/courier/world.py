@@ -1,17 +1,15 @@
-"""Straight to other servers, by the MX records of a little internet; smtp-sink and Postfix among them."""
+"""Straight to other servers, by the MX records of a little internet; smtp-sink among them."""
 import json
-import pathlib
 import shutil
 import socket
 import subprocess
-import tempfile
-import time
 
 import pytest
 
 from internet import Internet
+from mailservers import connects
 from server import DOMAIN, Server, wait_until
-from smtppeer import Peer, self_signed
+from smtppeer import Peer
 
 SETTINGS = """
 [courier]
@@ -21,88 +19,11 @@ retry_longest = 2
 reply_timeout = 5
 connect_timeout = 2
 """
-MASTER = """
-{address}:{port} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-virtual unix - n n - - virtual
-error unix - - n - - error
-retry unix - - n - - error
-anvil unix - - n - 1 anvil
-tlsmgr unix - - n 1000? 1 tlsmgr
-proxymap unix - - n - - proxymap
-trace unix - - n - 0 bounce
-postlog unix-dgram n - n - 1 postlogd
-"""
-MAIN = """
-compatibility_level = 3.6
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-mail_owner = postfix
-setgid_group = postdrop
-inet_protocols = ipv4
-myhostname = mail.postfix.test
-mydestination =
-alias_maps =
-alias_database =
-mynetworks = 127.0.0.0/8
-smtpd_peername_lookup = no
-virtual_mailbox_domains = postfix.test
-virtual_mailbox_base = {folder}/mail
-virtual_mailbox_maps = inline:{{ {{bob@postfix.test=bob/}} }}
-virtual_uid_maps = static:65534
-virtual_gid_maps = static:65534
-smtpd_tls_security_level = may
-smtpd_tls_cert_file = {certificate}
-smtpd_tls_key_file = {key}
-smtpd_tls_received_header = yes
-maillog_file = {folder}/log.txt
-maillog_file_prefixes = {folder}
-"""
-
-
-class Postfix:
-    def __init__(self, address, port):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="waxwing-postfix-"))
-        self.folder.chmod(0o755)
-        for name in ("queue", "data", "mail", "etc"):
-            (self.folder / name).mkdir()
-        shutil.chown(self.folder / "data", "postfix")
-        shutil.chown(self.folder / "mail", 65534, 65534)
-        certificate, key = self_signed("mail.postfix.test", str(self.folder))
-        (self.folder / "etc/master.cf").write_text(MASTER.format(address=address, port=port))
-        (self.folder / "etc/main.cf").write_text(MAIN.format(folder=self.folder, certificate=certificate, key=key))
-        subprocess.run(["postfix", "-c", self.folder / "etc", "start"], check=True, capture_output=True)
-        wait_until(lambda: connects(address, port), 10, "Postfix listens")
-
-    def mail(self):
-        return [path.read_bytes() for path in (self.folder / "mail/bob/new").glob("*")]
-
-    def close(self):
-        subprocess.run(["postfix", "-c", self.folder / "etc", "stop"], check=False, capture_output=True, timeout=60)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def connects(address, port):
-    try:
-        socket.create_connection((address, port), 1).close()
-        return True
-    except OSError:
-        return False
-
-
 class World:
     def __init__(self):
         self.net = Internet()
         self.peer = Peer(address="127.0.0.2")
         self.port = self.peer.port
-        self.others = []
         zone = self.net.zone
         zone("first.test").add("MX 10 dead").add("dead", "A 127.0.0.9").add("MX 20 live").add("live", "A 127.0.0.2")
         zone("plain.test").add("A 127.0.0.2")
@@ -111,7 +32,6 @@ class World:
         zone("lame.test").add("MX 10 nowhere")
         zone("bogus.test", bogus=True).add("MX 10 live.first.test.")
         zone("sink.test").add("MX 10 sink").add("sink", "A 127.0.0.3")
-        zone("postfix.test").add("MX 10 mail").add("mail", "A 127.0.0.4")
         self.net.publish()
         self.server = Server(SETTINGS.format(port=self.port) + self.net.settings(), linger=1)
         self.server.start()
@@ -130,8 +50,6 @@ class World:
     def close(self):
         self.server.remove()
         self.peer.close()
-        for other in self.others:
-            other.close()
         self.net.close()
 
 
@@ -190,14 +108,3 @@ def test_many_go_to_smtp_sink(world):
     finally:
         sink.terminate()
     assert b"mesg=50" in sink.communicate()[0].split()
-
-
-@pytest.mark.skipif(not shutil.which("postfix") or not pathlib.Path("/etc/postfix").exists(), reason="no Postfix")
-def test_postfix_takes_mail_over_tls(world):
-    postfix = Postfix("127.0.0.4", world.port)
-    world.others.append(postfix)
-    world.server.account("pf")
-    world.send("pf", "bob@postfix.test", "nobody@postfix.test")
-    mail = wait_until(postfix.mail, 30, "Postfix has delivered it")[0]
-    assert b"using TLSv1.3" in mail and b"by mail.postfix.test (Postfix) with ESMTPS" in mail
-    assert "Final-Recipient: rfc822; nobody@postfix.test\r\nAction: failed\r\nStatus: 5.1.1" in world.failure("pf")
