@@ -66,8 +66,34 @@ static const struct {
     {"[tls]\nminimum = \n", "waxwing.conf:2: ", "one of 1.2|1.3"},
     {"[tls]\ncertificate = /x\n", "waxwing.conf:", "go together"},
     {"[smtp\n", "waxwing.conf:1: ", "[name]"},
+    {"[trust]\nlocal = 10.0.0.0/8, 10.0.0.300\n", "waxwing.conf:2: ", "cannot be 10.0.0.300: it wants networks"},
+    {"[trust]\nlocal = 10.0.0.0/33\n", "waxwing.conf:2: ", "cannot be 10.0.0.0/33"},
+    {"[trust]\nlocal = ::1 127.0.0.0/8\n", "waxwing.conf:2: ", "cannot be ::1 127.0.0.0/8"},
+    {"[trust]\nlocal = fe80::/10/2\n", "waxwing.conf:2: ", "cannot be fe80::/10/2"},
+    {"[filter]\nrspamd = https://127.0.0.1:11333\n", "waxwing.conf:2: ", "https is not spoken"},
+    {"[filter]\nrspamd = 127.0.0.1:11333\n", "waxwing.conf:2: ", "a URL such as"},
+    {"[filter]\nclamd = clamd.ctl\n", "waxwing.conf:2: ", "a socket's path"},
+    {"[filter]\nclamd = 127.0.0.1:0\n", "waxwing.conf:2: ", "a socket's path"},
     {"[server]\nhostname = a\033b\n", "waxwing.conf:2: ", "control character"},
 };
+
+static void networks_and_filters_are_read_in_every_form(void **state)
+{
+    static const char *const right[] = {
+        "[trust]\nlocal = 10.0.0.0/8, ::1,fd00::/8 , 192.0.2.1\n[filter]\nrspamd = http://spam.example.org:11333/\n",
+        "[trust]\nlocal =\n[filter]\nrspamd =\nclamd =\n",
+        "[filter]\nrspamd = auto\nclamd = auto\n",
+        "[filter]\nrspamd = off\nclamd = 127.0.0.1:3310\n",
+        "[filter]\nclamd = ::1:3310\n",
+        "[filter]\nclamd = /run/clamav/clamd.ctl\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(right); i++) {
+        struct conf_error error;
+        AUTO(conf) struct conf *conf = NULL;
+        assert_int_equal(parse(right[i], &conf, &error), 0);
+    }
+}
 
 static void what_is_wrong_is_said_with_its_line(void **state)
 {
@@ -204,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_set_gives_every_default),
         cmocka_unit_test(settings_are_read_with_units_and_comments),
+        cmocka_unit_test(networks_and_filters_are_read_in_every_form),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
         cmocka_unit_test(a_file_that_is_named_must_be_there),
         cmocka_unit_test(what_is_in_effect_is_filled_in),

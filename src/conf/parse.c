@@ -98,6 +98,11 @@ static int set_text(struct conf *conf, const struct conf_row *row, span_t value,
 {
     if (row->kind == CONF_CHOICE && !is_allowed(row->allowed, value))
         return complain(place, "[%s] %s must be one of %s", row->section, row->name, row->allowed);
+    span_t word;
+    const char *wanted = conf_row_misread(row, value, &word);
+    if (wanted != NULL)
+        return complain(place, "[%s] %s cannot be %.*s: it wants %s", row->section, row->name,
+                        (int)(word.len < 64 ? word.len : 64), (const char *)word.at, wanted);
     char *copy = mem_new(value.len + 1);
     if (copy == NULL)
         return -ENOMEM;

@@ -30,6 +30,10 @@ extern const size_t conf_row_count;
 /* Whether it takes effect only when the server starts. */
 bool conf_row_is_fixed(const struct conf_row *row);
 
+/* check.c: what a text setting wants instead of this value, with the word that it cannot use; NULL where it is right.
+ */
+const char *conf_row_misread(const struct conf_row *row, span_t value, span_t *ret_word);
+
 /* Its default and what it may be, for people. */
 void conf_row_range(const struct conf_row *row, struct buf *text);
 

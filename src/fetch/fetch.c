@@ -165,6 +165,13 @@ static void keep_type(const struct http_response *head, struct fetch_response *r
         response->type[at] = (char)ascii_lower(type.at[at]);
 }
 
+static void keep_server(const struct http_response *head, struct fetch_response *response)
+{
+    span_t server = span_upto(http_field(head->fields, "Server"), sizeof(response->server) - 1);
+    if (server.len > 0)
+        memcpy(response->server, server.at, server.len);
+}
+
 /* Interim responses (RFC 9110 §15.2) are passed over. 0, an outcome, or a fault. */
 static int read_head(const struct exchange *exchange, struct stream *stream, struct http_response *head)
 {
@@ -178,6 +185,7 @@ static int read_head(const struct exchange *exchange, struct stream *stream, str
             }
             exchange->response->status = head->status;
             keep_type(head, exchange->response);
+            keep_server(head, exchange->response);
             return 0;
         case HTTP_HEAD_MALFORMED:
             return say(exchange, FETCH_BROKEN, "what came is not HTTP");

@@ -38,6 +38,7 @@ struct fetch_response {
     unsigned status;
     struct buf *content; /* given by the caller; its maximum is the limit. Holds what came, whatever the outcome */
     char type[64];       /* media type in lower case, without parameters; "" where none was told */
+    char server[64];     /* what the server calls itself; "" where it does not */
     char reason[160];    /* in words, where the outcome is not FETCH_OK; else "" */
 };
 

@@ -9,7 +9,6 @@
 #include "crypto/secret.h"
 #include "ipc/body.h"
 #include "role/intake/filter.h"
-#include "role/intake/filter.h"
 #include "role/intake/intake-state.h"
 
 #define ROOM_MIN 4096U   /* less is not worth a read */
@@ -278,7 +277,7 @@ static int filter(struct task *task, struct delivery *delivery, span_t message)
                                                     [FILTER_JUNK] = DELIVER_OK,
                                                     [FILTER_REFUSE] = DELIVER_REFUSED,
                                                     [FILTER_LATER] = DELIVER_WAIT};
-    if (!filter_is_set(delivery->intake->start->conf))
+    if (!filters_matter(delivery->intake))
         return DELIVER_OK;
     buf_init(&delivery->findings, FILTER_LINES_MAX);
     delivery->opinion.lines = &delivery->findings;

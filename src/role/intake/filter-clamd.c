@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "conf/conf.h"
 #include "role/intake/filter.h"
 #include "rt/connect.h"
@@ -15,7 +14,7 @@
 /* Its socket lies in the file system, where an intake cannot reach: the supervisor connects and hands the end over. */
 static int connect_by_path(struct task *task, struct intake *intake, int *ret_fd)
 {
-    struct ipc_message request = {.type = IPC_reach};
+    struct ipc_message request = {.type = IPC_reach, .reach = {.filter = FILTER_CLAMD}};
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     int result = channel_call_within(task, wiring_supervisor(intake->wiring), &request, CONNECT_WAIT, &reply);
     if (result != 0)
@@ -39,7 +38,7 @@ static int connect_clamd(struct task *task, struct intake *intake, int *ret_fd)
 {
     const struct conf *conf = intake->start->conf;
     struct address address;
-    if (conf->filter_clamd[0] == '/')
+    if (conf->filter_clamd[0] == '/' || filter_choice_of(conf->filter_clamd) == FILTER_CHOSEN_AUTO)
         return connect_by_path(task, intake, ret_fd);
     return filter_clamd_address(conf, &address) ? connect_to(task, &address, NULL, CONNECT_WAIT, ret_fd) : -EINVAL;
 }
@@ -104,32 +103,37 @@ static int refuse(span_t virus, struct arena *arena, struct filter_opinion *opin
     return result;
 }
 
-static int down(int fault, span_t words)
+static int silent(int fault, span_t words, char reason[FILTER_REASON_MAX])
 {
     if (fault == -ENOMEM || fault == -ECANCELED)
         return fault;
-    log_warn("filter.clamd.down", F_FAULT(fault), F_SPAN("said", span_upto(words, 100)));
-    return FILTER_DOWN;
+    if (words.len == 0)
+        words = span_of_text(strerror(-fault));
+    words = span_upto(words, FILTER_REASON_MAX - 1);
+    memcpy(reason, words.at, words.len);
+    reason[words.len] = '\0';
+    return FILTER_SILENT;
+}
+
+bool filter_concerns_clamd(const struct conf *conf, const struct filter_letter *letter)
+{
+    return letter->message.len <= conf->filter_scan_max && (letter->envelope->flags & DELIVER_REPORT) == 0;
 }
 
 int filter_ask_clamd(struct task *task, struct intake *intake, const struct filter_letter *letter,
-                     struct filter_opinion *opinion)
+                     struct filter_opinion *opinion, char reason[FILTER_REASON_MAX])
 {
-    const struct conf *conf = intake->start->conf;
-    bool is_ours = (letter->envelope->flags & DELIVER_REPORT) != 0;
-    if (conf->filter_clamd[0] == 0 || is_ours || letter->message.len > conf->filter_scan_max)
-        return 0;
     int fd = -1;
     int result = connect_clamd(task, intake, &fd);
     if (result != 0)
-        return down(result, SPAN(""));
+        return silent(result, SPAN(""), reason);
     AUTO(stream) struct stream *stream = NULL;
     result = stream_new(intake->loop, fd, &stream);
     span_t reply = SPAN("");
     if (result == 0)
         result = scan(task, intake, letter->message, stream, &reply);
     if (result != 0)
-        return down(result, SPAN(""));
+        return silent(result, SPAN(""), reason);
     span_t words;
     switch (clamd_reply_parse(reply, &words)) {
     case CLAMD_CLEAN:
@@ -139,5 +143,30 @@ int filter_ask_clamd(struct task *task, struct intake *intake, const struct filt
     case CLAMD_FAULT:
         break;
     }
-    return down(-EBADMSG, words);
+    return silent(-EBADMSG, words, reason);
+}
+
+/* Any answer to VERSION is a sign of life; one that may not tell its version says so. "ClamAV 1.4.3/27300/Thu Oct …":
+ * what follows the first slash is about its signatures. */
+int filter_probe_clamd(struct task *task, struct intake *intake, int64_t timeout_ms, char version[FILTER_VERSION_MAX],
+                       char reason[FILTER_REASON_MAX])
+{
+    int fd = -1;
+    int result = connect_clamd(task, intake, &fd);
+    if (result != 0)
+        return silent(result, SPAN(""), reason);
+    AUTO(stream) struct stream *stream = NULL;
+    span_t reply = SPAN("");
+    result = stream_new(intake->loop, fd, &stream);
+    if (result == 0)
+        result = stream_write(task, stream, SPAN("zVERSION\0"), timeout_ms);
+    if (result == 0)
+        result = stream_flush(task, stream, timeout_ms);
+    if (result == 0)
+        result = read_reply(task, stream, timeout_ms, &reply);
+    if (result != 0)
+        return silent(result, SPAN(""), reason);
+    if (span_starts(reply, SPAN("ClamAV ")))
+        filter_version_set(version, span_from(span_upto(reply, span_find_byte(reply, '/')), 7));
+    return 0;
 }

@@ -1,6 +1,6 @@
+#include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "conf/conf.h"
 #include "role/intake/filter.h"
 #include "trust/dnsbl/dnsbl.h"
@@ -22,15 +22,14 @@ static int refuse(span_t client, const char *zone, span_t words, struct arena *a
     return result;
 }
 
-/* A list that gives no answer has no say: mail never waits for it. */
 int filter_ask_dnsbl(struct task *task, struct intake *intake, const struct filter_letter *letter,
-                     struct filter_opinion *opinion)
+                     struct filter_opinion *opinion, char reason[FILTER_REASON_MAX])
 {
     const struct conf *conf = intake->start->conf;
     span_t rest = span_of_text(conf->filter_dnsbl);
     struct resolver_job job;
     struct ip client;
-    if (!filter_is_from_outside(conf, letter->envelope, &client))
+    if (!ip_parse(letter->envelope->client, &client))
         return 0;
     resolver_job_init(&job, intake->resolver, task, QUESTIONS_MAX, (int64_t)conf->filter_timeout * 1000);
     const struct dns_lookup lookup = resolver_lookup(&job);
@@ -43,11 +42,11 @@ int filter_ask_dnsbl(struct task *task, struct intake *intake, const struct filt
         zone[word.len] = 0;
         int result = dnsbl_ask(&lookup, zone, &client, letter->arena, &words);
         if (result == DNSBL_UNKNOWN)
-            log_warn("filter.dnsbl.down", F_TEXT("list", zone));
+            (void)snprintf(reason, FILTER_REASON_MAX, "%.100s gives no answer", zone);
         if (result == DNSBL_LISTED)
             return refuse(letter->envelope->client, zone, words, letter->arena, opinion);
         if (result < 0)
             return result;
     }
-    return 0;
+    return reason[0] == '\0' ? 0 : FILTER_SILENT;
 }

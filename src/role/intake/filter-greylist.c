@@ -1,8 +1,7 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "conf/conf.h"
 #include "role/intake/filter.h"
 
 #define ASK_WAIT 5000 /* milliseconds */
@@ -18,26 +17,30 @@ static int write_key(const struct ip *client, const struct ipc_deliver *envelope
     return buf_fault(key);
 }
 
-/* Where nobody can be asked, nobody is kept waiting. */
-int filter_ask_greylist(struct task *task, struct intake *intake, const struct filter_letter *letter,
-                        struct filter_opinion *opinion)
+static int silent(char reason[FILTER_REASON_MAX], int fault)
 {
-    const struct conf *conf = intake->start->conf;
+    (void)snprintf(reason, FILTER_REASON_MAX, "keeper: %s", strerror(-fault));
+    return FILTER_SILENT;
+}
+
+int filter_ask_greylist(struct task *task, struct intake *intake, const struct filter_letter *letter,
+                        struct filter_opinion *opinion, char reason[FILTER_REASON_MAX])
+{
     struct ip client;
-    if (strcmp(conf->filter_greylist, "on") != 0 || !filter_is_from_outside(conf, letter->envelope, &client))
+    if (!ip_parse(letter->envelope->client, &client))
         return 0;
     AUTO_BUF struct buf key;
     buf_init(&key, KEY_MAX);
     int result = write_key(&client, letter->envelope, &key);
     struct channel *keeper = wiring_any(intake->wiring, ROLE_KEEPER);
-    if (result != 0 || keeper == NULL)
+    if (result != 0)
         return result;
+    if (keeper == NULL)
+        return silent(reason, -ENOTCONN);
     struct ipc_message request = {.type = IPC_greylist, .greylist = {.key = buf_span(&key)}};
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     result = channel_call_within(task, keeper, &request, ASK_WAIT, &reply);
     if (result == 0 && reply->greylist_done.waits != 0)
         filter_advise(opinion, FILTER_LATER, SPAN("We do not know you yet: please try again in a few minutes"));
-    if (result != 0 && result != -ECANCELED)
-        log_warn("filter.greylist.down", F_FAULT(result));
-    return result == -ECANCELED ? result : 0;
+    return result == 0 || result == -ECANCELED ? result : silent(reason, result);
 }

@@ -10,6 +10,8 @@
 #include "trust/rspamd/verdict.h"
 
 #define FIELD_MAX 1200U
+#define PONG_MAX 1024U
+#define PING_MEMORY 65536U
 
 struct fields {
     struct fetch_request *request;
@@ -111,52 +113,100 @@ static void obey(const struct rspamd_verdict *verdict, struct filter_opinion *op
         opinion->removed[opinion->removed_count++] = verdict->remove[at];
 }
 
-static int down(const char *reason)
+static int silent(char reason[FILTER_REASON_MAX], const char *words)
 {
-    log_warn("filter.rspamd.down", F_TEXT("reason", reason));
-    return FILTER_DOWN;
+    (void)snprintf(reason, FILTER_REASON_MAX, "%s", words);
+    return FILTER_SILENT;
+}
+
+/* One that was found by itself is asked only while it is still the administrator's: anybody on this machine could
+ * listen there, once the true one has ended, and would be shown everybody's mail. */
+static int check_owner(struct task *task, struct intake *intake, int64_t timeout_ms, char reason[FILTER_REASON_MAX])
+{
+    if (filter_choice_of(intake->start->conf->filter_rspamd) != FILTER_CHOSEN_AUTO)
+        return 0;
+    struct ipc_message request = {.type = IPC_reach, .reach = {.filter = FILTER_RSPAMD}};
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    int result = channel_call_within(task, wiring_supervisor(intake->wiring), &request, timeout_ms, &reply);
+    if (result == -ECANCELED || result == -ENOMEM)
+        return result;
+    if (result != 0 || reply->reached.fault == ENOENT)
+        return silent(reason, result != 0 ? strerror(-result) : "nobody listens there");
+    return reply->reached.fault == 0
+               ? 0
+               : silent(reason, "what listens there belongs neither to rspamd's user nor to root: it gets no mail");
+}
+
+static int exchange(struct task *task, struct intake *intake, struct arena *arena, struct fetch_request *request,
+                    struct fetch_response *response, char reason[FILTER_REASON_MAX])
+{
+    const char *setting = intake->start->conf->filter_rspamd;
+    const bool is_auto = filter_choice_of(setting) == FILTER_CHOSEN_AUTO;
+    struct url url;
+    int result = url_parse(span_of_text(is_auto ? FILTER_RSPAMD_AUTO : setting), arena, &url);
+    if (result != 0 || url.is_tls)
+        return result == -ENOMEM ? result : silent(reason, "[filter] rspamd is no URL such as http://127.0.0.1:11333");
+    result = check_owner(task, intake, request->timeout_ms, reason);
+    if (result != 0)
+        return result;
+    request->host = url.host;
+    request->port = url.port;
+    struct resolver_job job;
+    resolver_job_init(&job, intake->resolver, task, FETCH_ADDRESSES_MAX, request->timeout_ms);
+    struct dns_lookup lookup = resolver_lookup(&job);
+    const struct fetch_means means = {.lookup = &lookup};
+    result = fetch(task, &means, request, response);
+    if (result > 0)
+        return silent(reason, response->reason);
+    return result == 0 && response->status != 200 ? silent(reason, "its answer is an error") : result;
+}
+
+bool filter_concerns_rspamd(const struct conf *conf, const struct filter_letter *letter)
+{
+    const uint32_t own = (uint32_t)DELIVER_SUBMISSION | (uint32_t)DELIVER_REPORT;
+    return letter->message.len <= conf->filter_scan_max && (letter->envelope->flags & own) == 0;
 }
 
 int filter_ask_rspamd(struct task *task, struct intake *intake, const struct filter_letter *letter,
-                      struct filter_opinion *opinion)
+                      struct filter_opinion *opinion, char reason[FILTER_REASON_MAX])
 {
-    const struct conf *conf = intake->start->conf;
-    struct url url;
-    if (conf->filter_rspamd[0] == 0 || letter->message.len > conf->filter_scan_max)
-        return 0;
-    if ((letter->envelope->flags & ((uint32_t)DELIVER_SUBMISSION | (uint32_t)DELIVER_REPORT)) != 0)
-        return 0;
-    int result = url_parse(span_of_text(conf->filter_rspamd), letter->arena, &url);
-    if (result != 0 || url.is_tls)
-        return result == -ENOMEM ? result : down("[filter] rspamd wants a URL such as http://127.0.0.1:11333");
     AUTO_BUF struct buf content;
     buf_init(&content, RSPAMD_ANSWER_MAX);
     struct fetch_request request = {
         .method = "POST",
-        .host = url.host,
-        .port = url.port,
         .target = "/checkv2",
         .content = letter->message,
-        .timeout_ms = (int64_t)conf->filter_timeout * 1000,
+        .timeout_ms = (int64_t)intake->start->conf->filter_timeout * 1000,
     };
     struct fetch_response response = {.content = &content};
     struct rspamd_verdict verdict;
-    struct resolver_job job;
-    resolver_job_init(&job, intake->resolver, task, FETCH_ADDRESSES_MAX, request.timeout_ms);
-    struct dns_lookup lookup = resolver_lookup(&job);
-    const struct fetch_means means = {.lookup = &lookup};
-    result = describe(intake, letter, &request);
+    int result = describe(intake, letter, &request);
     if (result == 0)
-        result = fetch(task, &means, &request, &response);
-    if (result > 0)
-        return down(response.reason);
-    if (result == 0 && response.status != 200)
-        return down("its answer is an error");
-    if (result == 0)
-        result = rspamd_verdict_read(buf_span(&content), letter->arena, &verdict);
+        result = exchange(task, intake, letter->arena, &request, &response, reason);
+    if (result != 0)
+        return result;
+    result = rspamd_verdict_read(buf_span(&content), letter->arena, &verdict);
     if (result != RSPAMD_OK)
-        return result < 0 ? result : down("its answer cannot be read");
+        return result < 0 ? result : silent(reason, "its answer cannot be read");
     opinion->removed[opinion->removed_count++] = SPAN("X-Spam-Status"); /* nobody else's word for it */
     obey(&verdict, opinion);
     return 0;
+}
+
+int filter_probe_rspamd(struct task *task, struct intake *intake, int64_t timeout_ms, char version[FILTER_VERSION_MAX],
+                        char reason[FILTER_REASON_MAX])
+{
+    AUTO_BUF struct buf content;
+    AUTO(arena) struct arena *arena = NULL;
+    buf_init(&content, PONG_MAX);
+    struct fetch_request request = {.method = "GET", .target = "/ping", .timeout_ms = timeout_ms};
+    struct fetch_response response = {.content = &content};
+    int result = arena_new(PING_MEMORY, &arena);
+    if (result == 0)
+        result = exchange(task, intake, arena, &request, &response, reason);
+    if (result == 0 && !span_starts_nocase(buf_span(&content), SPAN("pong")))
+        result = silent(reason, "what listens there is not rspamd");
+    if (result == 0)
+        filter_version_set(version, span_of_text(response.server));
+    return result;
 }

@@ -19,6 +19,7 @@ struct intake {
     struct task_group tasks;
     struct record_sender *sender; /* NULL until something is to be sealed, and again soon after */
     struct timer *sender_end;
+    struct filters *filters;
     uint64_t held; /* bytes of messages in memory */
     uint64_t delivered;
     uint64_t refused;

@@ -104,9 +104,10 @@ static void child_run(const void *arg, int fd)
     (void)arg;
     struct conf *conf = NULL;
     struct conf_error error;
-    if (conf_parse(SPAN("[server]\nuser = root\nhostname = mx.example.net\n[smtp]\nmessage_max = 1M\n"
-                        "[intake]\nmemory_max = 4M\n[trust]\nlocal = 192.0.2.0/24\n"),
-                   "test", &conf, &error) != 0)
+    if (conf_parse(
+            SPAN("[server]\nuser = root\nhostname = mx.example.net\n[smtp]\nmessage_max = 1M\n"
+                 "[intake]\nmemory_max = 4M\n[trust]\nlocal = 192.0.2.0/24\n[filter]\nrspamd = off\nclamd = off\n"),
+            "test", &conf, &error) != 0)
         _exit(70);
     const struct role_start start = {.conf = conf, .data = "/tmp", .count = 1, .supervisor_fd = fd};
     _exit(intake_run(&start));

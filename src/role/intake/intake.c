@@ -27,12 +27,24 @@ static size_t list_ports(const struct intake *intake, uint16_t ports[PORTS_MAX])
 
 static int on_begin(void *arg)
 {
-    const struct intake *intake = arg;
+    struct intake *intake = arg;
     struct priv_start rights = {.data = intake->start->data, .user = intake->start->conf->server_user};
     uint16_t ports[PORTS_MAX];
     rights.port_count = list_ports(intake, ports);
     rights.ports = ports;
-    return priv_enter(PRIV_INTAKE, &rights);
+    int result = priv_enter(PRIV_INTAKE, &rights);
+    return result == 0 ? filters_begin(intake) : result;
+}
+
+static void tell_filters(const struct intake *intake, struct channel *channel, uint64_t call)
+{
+    AUTO_BUF struct buf rows;
+    buf_init(&rows, FILTER_KIND_COUNT * FILTER_ROW_SIZE);
+    filters_write(intake, &rows);
+    struct ipc_message reply = {.type = IPC_filters_done, .filters_done = {.rows = buf_span(&rows)}};
+    int result = channel_reply(channel, call, &reply);
+    if (result != 0)
+        log_debug("intake.answer.unheard", F_FAULT(result));
 }
 
 static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
@@ -41,9 +53,13 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         intake_deliver(arg, channel, message);
         return;
     }
-    log_error("intake.message.unexpected", F_TEXT("type", ipc_type_name(message->type)));
+    if (message->type == IPC_filters) {
+        tell_filters(arg, channel, message->call);
+    } else {
+        log_error("intake.message.unexpected", F_TEXT("type", ipc_type_name(message->type)));
+        channel_close(channel);
+    }
     ipc_message_free(message);
-    channel_close(channel);
 }
 
 static void on_status(void *arg, struct buf *json)
@@ -104,6 +120,7 @@ int intake_run(const struct role_start *start)
     wiring_free(intake->wiring);
     timer_free(intake->sender_end);
     record_sender_free(intake->sender);
+    filters_end(intake);
     resolver_free(intake->resolver);
     loop_free(intake->loop);
     free(intake);

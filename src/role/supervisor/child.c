@@ -22,7 +22,7 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     else if (message->type == IPC_account_gone)
         session_account_gone(supervisor, message->account_gone.account, message->account_gone.destroy != 0);
     else if (message->type == IPC_reach)
-        reach_clamd(supervisor, channel, message);
+        reach_filter(supervisor, channel, message);
     else if (message->type == IPC_lost && message->lost.peer < ROLE_COUNT)
         wire_again(child, (enum ipc_role)message->lost.peer, message->lost.index);
     ipc_message_free(message);

@@ -165,8 +165,13 @@ MUST_USE int erase_list(const char *data, struct buf *accounts);
 /* forget.c: erases the vault of a marked account and has store let go of its records; then takes the mark away. */
 void forget_account(struct supervisor *supervisor, uint64_t account);
 
+/* filters.c: appends what is known of filters, as a member of a JSON object or for people; *ret_healthy becomes false
+ * where one of them that is in use is down. */
+void filters_status_write(struct task *task, struct supervisor *supervisor, bool as_json, struct buf *text,
+                          bool *ret_healthy);
+
 /* reach.c: answers `reach`. */
-void reach_clamd(struct supervisor *supervisor, struct channel *channel, const struct ipc_message *message);
+void reach_filter(const struct supervisor *supervisor, struct channel *channel, const struct ipc_message *message);
 /* Store is ready: goes on with all that was begun, before a restart, too. */
 void forget_rest(struct supervisor *supervisor);
 

@@ -72,8 +72,10 @@ void supervisor_status_write(struct task *task, struct supervisor *supervisor, b
                              bool *ret_healthy)
 {
     AUTO_BUF struct buf roles;
+    AUTO_BUF struct buf filters;
     bool healthy = true;
     buf_init(&roles, 98304);
+    buf_init(&filters, 8192);
     for (size_t i = 0; i < supervisor->child_count; i++) {
         if (child_is_vacant(&supervisor->children[i]))
             continue;
@@ -81,6 +83,7 @@ void supervisor_status_write(struct task *task, struct supervisor *supervisor, b
             (void)buf_append_byte(&roles, ',');
         healthy = child_status(task, &supervisor->children[i], as_json, &roles) && healthy;
     }
+    filters_status_write(task, supervisor, as_json, &filters, &healthy);
     const char *state = healthy ? "healthy" : "degraded";
     int64_t uptime = (loop_now(supervisor->loop) - supervisor->started) / 1000;
     size_t sessions = map_count(supervisor->sessions);
@@ -91,12 +94,15 @@ void supervisor_status_write(struct task *task, struct supervisor *supervisor, b
         write_ports(supervisor, true, text);
         (void)buf_append_text(text, "},\"roles\":[");
         (void)buf_append(text, buf_span(&roles));
-        (void)buf_append_text(text, "]}\n");
+        (void)buf_append_byte(text, ']');
+        (void)buf_append(text, buf_span(&filters));
+        (void)buf_append_text(text, "}\n");
     } else {
         (void)buf_append_format(text, "%s, up %" PRId64 " s, %zu sessions open\nports  ", state, uptime, sessions);
         write_ports(supervisor, false, text);
         (void)buf_append_byte(text, '\n');
         (void)buf_append(text, buf_span(&roles));
+        (void)buf_append(text, buf_span(&filters));
     }
     *ret_healthy = healthy;
 }
