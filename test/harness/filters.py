@@ -1,12 +1,15 @@
 """rspamd and clamd of a scenario's own, on loopback: with their own rules off but the test patterns, so that what they say is known."""
+import base64
+import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 
 from internet import free_port
-from server import wait_until
+from server import children, wait_until
 
 # What rspamd takes for spam by agreement: the letter says which action it is to answer (enable_test_patterns).
 GTUBE = "{}JS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -15,6 +18,12 @@ REJECT, ADD_HEADER, REWRITE = (GTUBE.format(letter) for letter in "XYZ")
 # The EICAR test file, in two parts so that no scanner takes this page for it.
 EICAR = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + r"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 EICAR_SIGNATURE = "44d88612fea8a8f36de82e1278abb02f:68:Eicar-Test-File\n"
+
+# A letter with it.
+CARRIER = ("From: ann@example.org\r\nSubject: virus\r\nMIME-Version: 1.0\r\n"
+           "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee there\r\n--b\r\n"
+           "Content-Type: application/octet-stream; name=eicar.com\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+           + base64.b64encode(EICAR.encode()).decode() + "\r\n--b--\r\n")
 
 RSPAMD = """
 options {{
@@ -82,6 +91,16 @@ class Filter:
             self.process.terminate()
             self.process.wait(timeout=20)
             self.process = None
+
+    def signal(self, number):
+        """To all of its processes: any of them may be the one that answers."""
+        for pid in [self.process.pid, *children(self.process.pid)]:
+            os.kill(pid, number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
 
     def __enter__(self):
         return self.start()

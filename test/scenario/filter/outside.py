@@ -1,19 +1,14 @@
 """rspamd and clamd, asked for real: present, slow and dead."""
-import base64
 import os
 import shutil
 import signal
 
 import pytest
 
-from filters import ADD_HEADER, EICAR, REJECT, REWRITE, Clamd, Rspamd
+from filters import ADD_HEADER, CARRIER, REJECT, REWRITE, Clamd, Rspamd
 from site_of_one import Site
 
 PLAIN = "From: ann@example.org\r\nSubject: hello\r\nX-Spam-Status: No, trust me\r\n\r\n{}\r\n"
-CARRIER = ("From: ann@example.org\r\nSubject: virus\r\nMIME-Version: 1.0\r\n"
-           "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee there\r\n--b\r\n"
-           "Content-Type: application/octet-stream; name=eicar.com\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-           + base64.b64encode(EICAR.encode()).decode() + "\r\n--b--\r\n")
 
 
 @pytest.fixture(scope="module")
