@@ -130,6 +130,7 @@ def measure_parts(server, tools, parts, rows, quick, figures):
     if "delivery" in parts:
         deliveries(server, figures, tools["deliver"], quick)
     if "idle" in parts:
+        emptied(server)  # else what was delivered is indexed beside the logins
         idle_memory(server, tools["idle"], quick, figures)
     for part in ("reading", "pop3"):
         if part in parts:
