@@ -94,6 +94,11 @@ int kdf_reports_key(const struct secret *server, struct secret **ret_key)
     return kdf_derive(secret_span(server), "waxwing server reports 1", ret_key);
 }
 
+int kdf_srs_key(const struct secret *server, struct secret **ret_key)
+{
+    return kdf_derive(secret_span(server), "waxwing server srs 1", ret_key);
+}
+
 int kdf_log_header_key(const struct secret *server, struct secret **ret_key)
 {
     return kdf_derive(secret_span(server), "waxwing server log header 1", ret_key);

@@ -21,4 +21,5 @@ MUST_USE int kdf_vault_key(const struct secret *root, struct secret **ret_key);
 MUST_USE int kdf_directory_key(const struct secret *server, struct secret **ret_key);
 MUST_USE int kdf_reports_key(const struct secret *server, struct secret **ret_key);
 MUST_USE int kdf_queue_pair(const struct secret *server, uint8_t ret_public[KEY_SIZE], struct secret **ret_private);
+MUST_USE int kdf_srs_key(const struct secret *server, struct secret **ret_key);
 MUST_USE int kdf_log_header_key(const struct secret *server, struct secret **ret_key);

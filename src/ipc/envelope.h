@@ -34,7 +34,10 @@ struct envelope {
 };
 
 #define ENVELOPE_NOTIFY 0x0FU /* SMTP_NOTIFY_… (proto/smtp/command.h), as the sender said it */
-#define ENVELOPE_LOCAL 0x80U  /* it has its copy already: only the report that was asked for is due */
+#define ENVELOPE_KEPT 0x20U   /* of one that is sent on: an account here has its copy */
+#define ENVELOPE_FORWARD                                                                                               \
+    0x40U /* mail for the address that stands in orcpt is sent on to it, which is nobody's business */
+#define ENVELOPE_LOCAL 0x80U /* it has its copy already: only the report that was asked for is due */
 
 struct envelope_recipient {
     uint8_t notify;

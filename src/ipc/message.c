@@ -82,6 +82,7 @@ static const struct {
     {IPC_report_next, IPC_report_next_done},
     {IPC_report_over, IPC_done},
     {IPC_report_rows, IPC_report_rows_done},
+    {IPC_forward, IPC_forward_done},
 };
 
 static void put_u32(struct buf *packet, uint32_t value)

@@ -40,6 +40,11 @@ enum resolve_outcome {
     RESOLVE_FULL, /* every account behind it holds as much as its quota allows */
     RESOLVE_UNAVAILABLE
 };
+enum forward_outcome {
+    FORWARD_OK,
+    FORWARD_WAIT, /* one of them has been sent as much as one may be in an hour */
+    FORWARD_UNAVAILABLE,
+};
 enum login_outcome {
     LOGIN_OK,
     LOGIN_DENIED,

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "ipc/parcel.h"
 #include "mime/header.h"
+#include "proto/smtp/xtext.h"
 #include "role/courier/courier-state.h"
 #include "role/courier/report.h"
 
@@ -13,6 +14,8 @@
 #define RETURN_MAX (1U << 20) /* of a whole original (RFC 3461 §4.3 leaves it to us where it is large) */
 #define REPORT_MAX (4U << 20)
 #define DELIVER_MS 120000
+#define ADDRESS_MAX 2048U
+#define HIDDEN_MAX (4U << 20)
 
 /* --- what it says ------------------------------------------------------------------------------------------------- */
 
@@ -36,19 +39,41 @@ static const struct smtp_response *response_for(struct courier *courier, const s
     return &destination->response;
 }
 
-static size_t list_recipients(struct courier *courier, const struct work *work, enum report_kind kind,
-                              struct report_recipient *rows)
+/* Mail that was sent on: to whom is nobody's business (RFC 3464 §4.2), and the other server's words may tell. */
+static int hide(struct report_recipient *row, struct arena *arena)
 {
-    size_t count = 0;
+    AUTO_BUF struct buf address;
+    struct smtp_response *response = arena_alloc(arena, sizeof(*response));
+    buf_init(&address, ADDRESS_MAX);
+    if (response == NULL)
+        return -ENOMEM;
+    *response = *row->response;
+    if (row->host.len > 0)
+        response->text_len = 0;
+    row->response = response;
+    row->host = SPAN_NONE;
+    int result = smtp_orcpt_read(row->orcpt, &address);
+    return result < 0 ? result : arena_copy(arena, buf_span(&address), &row->address);
+}
+
+static int list_recipients(struct courier *courier, const struct work *work, enum report_kind kind, struct arena *arena,
+                           struct report_recipient *rows)
+{
+    int count = 0;
     for (size_t i = 0; i < work->note.count; i++) {
         if (!belongs(work, i, kind))
             continue;
         const struct note_recipient *row = &work->note.recipients[i];
-        rows[count++] = (struct report_recipient){.address = work->recipients[i].address,
-                                                  .orcpt = work->recipients[i].orcpt,
-                                                  .status = row->status,
-                                                  .response = response_for(courier, work, i),
-                                                  .host = span_of(row->host, row->host_len)};
+        rows[count] = (struct report_recipient){.address = work->recipients[i].address,
+                                                .orcpt = work->recipients[i].orcpt,
+                                                .status = row->status,
+                                                .response = response_for(courier, work, i),
+                                                .host = span_of(row->host, row->host_len)};
+        bool is_hidden = (work->recipients[i].notify & ENVELOPE_FORWARD) != 0 && rows[count].orcpt.len > 0;
+        int result = is_hidden ? hide(&rows[count], arena) : 0;
+        if (result < 0)
+            return result;
+        count++;
     }
     return count;
 }
@@ -111,7 +136,7 @@ static int resolve(struct task *task, struct courier *courier, span_t address, s
     struct channel *keeper = wiring_peer(courier->wiring, ROLE_KEEPER, 0);
     if (keeper == NULL)
         return -ENOTCONN;
-    struct ipc_message request = {.type = IPC_resolve, .resolve = {.address = address}};
+    struct ipc_message request = {.type = IPC_resolve, .resolve = {.address = address, .is_report = 1}};
     return channel_call_within(task, keeper, &request, COURIER_CALL_MS, ret_reply);
 }
 
@@ -123,6 +148,17 @@ static bool is_8bit(span_t text)
     return false;
 }
 
+/* Who wants his mail elsewhere has reports there, too. */
+static int add_forwards(span_t forwards, struct buf *remote)
+{
+    int result = 0;
+    for (struct envelope_recipient row; result == 0 && envelope_recipient_next(&forwards, &row);) {
+        row.notify |= SMTP_NOTIFY_NEVER;
+        result = envelope_recipient_write(&row, remote);
+    }
+    return result;
+}
+
 /* A report is nobody's message (RFC 3464 §2): its sender is <>, and of what becomes of it nobody hears. */
 static int deliver(struct task *task, struct courier *courier, const struct work *work, span_t text)
 {
@@ -130,7 +166,7 @@ static int deliver(struct task *task, struct courier *courier, const struct work
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     AUTO_BUF struct buf remote;
     span_t sender = work->envelope.sender;
-    buf_init(&remote, 4096);
+    buf_init(&remote, 65536);
     int result = resolve(task, courier, sender, &found);
     if (result < 0)
         return result;
@@ -140,7 +176,9 @@ static int deliver(struct task *task, struct courier *courier, const struct work
     if (outcome == RESOLVE_REMOTE) {
         const struct envelope_recipient to = {.notify = SMTP_NOTIFY_NEVER, .address = sender};
         result = envelope_recipient_write(&to, &remote);
-    } else if (outcome != RESOLVE_LOCAL) {
+    } else if (outcome == RESOLVE_LOCAL) {
+        result = add_forwards(found->resolved.forwards, &remote);
+    } else {
         log_info("courier.report.nobody", F_U64("outcome", outcome));
         return 0;
     }
@@ -161,21 +199,23 @@ static int deliver(struct task *task, struct courier *courier, const struct work
 
 int inject_report(struct task *task, struct courier *courier, struct work *work, enum report_kind kind)
 {
-    AUTO_BUF struct buf text;
+    AUTO_BUF struct buf text = {0};
+    AUTO(arena) struct arena *arena = NULL;
     AUTO_FREE struct report_recipient *rows = mem_new_array(work->note.count, sizeof(*rows));
     if (rows == NULL)
         return -ENOMEM;
-    size_t count = list_recipients(courier, work, kind, rows);
-    if (count == 0 || work->envelope.sender.len == 0)
-        return 0;
+    int result = arena_new(HIDDEN_MAX, &arena);
+    int count = result == 0 ? list_recipients(courier, work, kind, arena, rows) : result;
+    if (count <= 0 || work->envelope.sender.len == 0)
+        return count < 0 ? count : 0;
     buf_init(&text, REPORT_MAX);
-    int result = write_report(courier, work, rows, count, &text);
+    result = write_report(courier, work, rows, (size_t)count, &text);
     if (result == 0)
         result = deliver(task, courier, work, buf_span(&text));
     if (result < 0)
         return result;
     courier->reports++;
     log_info("courier.report", F_U64("record", work->entry->message.record), F_U64("kind", kind),
-             F_U64("recipients", count));
+             F_U64("recipients", (uint64_t)count));
     return 0;
 }

@@ -1,6 +1,7 @@
 #include "role/courier/report.h"
 
 #include "mime/date.h"
+#include "proto/smtp/xtext.h"
 
 struct action {
     const char *name; /* RFC 3464 §2.3.3 */
@@ -97,24 +98,6 @@ static void add_words(const struct report *report, struct buf *text)
         add_group(report, status, text);
 }
 
-static int hex_of(uint8_t digit)
-{
-    return ascii_is_digit(digit) ? digit - '0' : digit - 'A' + 10;
-}
-
-/* RFC 3461 §4: xtext was checked when it came; here it is undone (RFC 3464 §2.2.1, §2.3.1). */
-static void add_xtext(span_t xtext, struct buf *text)
-{
-    for (size_t i = 0; i < xtext.len; i++) {
-        uint8_t byte = xtext.at[i];
-        if (byte == '+' && i + 2 < xtext.len) {
-            byte = (uint8_t)(hex_of(xtext.at[i + 1]) * 16 + hex_of(xtext.at[i + 2]));
-            i += 2;
-        }
-        buf_append_byte(text, byte >= 0x20 && byte != 0x7F ? byte : '?');
-    }
-}
-
 static bool is_ascii(span_t text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -133,7 +116,7 @@ static void add_recipient(const struct report *report, const struct report_recip
     if (recipient->orcpt.len > 0) {
         size_t semicolon = span_find_byte(recipient->orcpt, ';');
         buf_append_format(text, "Original-Recipient: %.*s;", SPAN_PRINT(span_upto(recipient->orcpt, semicolon)));
-        add_xtext(span_from(recipient->orcpt, semicolon + 1), text);
+        smtp_xtext_read(span_from(recipient->orcpt, semicolon + 1), text); /* RFC 3464 §2.3.1 */
         buf_append_text(text, "\r\n");
     }
     if (has_response)
@@ -169,7 +152,7 @@ static void add_status(const struct report *report, struct buf *text)
                       report->is_utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
     if (report->envid.len > 0) {
         buf_append_text(text, "Original-Envelope-Id: ");
-        add_xtext(report->envid, text);
+        smtp_xtext_read(report->envid, text); /* RFC 3464 §2.2.1 */
         buf_append_text(text, "\r\n");
     }
     buf_append_format(text, "Reporting-MTA: dns; %.*s\r\nArrival-Date: ", SPAN_PRINT(report->hostname));

@@ -59,16 +59,19 @@ static int add_rows(span_t found, struct buf *rows)
     return RESOLVE_LOCAL;
 }
 
-int ask_resolve(struct task *task, struct gate *gate, span_t address, struct buf *rows)
+int ask_resolve(struct task *task, struct gate *gate, const struct ipc_resolve *asked, struct buf *rows,
+                struct buf *forwards)
 {
     AUTO(ipc_message) struct ipc_message *reply = NULL;
-    struct ipc_message request = {.type = IPC_resolve, .resolve = {.address = address}};
+    struct ipc_message request = {.type = IPC_resolve, .resolve = *asked};
     int result = call_keeper(task, gate, &request, &reply);
     if (result != 0)
         return result < 0 ? result : RESOLVE_UNAVAILABLE;
     int outcome = reply->resolved.outcome < RESOLVE_UNAVAILABLE ? (int)reply->resolved.outcome : RESOLVE_UNAVAILABLE;
     if (outcome != RESOLVE_LOCAL && outcome != RESOLVE_REMOTE)
         return outcome;
+    if (outcome == RESOLVE_LOCAL && buf_append(forwards, reply->resolved.forwards) < 0)
+        return RESOLVE_CROWDED;
     result = add_rows(reply->resolved.recipients, rows);
     return result == RESOLVE_LOCAL ? outcome : result;
 }

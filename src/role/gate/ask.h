@@ -10,10 +10,11 @@
  */
 
 /* Appends rows (ipc/row.h) to rows where the outcome is RESOLVE_LOCAL, or that of the queue where it is RESOLVE_REMOTE,
- * leaving out accounts that are there already.
- * RESOLVE_CROWDED: they do not fit. */
+ * leaving out accounts that are there already; and to forwards, where the address is ours, whom its mail is sent on to
+ * (ipc/envelope.h). RESOLVE_CROWDED: they do not fit. */
 #define RESOLVE_CROWDED 100
-MUST_USE int ask_resolve(struct task *task, struct gate *gate, span_t address, struct buf *rows);
+MUST_USE int ask_resolve(struct task *task, struct gate *gate, const struct ipc_resolve *asked, struct buf *rows,
+                         struct buf *forwards);
 
 enum ask_may { ASK_MAY, ASK_MAY_NOT, ASK_MAY_UNKNOWN };
 MUST_USE int ask_may_send(struct task *task, struct gate *gate, uint64_t account, span_t address);

@@ -17,14 +17,18 @@
 #define DRAIN_FACTOR 2U      /* a message larger than this many times the maximum is not even read to its end */
 #define ROWS_MAX 98304U      /* of recipients: what a deliver message carries */
 #define REMOTE_MAX 65536U    /* likewise */
+#define FORWARDS_MAX 32768U  /* of one recipient */
+#define FORWARDING_MAX 50U   /* recipients of one message whose mail is sent on: each has a copy of its own */
 
 struct smtp {
     struct connection *connection;
     struct smtp_engine engine;
     struct login login;
     struct buf reply;
-    struct buf rows;   /* of recipients */
-    struct buf remote; /* rows of ipc/envelope.h: recipients elsewhere, and those here whose sender wants a report */
+    struct buf rows;     /* of recipients */
+    struct buf remote;   /* rows of ipc/envelope.h: recipients elsewhere, and those here whose sender wants a report */
+    struct buf forwards; /* likewise: whom mail for the recipient being asked about is sent on to */
+    unsigned forwarding; /* recipients of which there were any */
     struct body *body;
     struct smtp_data data;
     uint64_t account;      /* who is logged in */
@@ -137,10 +141,47 @@ static int add_remote(struct smtp *smtp, uint8_t more)
  * (RFC 2606 §2). */
 static int report_local(struct task *task, struct smtp *smtp)
 {
-    int outcome = ask_resolve(task, smtp->connection->gate, SPAN("report@queue.invalid"), &smtp->rows);
+    const struct ipc_resolve queue = {.address = SPAN("report@queue.invalid")};
+    int outcome = ask_resolve(task, smtp->connection->gate, &queue, &smtp->rows, &smtp->forwards);
     if (outcome == RESOLVE_REMOTE)
         return add_remote(smtp, ENVELOPE_LOCAL) == 0 ? RESOLVE_LOCAL : RESOLVE_CROWDED;
     return outcome < 0 ? outcome : RESOLVE_UNAVAILABLE;
+}
+
+/* One report of success is what was asked for: of the copy that stays, else of the first one that is sent on
+ * (RFC 3461 §5.2.7). */
+static uint8_t notify_of(const struct smtp *smtp, const struct envelope_recipient *forward, bool is_first)
+{
+    uint8_t notify = (uint8_t)smtp->engine.notify;
+    if (notify == 0 || (is_first && (forward->notify & ENVELOPE_KEPT) == 0))
+        return notify;
+    notify &= (uint8_t) ~(unsigned)SMTP_NOTIFY_SUCCESS;
+    return notify == 0 ? (uint8_t)SMTP_NOTIFY_NEVER : notify;
+}
+
+static int add_forwards(struct smtp *smtp)
+{
+    span_t rest = buf_span(&smtp->forwards);
+    bool is_first = true;
+    int result = smtp->forwarding++ < FORWARDING_MAX ? 0 : -ENOBUFS;
+    for (struct envelope_recipient row; result == 0 && envelope_recipient_next(&rest, &row); is_first = false) {
+        row.notify |= notify_of(smtp, &row, is_first);
+        if (buf_len(&smtp->engine.orcpt) > 0)
+            row.orcpt = buf_span(&smtp->engine.orcpt);
+        result = envelope_recipient_write(&row, &smtp->remote);
+    }
+    return result == 0 ? RESOLVE_LOCAL : RESOLVE_CROWDED;
+}
+
+static int add_local(struct task *task, struct smtp *smtp)
+{
+    struct envelope_recipient first = {.notify = ENVELOPE_KEPT};
+    span_t rows = buf_span(&smtp->forwards);
+    bool is_forwarded = envelope_recipient_next(&rows, &first);
+    int outcome = RESOLVE_LOCAL;
+    if ((smtp->engine.notify & SMTP_NOTIFY_SUCCESS) != 0 && (first.notify & ENVELOPE_KEPT) != 0)
+        outcome = report_local(task, smtp);
+    return outcome == RESOLVE_LOCAL && is_forwarded ? add_forwards(smtp) : outcome;
 }
 
 static int perform_recipient(struct task *task, struct smtp *smtp, enum smtp_step *ret_step)
@@ -148,18 +189,25 @@ static int perform_recipient(struct task *task, struct smtp *smtp, enum smtp_ste
     if (smtp->engine.recipients == 0) {
         buf_clear(&smtp->rows);
         buf_clear(&smtp->remote);
+        smtp->forwarding = 0;
     }
-    span_t address = smtp_path_address(&smtp->engine.path);
-    size_t before = buf_len(&smtp->rows);
-    int outcome = ask_resolve(task, smtp->connection->gate, address, &smtp->rows);
-    if (outcome == RESOLVE_REMOTE && smtp->engine.settings.kind != SMTP_SUBMISSION)
-        buf_truncate(&smtp->rows, before);
-    else if (outcome == RESOLVE_REMOTE)
+    const struct ipc_resolve asked = {.address = smtp_path_address(&smtp->engine.path),
+                                      .is_report = buf_len(&smtp->engine.sender) == 0};
+    const size_t rows = buf_len(&smtp->rows);
+    const size_t remote = buf_len(&smtp->remote);
+    const bool is_submission = smtp->engine.settings.kind == SMTP_SUBMISSION;
+    buf_clear(&smtp->forwards);
+    int outcome = ask_resolve(task, smtp->connection->gate, &asked, &smtp->rows, &smtp->forwards);
+    if (outcome == RESOLVE_REMOTE && is_submission)
         outcome = add_remote(smtp, 0) == 0 ? RESOLVE_REMOTE : RESOLVE_CROWDED;
-    if (outcome == RESOLVE_LOCAL && (smtp->engine.notify & SMTP_NOTIFY_SUCCESS) != 0)
-        outcome = report_local(task, smtp);
+    else if (outcome == RESOLVE_LOCAL)
+        outcome = add_local(task, smtp);
     if (outcome < 0)
         return outcome;
+    if (outcome != RESOLVE_LOCAL && !(outcome == RESOLVE_REMOTE && is_submission)) { /* nothing of it stays */
+        buf_truncate(&smtp->rows, rows);
+        buf_truncate(&smtp->remote, remote);
+    }
     *ret_step = smtp_engine_recipient(&smtp->engine, answer_of_resolve(outcome), &smtp->reply);
     return 0;
 }
@@ -484,6 +532,7 @@ static void smtp_free(struct smtp *smtp)
     buf_deinit(&smtp->reply);
     buf_deinit(&smtp->rows);
     buf_deinit(&smtp->remote);
+    buf_deinit(&smtp->forwards);
     free(smtp);
 }
 SCOPE_OF(smtp)
@@ -511,6 +560,7 @@ static struct smtp *smtp_new(struct connection *connection)
     buf_init(&smtp->reply, REPLY_MAX);
     buf_init(&smtp->rows, ROWS_MAX);
     buf_init(&smtp->remote, REMOTE_MAX);
+    buf_init(&smtp->forwards, FORWARDS_MAX);
     if (stream_is_tls(connection->stream))
         smtp_engine_tls(&smtp->engine, connection_can_bind(connection));
     return smtp;

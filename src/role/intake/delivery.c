@@ -18,6 +18,7 @@
 #define SMALL_MAX 262144U
 
 #define SIGNATURES_MAX 8192U
+#define FORWARDS_MEMORY (1U << 20)
 
 /* The message lies in one block, behind room for the lines that go in front of it. */
 struct delivery {
@@ -30,6 +31,8 @@ struct delivery {
     const char *text;
     struct intake_judged judged;
     struct arena *arena; /* of what filters say */
+    struct forward_plan forwards;
+    struct arena *forwards_arena;
     struct buf findings;
     struct filter_opinion opinion;
 };
@@ -42,6 +45,8 @@ static void delivery_free(struct delivery *delivery)
     buf_deinit(&delivery->block);
     buf_deinit(&delivery->judged.lines);
     buf_deinit(&delivery->findings);
+    buf_deinit(&delivery->judged.results);
+    arena_free(delivery->forwards_arena);
     arena_free(delivery->arena);
     ipc_message_free(delivery->message);
     channel_unref(delivery->channel);
@@ -111,7 +116,9 @@ static int read_body(struct task *task, struct delivery *delivery)
     span_t content = delivery->message->deliver.content;
     size_t room_len = content.len > TRACE_ADDED_MAX ? content.len : TRACE_ADDED_MAX;
     uint8_t *room = NULL;
-    delivery->front = TRACE_ADDED_MAX + outgoing_envelope_len(&delivery->message->deliver);
+    const struct ipc_deliver *deliver = &delivery->message->deliver;
+    delivery->front = TRACE_ADDED_MAX +
+                      (forward_is_asked(deliver) ? FORWARD_ROOM + deliver->remote.len : outgoing_envelope_len(deliver));
     buf_init(&delivery->block, delivery->front + delivery->intake->start->conf->smtp_message_max + 1);
     int result = buf_reserve(&delivery->block, delivery->front + room_len, &room);
     if (result != 0)
@@ -203,6 +210,42 @@ static int send_to(struct task *task, struct delivery *delivery, enum outgoing_w
     return intake_send(task, delivery->intake, meta, message, buf_span(&rows));
 }
 
+static bool is_junk(const struct delivery *delivery)
+{
+    return delivery->judged.is_junk || delivery->opinion.advice == FILTER_JUNK;
+}
+
+static struct forward_letter letter_of(const struct delivery *delivery, span_t header)
+{
+    return (struct forward_letter){.deliver = &delivery->message->deliver,
+                                   .header = header,
+                                   .judged = &delivery->judged,
+                                   .is_junk = is_junk(delivery)};
+}
+
+/* An enum deliver_outcome or a fault. */
+static int plan_forwards(struct task *task, struct delivery *delivery, span_t header)
+{
+    const struct forward_letter letter = letter_of(delivery, header);
+    if (!forward_is_asked(letter.deliver))
+        return DELIVER_OK;
+    int result = arena_new(FORWARDS_MEMORY, &delivery->forwards_arena);
+    if (result == 0)
+        result = forward_plan(task, delivery->intake, &letter, delivery->forwards_arena, &delivery->forwards,
+                              &delivery->text);
+    return result;
+}
+
+/* message: without Return-Path. */
+static int send_on(struct task *task, struct delivery *delivery, span_t message, uint64_t arrived)
+{
+    const struct forward_letter letter = letter_of(delivery, SPAN_NONE);
+    int result = DELIVER_OK;
+    for (size_t i = 0; result == DELIVER_OK && i < delivery->forwards.count; i++)
+        result = forward_send(task, delivery->intake, &letter, &delivery->forwards.copies[i], message, arrived);
+    return result;
+}
+
 /*
  * People here first: what they get is done once and for all, while what is in the queue may be sent before the client
  * hears of a failure, and would come again with its next try. Afterwards the envelope takes the place of Return-Path,
@@ -211,11 +254,10 @@ static int send_to(struct task *task, struct delivery *delivery, enum outgoing_w
 static int send_all(struct task *task, struct delivery *delivery, span_t message, uint64_t arrived)
 {
     const struct ipc_deliver *deliver = &delivery->message->deliver;
-    bool is_junk = delivery->judged.is_junk || delivery->opinion.advice == FILTER_JUNK;
     struct record_meta meta = {
         .kind = RECORD_DELIVERY,
         .arrived = arrived,
-        .flags = is_junk ? SPAN(RECORD_FLAG_JUNK) : SPAN_NONE,
+        .flags = is_junk(delivery) ? SPAN(RECORD_FLAG_JUNK) : SPAN_NONE,
         .return_path = span_upto(deliver->sender, RECORD_PATH_MAX),
     };
     int result = send_to(task, delivery, OUTGOING_ACCOUNTS, &meta, message);
@@ -224,6 +266,8 @@ static int send_all(struct task *task, struct delivery *delivery, span_t message
         return result;
     span_t whole = buf_span(&delivery->block);
     span_t rest = span_from(message, span_find_byte(message, '\n') + 1);
+    if (forward_is_asked(deliver))
+        return send_on(task, delivery, rest, arrived);
     uint8_t *start = delivery->block.bytes + delivery->block.start + (rest.at - whole.at) - envelope_len;
     result = outgoing_envelope(deliver, start);
     meta.kind = RECORD_OUTGOING;
@@ -311,6 +355,8 @@ static int deliver(struct task *task, struct delivery *delivery)
         result = judge(task, delivery, message);
     if (result == DELIVER_OK)
         result = filter(task, delivery, message);
+    if (result == DELIVER_OK)
+        result = plan_forwards(task, delivery, span_upto(message, facts.header_len));
     if (result != DELIVER_OK)
         return result;
     struct timespec now;
@@ -366,6 +412,7 @@ void intake_deliver(struct intake *intake, struct channel *channel, struct ipc_m
         *delivery =
             (struct delivery){.intake = intake, .channel = channel_ref(channel), .message = TAKE(owned), .text = ""};
         buf_init(&delivery->judged.lines, JUDGED_LINES_MAX);
+        buf_init(&delivery->judged.results, JUDGED_LINES_MAX);
         result = task_group_spawn(&intake->tasks, intake->loop, "intake.delivery", deliver_task, delivery);
     }
     if (result == 0) {

@@ -8,6 +8,7 @@
 #include "role/start.h"
 #include "rt/task.h"
 #include "rt/timer.h"
+#include "trust/arc/chain.h"
 #include "trust/ip.h"
 
 /* What intake.c (life), delivery.c (a message's way), sender.c (its From) and send.c (to the store) share. */
@@ -46,8 +47,13 @@ MUST_USE int intake_check_allowance(struct task *task, struct intake *intake, co
 #define JUDGED_LINES_MAX 8192U
 struct intake_judged {
     bool is_junk;
+    bool is_judged;
     char refusal[512];
     struct buf lines; /* Authentication-Results, or empty */
+    /* Of what is to be sent on, for its ARC set: */
+    struct buf results; /* as judge_append_results() has it */
+    enum arc_result arc;
+    bool has_arc_failed_before;
 };
 /* A client of a network that is not judged ([trust] local). */
 MUST_USE bool intake_is_local(const struct conf *conf, const struct ip *client);
@@ -58,10 +64,50 @@ MUST_USE int intake_judge(struct task *task, struct intake *intake, const struct
  * signed now, a fault; the lines are then as they were. Without keys, nothing. */
 MUST_USE int intake_sign(struct task *task, struct intake *intake, span_t message, struct buf *lines);
 
+/* The ARC set of a message that is sent on (RFC 8617), below which it stays as it is. Appends nothing where there can
+ * be none: the domain has no key for it, or an earlier set cannot be trusted to say how the chain stands. A fault: it
+ * cannot be told now. */
+struct intake_sealing {
+    span_t domain; /* that sends it on */
+    span_t message;
+    const struct intake_judged *judged;
+};
+MUST_USE int intake_seal(struct task *task, struct intake *intake, const struct intake_sealing *sealing,
+                         struct buf *lines);
+
 /* send.c: seals the message for the recipients (rows of RECIPIENT_ROW_SIZE) and has it stored: an enum deliver_outcome,
  * or a fault. */
 MUST_USE int intake_send(struct task *task, struct intake *intake, const struct record_meta *meta, span_t message,
                          span_t recipients);
+
+/*
+ * forward.c: a message from outside for addresses of ours whose mail is sent on. It is planned before anybody has it,
+ * so that what is refused then was delivered nowhere; an enum deliver_outcome, with *ret_text for the reply, or a
+ * fault. Each address has copies of its own, so that nobody learns of the others. The plan is the arena's.
+ */
+#define FORWARD_COPIES_MAX 64U
+#define FORWARD_ROOM 32768U /* that a copy takes in front of the message, besides the rows of its recipients */
+struct forward_copy {
+    span_t address; /* of ours */
+    span_t sender;  /* rewritten */
+    span_t rows;    /* whom it goes to (ipc/envelope.h) */
+};
+struct forward_letter {
+    const struct ipc_deliver *deliver;
+    span_t header;
+    const struct intake_judged *judged;
+    bool is_junk;
+};
+struct forward_plan {
+    struct forward_copy *copies;
+    size_t count;
+};
+MUST_USE bool forward_is_asked(const struct ipc_deliver *deliver);
+MUST_USE int forward_plan(struct task *task, struct intake *intake, const struct forward_letter *letter,
+                          struct arena *arena, struct forward_plan *ret_plan, const char **ret_text);
+/* Sends one copy. message: without Return-Path, with room in front of it. */
+MUST_USE int forward_send(struct task *task, struct intake *intake, const struct forward_letter *letter,
+                          const struct forward_copy *copy, span_t message, uint64_t arrived);
 
 /* outgoing.c: a message that also goes, or only goes, to other servers. */
 MUST_USE size_t outgoing_envelope_len(const struct ipc_deliver *deliver); /* 0: it does not */

@@ -126,8 +126,13 @@ static int judge_message(struct judging *judging, span_t message, struct intake_
         result = find_out(judging, judge, span_from(message, header_len), &judgement);
     if (result == 0)
         result = judge_write(judge, &judgement, &judged->lines);
+    if (result == 0)
+        result = judge_append_results(judge, &judgement, &judged->results);
     if (result != 0)
         return result;
+    judged->is_judged = true;
+    judged->arc = judgement.arc != NULL ? judgement.arc->result : ARC_NONE;
+    judged->has_arc_failed_before = judgement.arc != NULL && judgement.arc->has_failed_before;
     log_debug("intake.judged", F_TEXT("spf", spf_result_text(judgement.spf.result)),
               F_TEXT("dmarc", dmarc_result_text(judgement.dmarc.result)));
     judging->intake->judged++;

@@ -7,6 +7,7 @@
 #include "mime/address.h"
 #include "mime/header.h"
 #include "role/intake/intake-state.h"
+#include "trust/arc/seal.h"
 #include "trust/dkim/sign.h"
 #include "trust/domain.h"
 
@@ -133,5 +134,96 @@ int intake_sign(struct task *task, struct intake *intake, span_t message, struct
         return result;
     log_warn("intake.sign.failed", F_FAULT(result));
     buf_clear(lines);
+    return result;
+}
+
+/* --- sealing what is sent on ----------------------------------------------------------------------------------------
+ */
+
+/* RFC 8617 knows RSA alone, and a set has one signature. */
+static span_t rsa_selector(span_t keys)
+{
+    for (; keys.len > 2; keys = span_from(keys, 2U + keys.at[1]))
+        if (keys.at[0] == DKIM_RSA_SHA256)
+            return span_slice(keys, 2, keys.at[1]);
+    return SPAN_NONE;
+}
+
+/* The chain as it stands in this header, with what was found out about it before the message was stamped. */
+static int find_chain(struct signing *signing, const struct intake_judged *judged, const struct dkim_header *header,
+                      struct dkim_body *body, struct arc_chain **ret_chain)
+{
+    int result = arc_chain_new(header, body, signing->arena, ret_chain);
+    if (result != 0 || !judged->is_judged)
+        return result;
+    (*ret_chain)->result = judged->arc;
+    (*ret_chain)->has_failed_before = judged->has_arc_failed_before;
+    return 0;
+}
+
+static int seal(struct signing *signing, const struct intake_sealing *asked, span_t selector, struct buf *lines)
+{
+    AUTO(dkim_body) struct dkim_body *body = NULL;
+    const struct dkim_signer signer = {.sign = sign_hash, .context = signing};
+    struct dkim_header header;
+    struct arc_chain *chain = NULL;
+    size_t index = 0;
+    uint64_t len = 0;
+    const size_t header_len = mime_header_len(asked->message);
+    int result = dkim_header_index(span_upto(asked->message, header_len), signing->arena, &header);
+    if (result == 0)
+        result = dkim_body_new(&body);
+    if (result == 0)
+        result = find_chain(signing, asked->judged, &header, body, &chain);
+    if (result == 0)
+        result = dkim_body_want(body, DKIM_RELAXED, DKIM_NO_LIMIT, &index);
+    if (result == 0)
+        result = hash_body(signing, body, span_from(asked->message, header_len));
+    /* Nobody has looked at a chain that came from a network that is not judged. */
+    if (result != 0 || header.is_too_large ||
+        (!asked->judged->is_judged && (chain->count > 0 || chain->result != ARC_NONE)))
+        return result;
+    const struct arc_sealing sealing = {
+        .chain = chain,
+        .host = span_of_text(signing->intake->start->conf->server_hostname),
+        .results = asked->judged->is_judged ? buf_span(&asked->judged->results) : SPAN("; none"),
+        .domain = signing->domain,
+        .selector = selector,
+        .algorithm = DKIM_RSA_SHA256,
+        .now = (uint64_t)time(NULL),
+        .body_hash = dkim_body_hash(body, index, &len),
+    };
+    result = arc_seal(&sealing, &header, &signer, lines);
+    return result < 0 ? result : 0;
+}
+
+static int seal_message(struct signing *signing, const struct intake_sealing *asked, struct buf *lines)
+{
+    AUTO(ipc_message) struct ipc_message *keys = NULL;
+    int result = domain_normal(asked->domain, signing->arena, &signing->domain);
+    if (result != 0)
+        return result == -EINVAL ? 0 : result;
+    struct ipc_message request = {.type = IPC_dkim_keys, .dkim_keys = {.domain = signing->domain}};
+    result = ask_keeper(signing, &request, &keys);
+    if (result != 0)
+        return result;
+    span_t selector = rsa_selector(keys->dkim_keys_done.keys);
+    return selector.len == 0 ? 0 : seal(signing, asked, selector, lines);
+}
+
+int intake_seal(struct task *task, struct intake *intake, const struct intake_sealing *sealing, struct buf *lines)
+{
+    AUTO(arena) struct arena *arena = NULL;
+    struct signing signing = {.task = task, .intake = intake};
+    int result = arena_new(ARENA_MAX, &arena);
+    signing.arena = arena;
+    if (result == 0)
+        result = seal_message(&signing, sealing, lines);
+    if (result == -ENOBUFS) { /* results that long fit in no header */
+        buf_clear(lines);
+        return 0;
+    }
+    if (result < 0 && result != -ECANCELED)
+        log_warn("intake.seal.failed", F_FAULT(result));
     return result;
 }

@@ -84,7 +84,13 @@ static int add_check(struct admin_command *command, struct adding *adding)
     if (result == DIRECTORY_OK)
         return admin_refuse(command, "%s@%s is taken already; see `waxwing account list` and `waxwing address list`",
                             adding->name.local, adding->name.domain);
-    return result == DIRECTORY_NONE ? 1 : result;
+    if (result != DIRECTORY_NONE)
+        return result;
+    int forwards = directory_forward_count(directory_of(command), &adding->name);
+    if (forwards > 0)
+        return admin_refuse(command, "mail for %s@%s is sent on elsewhere; first: waxwing forward remove %s@%s",
+                            adding->name.local, adding->name.domain, adding->name.local, adding->name.domain);
+    return forwards < 0 ? forwards : 1;
 }
 
 static int add_prepare(struct admin_command *command, struct adding *adding)

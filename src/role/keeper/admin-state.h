@@ -31,6 +31,7 @@ admin_function admin_account_add, admin_account_list, admin_account_remove;
 admin_function admin_account_lock, admin_account_unlock, admin_account_passwd;
 admin_function admin_app_add, admin_app_list, admin_app_remove;
 admin_function admin_address_add, admin_address_list, admin_address_remove;
+admin_function admin_forward_add, admin_forward_list, admin_forward_remove;
 admin_function admin_owner_check;
 admin_function admin_owner_index;
 admin_function admin_owner_import, admin_owner_export;

@@ -11,7 +11,9 @@
 #include "base/base64.h"
 #include "crypto/kdf.h"
 #include "crypto/token.h"
+#include "ipc/envelope.h"
 #include "proto/sasl/scram.h"
+#include "proto/smtp/xtext.h"
 #include "rt/task.h"
 
 /*
@@ -374,9 +376,11 @@ static void accounts_come_and_go(void **state)
 
 static int resolve(struct house *house, const char *address, unsigned *ret_count)
 {
-    AUTO_BUF struct buf rows = {0};
+    AUTO_BUF struct buf rows;
+    AUTO_BUF struct buf forwards;
     buf_init(&rows, 65536);
-    int result = directory_resolve(house->directory, span_of_text(address), &rows);
+    buf_init(&forwards, 65536);
+    int result = directory_resolve(house->directory, span_of_text(address), &rows, &forwards);
     *ret_count = (unsigned)(buf_len(&rows) / RECIPIENT_ROW_SIZE);
     return result;
 }
@@ -427,6 +431,83 @@ static void addresses_lead_to_their_accounts(void **state)
 {
     (void)state;
     in_house(resolving_script);
+}
+
+/* Whom mail is sent on to, as "target<flags" of each, and how many accounts have it. */
+static int forwards_of(struct house *house, const char *address, struct buf *text, unsigned *ret_accounts)
+{
+    AUTO_BUF struct buf rows;
+    AUTO_BUF struct buf forwards;
+    AUTO_BUF struct buf asked;
+    struct envelope_recipient row;
+    buf_init(&asked, 512);
+    buf_init(&rows, 65536);
+    buf_init(&forwards, 65536);
+    buf_clear(text);
+    int outcome = directory_resolve(house->directory, span_of_text(address), &rows, &forwards);
+    for (span_t rest = buf_span(&forwards); envelope_recipient_next(&rest, &row);) {
+        buf_clear(&asked);
+        assert_int_equal(smtp_orcpt_read(row.orcpt, &asked), 0);
+        assert_true(span_equal(buf_span(&asked), span_of_text(address)));
+        assert_int_equal(
+            buf_append_format(text, "%.*s%s ", SPAN_PRINT(row.address), (row.notify & ENVELOPE_KEPT) != 0 ? "*" : ""),
+            0);
+    }
+    *ret_accounts = (unsigned)(buf_len(&rows) / RECIPIENT_ROW_SIZE);
+    return outcome;
+}
+
+static void forwarding_script(struct task *task, struct house *house)
+{
+    AUTO_BUF struct buf text;
+    buf_init(&text, 4096);
+    assert_int_equal(run(task, house, "account|add|alice@demo.test", "correct horse\n", NULL), 0);
+    assert_int_equal(run(task, house, "forward|add|alice@demo.test|Alice@Elsewhere.test", "", NULL), 0);
+    assert_int_equal(run(task, house, "forward|add|info@demo.test|a@x.test|b@x.test|a@X.test", "", NULL), 0);
+    assert_int_equal(run(task, house, "forward|add|@demo.test|all@x.test", "", NULL), 0);
+    static const char *const wrong[] = {
+        "forward|add|info@demo.test|bob@demo.test", "forward|add|info@demo.test|c@x.test|nonsense",
+        "forward|add|info@demo.test|a b@x.test",    "forward|add|info@other.test|a@x.test",
+        "forward|remove|info@demo.test|c@x.test",   "account|add|info@demo.test",
+    };
+    for (size_t at = 0; at < COUNT_OF(wrong); at++)
+        assert_int_equal(run(task, house, wrong[at], "correct horse\n", NULL), 1);
+    static const struct {
+        const char *address;
+        int outcome;
+        unsigned accounts;
+        const char *forwards;
+    } rows[] = {
+        {"alice@demo.test", RESOLVE_LOCAL, 1, "Alice@elsewhere.test* "},
+        {"INFO+tag@demo.test", RESOLVE_LOCAL, 0, "a@x.test b@x.test "},
+        {"nobody@demo.test", RESOLVE_LOCAL, 0, "all@x.test "},
+        {"a@x.test", RESOLVE_REMOTE, 0, ""},
+    };
+    unsigned accounts = 0;
+    for (size_t at = 0; at < COUNT_OF(rows); at++) {
+        assert_int_equal(forwards_of(house, rows[at].address, &text, &accounts), rows[at].outcome);
+        assert_int_equal(accounts, rows[at].accounts);
+        assert_true(span_equal(buf_span(&text), span_of_text(rows[at].forwards)));
+    }
+    assert_int_equal(directory_may_send(house->directory, 1, SPAN("info@demo.test")), DIRECTORY_NONE);
+    assert_int_equal(run(task, house, "forward|list|--json", "", NULL), 0);
+    assert_int_equal(run(task, house, "account|lock|alice@demo.test", "", NULL), 0);
+    assert_int_equal(forwards_of(house, "alice@demo.test", &text, &accounts), RESOLVE_LOCKED);
+    assert_int_equal(run(task, house, "forward|remove|@demo.test", "", NULL), 0);
+    assert_int_equal(run(task, house, "forward|remove|info@demo.test|a@x.test", "", NULL), 0);
+    assert_int_equal(forwards_of(house, "info@demo.test", &text, &accounts), RESOLVE_LOCAL);
+    assert_true(span_equal(buf_span(&text), SPAN("b@x.test ")));
+    assert_int_equal(run(task, house, "account|remove|alice@demo.test", "", NULL), 0);
+    assert_int_equal(forwards_of(house, "alice@demo.test", &text, &accounts), RESOLVE_UNKNOWN); /* went with it */
+    assert_int_equal(run(task, house, "domain|remove|demo.test", "", NULL), 1);
+    assert_int_equal(run(task, house, "forward|remove|info@demo.test", "", NULL), 0);
+    assert_int_equal(run(task, house, "domain|remove|demo.test", "", NULL), 0);
+}
+
+static void mail_is_sent_on_where_that_is_set(void **state)
+{
+    (void)state;
+    in_house(forwarding_script);
 }
 
 /* --- lists, page by page --- */
@@ -590,6 +671,7 @@ int main(void)
         cmocka_unit_test(channel_binding_cannot_be_talked_away),
         cmocka_unit_test(accounts_come_and_go),
         cmocka_unit_test(addresses_lead_to_their_accounts),
+        cmocka_unit_test(mail_is_sent_on_where_that_is_set),
         cmocka_unit_test(a_list_of_ten_thousand_comes_in_pages),
         cmocka_unit_test(a_raised_cost_is_taken_over_at_the_next_login),
     };

@@ -3,8 +3,8 @@
 #include "role/keeper/auth.h"
 
 /*
- * The administrator's commands: `domain`, `account`, `app-password`, `address`; and those of an account's owner, which
- * its session does: `check`. One row each in admin.c.
+ * The administrator's commands: `domain`, `account`, `app-password`, `address`, `forward`; and those of an account's
+ * owner, which its session does: `check`. One row each in admin.c.
  */
 #define ADMIN_OUTPUT_MAX 98304U
 #define ADMIN_PAGE 65536U    /* a list stops at the first row beyond it */

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ipc/envelope.h"
+#include "proto/smtp/xtext.h"
 #include "role/keeper/directory-state.h"
 
 int directory_address_look_up(struct directory *directory, const struct name *name, struct directory_place *ret_place)
@@ -58,7 +60,10 @@ int directory_address_each(struct directory *directory, const struct directory_a
 
 /* --- resolving --- */
 
+#define ORCPT_MAX 2048U /* an address, each byte of which may take three */
+
 struct target {
+    const char *elsewhere; /* an address that mail is sent on to; else NULL, and an account: */
     uint64_t account;
     uint8_t public_key[32];
     bool is_locked;
@@ -90,16 +95,40 @@ static int targets_each(struct directory *directory, enum statement which, uint6
     return result < 0 ? result : count;
 }
 
+/* The same for what is sent on from it. */
+static int forwards_each(struct directory *directory, uint64_t domain, const char *local, target_row *row, void *arg)
+{
+    sqlite3_stmt *statement = NULL;
+    int count = 0;
+    int result =
+        directory_query(directory, STATEMENT_FORWARD_TARGETS, VALUES(AS_NUMBER(domain), AS_TEXT(local)), &statement);
+    while (result == 0 && (result = database_step(statement)) == 1) {
+        const struct target target = {.elsewhere = (const char *)sqlite3_column_text(statement, 0)};
+        result = target.elsewhere != NULL ? row(arg, &target) : -EBADMSG;
+        count++;
+    }
+    sqlite3_reset(statement);
+    return result < 0 ? result : count;
+}
+
+/* Accounts first, so that who comes afterwards knows of them. */
+static int step_each(struct directory *directory, uint64_t domain, const char *local, target_row *row, void *arg)
+{
+    int accounts = targets_each(directory, STATEMENT_ADDRESS_TARGETS, domain, local, row, arg);
+    int forwards = accounts < 0 ? accounts : forwards_each(directory, domain, local, row, arg);
+    return forwards < 0 ? forwards : accounts + forwards;
+}
+
 /* In the order of directory.h: the first step that has targets is taken. */
 static int targets_walk(struct directory *directory, const struct name *asked, uint64_t domain, target_row *row,
                         void *arg)
 {
     struct name name = *asked;
-    int count = targets_each(directory, STATEMENT_ADDRESS_TARGETS, domain, name.local, row, arg);
+    int count = step_each(directory, domain, name.local, row, arg);
     if (count == 0 && name_cut_detail(&name))
-        count = targets_each(directory, STATEMENT_ADDRESS_TARGETS, domain, name.local, row, arg);
+        count = step_each(directory, domain, name.local, row, arg);
     if (count == 0)
-        count = targets_each(directory, STATEMENT_ADDRESS_TARGETS, domain, "", row, arg);
+        count = step_each(directory, domain, "", row, arg);
     if (count == 0 && strcmp(name.local, "postmaster") == 0)
         count = targets_each(directory, STATEMENT_ADDRESS_OLDEST, domain, NULL, row, arg);
     return count;
@@ -131,13 +160,30 @@ static int parse_recipient(struct directory *directory, span_t address, struct n
 
 struct resolving {
     struct buf *rows;
+    struct buf *forwards;
+    struct buf orcpt; /* of those */
     unsigned found;
     unsigned full;
+    unsigned locked;
 };
+
+/* One nobody else is told of: whoever writes to the address hears of failures at the address. */
+static int resolve_forward(struct resolving *resolving, const char *target)
+{
+    const struct envelope_recipient row = {
+        .notify = (uint8_t)(ENVELOPE_FORWARD | (resolving->found > 0 ? ENVELOPE_KEPT : 0U)),
+        .address = span_of_text(target),
+        .orcpt = buf_span(&resolving->orcpt),
+    };
+    return envelope_recipient_write(&row, resolving->forwards);
+}
 
 static int resolve_row(void *arg, const struct target *target)
 {
     struct resolving *resolving = arg;
+    if (target->elsewhere != NULL)
+        return resolve_forward(resolving, target->elsewhere);
+    resolving->locked += target->is_locked;
     if (target->is_locked)
         return 0;
     struct recipient_row row = {.account = target->account, .public_key = target->public_key};
@@ -148,7 +194,20 @@ static int resolve_row(void *arg, const struct target *target)
     return buf_append(resolving->rows, span_of(bytes, sizeof(bytes)));
 }
 
-int directory_resolve(struct directory *directory, span_t address, struct buf *rows)
+static int write_orcpt(span_t address, const struct name *name, struct buf *orcpt)
+{
+    AUTO_BUF struct buf whole;
+    buf_init(&whole, ACCOUNT_ADDRESS_MAX + 1);
+    if (span_find_byte(address, '@') == address.len) {
+        int result = name_write(name, &whole);
+        if (result != 0)
+            return result;
+        address = buf_span(&whole);
+    }
+    return smtp_orcpt_write(address, orcpt);
+}
+
+int directory_resolve(struct directory *directory, span_t address, struct buf *rows, struct buf *forwards)
 {
     struct name name;
     uint64_t domain = 0;
@@ -158,15 +217,19 @@ int directory_resolve(struct directory *directory, span_t address, struct buf *r
     result = directory_domain_id(directory, name.domain, &domain);
     if (result != DIRECTORY_OK)
         return result < 0 ? result : (int)RESOLVE_REMOTE;
-    struct resolving resolving = {.rows = rows};
-    int count = targets_walk(directory, &name, domain, resolve_row, &resolving);
+    struct resolving resolving = {.rows = rows, .forwards = forwards};
+    buf_init(&resolving.orcpt, ORCPT_MAX);
+    int count = write_orcpt(address, &name, &resolving.orcpt);
+    if (count == 0)
+        count = targets_walk(directory, &name, domain, resolve_row, &resolving);
+    buf_deinit(&resolving.orcpt);
     if (count < 0)
         return count;
     if (count == 0)
         return RESOLVE_UNKNOWN;
-    if (resolving.found == 0)
+    if (resolving.found == 0 && resolving.locked > 0)
         return RESOLVE_LOCKED;
-    return resolving.full == resolving.found ? RESOLVE_FULL : RESOLVE_LOCAL;
+    return resolving.found > 0 && resolving.full == resolving.found ? RESOLVE_FULL : RESOLVE_LOCAL;
 }
 
 struct sending {
@@ -177,7 +240,7 @@ struct sending {
 static int sending_row(void *arg, const struct target *target)
 {
     struct sending *sending = arg;
-    if (target->account == sending->account && !target->is_locked)
+    if (target->elsewhere == NULL && target->account == sending->account && !target->is_locked)
         sending->allowed = true;
     return 0;
 }

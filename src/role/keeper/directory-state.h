@@ -7,7 +7,8 @@
 #define STATEMENTS(X)                                                                                                  \
     X(DOMAIN_ADD, "INSERT INTO domain(name) VALUES(?1) ON CONFLICT DO NOTHING")                                        \
     X(DOMAIN_REMOVE, "DELETE FROM domain WHERE name = ?1")                                                             \
-    X(DOMAIN_USED, "SELECT 1 FROM address WHERE domain = (SELECT id FROM domain WHERE name = ?1) LIMIT 1")             \
+    X(DOMAIN_USED, "SELECT 1 FROM address WHERE domain = (SELECT id FROM domain WHERE name = ?1)"                      \
+                   " UNION ALL SELECT 1 FROM forward WHERE domain = (SELECT id FROM domain WHERE name = ?1) LIMIT 1")  \
     X(DOMAIN_FIND, "SELECT id FROM domain WHERE name = ?1")                                                            \
     X(DOMAIN_FIRST, "SELECT name FROM domain ORDER BY id LIMIT 1")                                                     \
     X(DOMAIN_EACH, "SELECT name FROM domain WHERE name > ?1 ORDER BY name")                                            \
@@ -33,6 +34,13 @@
     X(ADDRESS_OLDEST, "SELECT account.id, account.public_key, account.state, account.is_full FROM address"             \
                       " JOIN account ON account.id = address.account"                                                  \
                       " WHERE address.domain = ?1 ORDER BY account.id LIMIT 1")                                        \
+    X(FORWARD_ADD, "INSERT INTO forward(domain, local, target) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING")             \
+    X(FORWARD_REMOVE, "DELETE FROM forward WHERE domain = ?1 AND local = ?2 AND (?3 = '' OR target = ?3)")             \
+    X(FORWARD_TARGETS, "SELECT target FROM forward WHERE domain = ?1 AND local = ?2 ORDER BY target")                  \
+    X(FORWARD_EACH, "SELECT forward.local, domain.name, forward.target FROM forward"                                   \
+                    " JOIN domain ON domain.id = forward.domain"                                                       \
+                    " WHERE (domain.name, forward.local, forward.target) > (?1, ?2, ?3)"                               \
+                    " ORDER BY domain.name, forward.local, forward.target")                                            \
     X(CREDENTIAL_ADD, "INSERT INTO credential(account, kind, label, scope, salt, memory, passes, verifier, wrapped,"   \
                       " stored_key, server_key, scram_wrapped, created, used)"                                         \
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)")                            \

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "role/keeper/directory-state.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* One element per version of the schema: what leads to it from the one before. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -57,6 +57,17 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "  since INTEGER NOT NULL," /* seconds since 1970 from which on it signs */
     "  private BLOB NOT NULL,"
     "  PRIMARY KEY(domain, selector)) WITHOUT ROWID;",
+    "CREATE TABLE forward(" /* an address, which may lead to accounts, too, and one elsewhere that its mail is sent on
+                               to */
+    "  domain INTEGER NOT NULL REFERENCES domain(id),"
+    "  local TEXT NOT NULL," /* empty: the catch-all */
+    "  target TEXT NOT NULL,"
+    "  PRIMARY KEY(domain, local, target)) WITHOUT ROWID;"
+    /* Its own address may be given to somebody else, whose mail is not to go where this one's went. */
+    "CREATE TRIGGER account_forward BEFORE DELETE ON account BEGIN"
+    "  DELETE FROM forward WHERE (domain, local) IN"
+    "    (SELECT domain, local FROM address WHERE account = old.id AND own = 1);"
+    "END;",
 };
 
 static const char *const texts[STATEMENT_COUNT] = {

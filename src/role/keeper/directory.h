@@ -85,12 +85,32 @@ MUST_USE int directory_address_exists(struct directory *directory, const struct 
 MUST_USE int directory_address_each(struct directory *directory, const struct directory_address *after,
                                     directory_address_row *row, void *arg);
 
+/* --- mail that is sent on --- */
+
+/* Addresses elsewhere that mail for an address goes to, beside the accounts that it may lead to. */
+#define FORWARD_TARGETS_MAX 50U /* of one address */
+struct directory_forward {
+    const char *local; /* empty: the catch-all */
+    const char *domain;
+    const char *target;
+};
+typedef int directory_forward_row(void *arg, const struct directory_forward *forward);
+/* DIRECTORY_OK, DIRECTORY_EXISTS, DIRECTORY_NO_DOMAIN. */
+MUST_USE int directory_forward_add(struct directory *directory, const struct name *name, const char *target);
+/* target "": all of them. DIRECTORY_OK, DIRECTORY_NONE. */
+MUST_USE int directory_forward_remove(struct directory *directory, const struct name *name, const char *target);
+/* How many there are, or a fault. */
+MUST_USE int directory_forward_count(struct directory *directory, const struct name *name);
+MUST_USE int directory_forward_each(struct directory *directory, const struct directory_forward *after,
+                                    directory_forward_row *row, void *arg);
+
 /*
  * Who gets mail for this address: an enum resolve_outcome or a fault; with RESOLVE_LOCAL, recipient rows (ipc/row.h)
- * are appended to *rows. In turn: the address itself, the address without "+tag" (RFC 5233), the catch-all of its
+ * are appended to *rows, and to *forwards a row of ipc/envelope.h for each address elsewhere, with the address asked
+ * for as ORCPT. In turn: the address itself, the address without "+tag" (RFC 5233), the catch-all of its
  * domain, and for postmaster (RFC 5321 §4.5.1) the domain's oldest account. A bare "postmaster" is the oldest domain's.
  */
-MUST_USE int directory_resolve(struct directory *directory, span_t address, struct buf *rows);
+MUST_USE int directory_resolve(struct directory *directory, span_t address, struct buf *rows, struct buf *forwards);
 /* Does this account own the address, "+tag" and catch-all included? DIRECTORY_OK or DIRECTORY_NONE. */
 MUST_USE int directory_may_send(struct directory *directory, uint64_t account, span_t address);
 

@@ -12,7 +12,10 @@ int keeper_limit_begin(struct keeper *keeper)
 {
     uint8_t key[16];
     random_bytes(key, sizeof(key));
+    random_bytes(keeper->forwards_key, sizeof(keeper->forwards_key));
     int result = greylist_new(key, &keeper->greylist);
+    if (result == 0)
+        result = allowance_new(&keeper->forwards);
     return result == 0 ? allowance_new(&keeper->allowance) : result;
 }
 

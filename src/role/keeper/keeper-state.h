@@ -18,11 +18,14 @@ struct keeper {
     const struct role_start *start;
     struct secret *directory_key;
     struct secret *queue_key;       /* private; for courier */
+    struct secret *srs_key;         /* of the senders of mail that is sent on */
     uint8_t queue_public[KEY_SIZE]; /* outgoing mail is sealed to it */
     struct hasher *hasher;
     struct throttle *throttle;
     struct greylist *greylist;
     struct allowance *allowance;
+    struct allowance *forwards; /* the same, for addresses that mail is sent on to, by keyed hashes */
+    uint8_t forwards_key[16];
     struct timer *trust_timer;
     struct directory *directory;
     struct event begun; /* set once the directory is open */
@@ -76,6 +79,10 @@ keeper_handler keeper_tally;
 keeper_handler keeper_report_next;
 keeper_handler keeper_report_rows;
 keeper_handler keeper_report_over;
+
+/* keeper-forward.c: who gets mail for an address, and as whom it is sent on. */
+void keeper_resolve(struct keeper *keeper, struct keeper_request *request);
+keeper_handler keeper_forward;
 
 /* keeper-admin.c */
 keeper_handler keeper_admin;

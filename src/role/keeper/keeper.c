@@ -27,30 +27,6 @@ void keeper_reply(struct keeper_request *request, struct ipc_message *reply)
 
 /* --- requests that need no task --- */
 
-static void resolve(struct keeper *keeper, struct keeper_request *request)
-{
-    AUTO_BUF struct buf rows = {0};
-    buf_init(&rows, 65536);
-    int outcome = directory_resolve(keeper->directory, request->message->resolve.address, &rows);
-    struct ipc_message reply = {.type = IPC_resolved};
-    if (outcome < 0) {
-        log_error("keeper.resolve.failed", F_FAULT(outcome));
-        outcome = RESOLVE_UNAVAILABLE;
-    }
-    reply.resolved.outcome = (uint32_t)outcome;
-    if (outcome == RESOLVE_REMOTE) {
-        const struct recipient_row queue = {.account = QUEUE_ACCOUNT, .public_key = keeper->queue_public};
-        uint8_t row[RECIPIENT_ROW_SIZE];
-        recipient_row_put(row, &queue);
-        buf_clear(&rows);
-        if (buf_append(&rows, span_of(row, sizeof(row))) != 0)
-            reply.resolved.outcome = RESOLVE_UNAVAILABLE;
-    }
-    if (outcome == RESOLVE_LOCAL || outcome == RESOLVE_REMOTE)
-        reply.resolved.recipients = buf_span(&rows);
-    keeper_reply(request, &reply);
-}
-
 static void may_send(struct keeper *keeper, struct keeper_request *request)
 {
     const struct ipc_may_send *asked = &request->message->may_send;
@@ -89,6 +65,7 @@ static keeper_handler *handler_of(enum ipc_type type)
         {IPC_report_next, keeper_report_next},
         {IPC_report_rows, keeper_report_rows},
         {IPC_report_over, keeper_report_over},
+        {IPC_forward, keeper_forward},
     };
     for (size_t at = 0; at < COUNT_OF(rows); at++)
         if (rows[at].type == type)
@@ -111,7 +88,7 @@ static void request_task(struct task *task, void *arg)
     enum ipc_type type = request->message->type;
     int result = event_wait(task, &keeper->begun, BEGIN_PATIENCE);
     if (result == 0 && type == IPC_resolve)
-        resolve(keeper, request);
+        keeper_resolve(keeper, request);
     else if (result == 0 && type == IPC_may_send)
         may_send(keeper, request);
     else if (result == 0)
@@ -126,7 +103,7 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     bool is_quick = message->type == IPC_resolve || message->type == IPC_may_send;
     struct keeper_request *request = NULL;
     if (message->type == IPC_resolve && keeper->directory != NULL)
-        resolve(keeper, &at_once);
+        keeper_resolve(keeper, &at_once);
     else if (message->type == IPC_account_full && keeper->directory != NULL)
         note_full(keeper, &message->account_full);
     else if (message->type == IPC_may_send && keeper->directory != NULL)
@@ -215,6 +192,8 @@ static int keys_read(struct keeper *keeper, const char *data)
         result = kdf_queue_pair(server, keeper->queue_public, &keeper->queue_key);
     if (result == 0)
         result = kdf_reports_key(server, &keeper->reports_key);
+    if (result == 0)
+        result = kdf_srs_key(server, &keeper->srs_key);
     return result == 0 ? kdf_directory_key(server, &keeper->directory_key) : result;
 }
 
@@ -264,11 +243,13 @@ int keeper_run(const struct role_start *start)
     throttle_free(keeper.throttle);
     greylist_free(keeper.greylist);
     allowance_free(keeper.allowance);
+    allowance_free(keeper.forwards);
     hasher_free(keeper.hasher);
     reports_free(keeper.reports);
     secret_free(keeper.reports_key);
     secret_free(keeper.directory_key);
     secret_free(keeper.queue_key);
+    secret_free(keeper.srs_key);
     loop_free(keeper.loop);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
