@@ -54,7 +54,7 @@ int record_head_parse(span_t plain, uint64_t padded, struct record_meta *ret_met
         return RECORD_FORGED;
     size_t flags_len = bytes_get_u16(meta.at + 17);
     size_t path_len = bytes_get_u16(meta.at + 19);
-    if (meta.at[0] < RECORD_DELIVERY || meta.at[0] > RECORD_NOTE)
+    if (meta.at[0] < RECORD_DELIVERY || meta.at[0] > RECORD_POLICY)
         return RECORD_FORGED;
     if (RECORD_META_FIXED + flags_len + path_len != meta_len)
         return RECORD_FORGED;

@@ -36,6 +36,7 @@ enum record_kind {
     RECORD_TOGETHER = 3, /* one of several that are filed together by who appended them, or else given up */
     RECORD_OUTGOING = 4, /* in the queue: an envelope (ipc/envelope.h), then the message */
     RECORD_NOTE = 5,     /* in the queue: how far another record of it has come */
+    RECORD_POLICY = 6,   /* in the queue: an MTA-STS policy that is to survive a restart (role/courier/stskept.h) */
 };
 
 struct record_meta {

@@ -32,7 +32,8 @@
  *   message.c      what becomes of a message: its ways, its expiry, its reports
  *   destination.c  who waits for which other server     route.c      where that server is
  *   connection.c   a connection to it                   transfer.c   a message over it
- *   demand.c       what its TLS has to prove              sts.c        policies that say so
+ *   demand.c       what its TLS has to prove              sts.c        policies that say so, stskept.c: as kept
+ *   append.c       records of courier's own
  *   report.c       the text of a report (pure)          inject.c     its way to the sender
  *   command.c      `waxwing queue …`                    segfile.c    descriptors of the log
  */
@@ -178,6 +179,9 @@ uint64_t work_message_len(const struct work *work);
 void work_set(struct work *work, size_t recipient, enum note_status status, const struct smtp_response *response,
               span_t host);
 bool work_is_over(const struct work *work); /* every recipient is done */
+/* append.c: what courier keeps there itself, at most NOTE_MAX bytes. Durable with 0. */
+MUST_USE int record_append(struct task *task, struct courier *courier, enum record_kind kind, span_t bytes,
+                           struct place *ret_place);
 /* Opens a record of any kind, and reads all of it but a message: for the start. */
 struct opened {
     int kind;

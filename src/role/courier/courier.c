@@ -120,6 +120,8 @@ static void start_task(struct task *task, void *arg)
         result = task_group_spawn(&courier->tasks, courier->loop, "courier.settle", settle_task, courier);
     if (result == 0)
         result = task_group_spawn(&courier->tasks, courier->loop, "courier.queue", queue_task, courier);
+    if (result == 0)
+        result = task_group_spawn(&courier->tasks, courier->loop, "courier.sts", sts_refresh_task, courier);
     if (result < 0 && result != -ECANCELED)
         log_error("courier.start.failed", F_FAULT(result));
 }

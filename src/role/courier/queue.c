@@ -139,6 +139,7 @@ static int take_row(struct task *task, struct reading *reading, const struct pen
     if (result == 0)
         result = reading->opened.kind == RECORD_OUTGOING ? take_message(reading, row, &place, bytes)
                  : reading->opened.kind == RECORD_NOTE   ? take_note(reading, &place, bytes)
+                 : reading->opened.kind == RECORD_POLICY ? sts_take(courier, row->record, bytes)
                                                          : -EBADMSG;
     if (result == -EBADMSG || result == -ENOENT) {
         log_error("courier.record.unreadable", F_U64("record", row->record), F_FAULT(result));

@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "ipc/parcel.h"
 #include "role/courier/courier-state.h"
 
 #define RETRY_MS 1000
@@ -32,13 +31,14 @@ static int open_record(struct task *task, struct courier *courier, const struct 
     return result > 0 ? -EBADMSG : result;
 }
 
-/* The first bytes of what the record holds: all of a note, or of an envelope. */
+/* The first bytes of what the record holds: all of an envelope, or of what courier has written itself. */
 static int read_head(struct work *work)
 {
     enum record_kind kind = record_reader_meta(work->reader)->kind;
     buf_init(&work->head, ENVELOPE_MAX + NOTE_MAX);
-    int result = record_reader_read(
-        work->reader, 0, kind == RECORD_NOTE ? record_reader_message_len(work->reader) : ENVELOPE_FIXED, &work->head);
+    int result = record_reader_read(work->reader, 0,
+                                    kind != RECORD_OUTGOING ? record_reader_message_len(work->reader) : ENVELOPE_FIXED,
+                                    &work->head);
     if (result == 0 && kind == RECORD_OUTGOING) {
         work->envelope_len = envelope_len(buf_span(&work->head));
         result = work->envelope_len == 0 ? -EBADMSG
@@ -135,68 +135,12 @@ int work_begin(struct task *task, struct courier *courier, struct entry *entry, 
 
 /* --- notes ------------------------------------------------------------------------------------------------------ */
 
-static int need_sender(struct courier *courier)
-{
-    if (courier->sender != NULL)
-        return 0;
-    int result = record_sender_new(&courier->sender);
-    if (result == 0)
-        timer_start(courier->sender_end, RECORD_SENDER_MS);
-    return result;
-}
-
-static int seal_note(struct courier *courier, const struct note *note, struct buf *sealed, uint8_t row[KEY_ROW_SIZE])
-{
-    const struct record_meta meta = {.kind = RECORD_NOTE, .arrived = (uint64_t)courier_seconds() * 1000000};
-    AUTO_BUF struct buf bytes;
-    AUTO(secret) struct secret *key = NULL;
-    uint8_t sealed_key[RECORD_SEALED_KEY_LEN];
-    buf_init(&bytes, NOTE_MAX);
-    int result = note_write(note, &bytes);
-    if (result == 0)
-        result = record_seal(&meta, buf_span(&bytes), sealed, &key);
-    if (result == 0)
-        result = need_sender(courier);
-    if (result == 0)
-        result = record_key_seal(courier->sender, key, courier->queue_public, sealed_key);
-    if (result != 0)
-        return result;
-    const struct key_row queue = {.account = QUEUE_ACCOUNT, .sealed_key = sealed_key};
-    key_row_put(row, &queue);
-    return 0;
-}
-
-static int call_store(struct task *task, struct courier *courier, struct ipc_message *request, span_t bytes,
-                      struct ipc_message **ret_reply)
-{
-    struct channel *store = wiring_peer(courier->wiring, ROLE_STORE, 0);
-    if (store == NULL)
-        return -ENOTCONN;
-    return parcel_call(task, store, request, &request->append.content, bytes, COURIER_CALL_MS, ret_reply);
-}
-
 static int append_note(struct task *task, struct courier *courier, const struct note *note, struct place *ret_place)
 {
-    AUTO_BUF struct buf sealed;
-    uint8_t row[KEY_ROW_SIZE];
-    buf_init(&sealed, 2U * NOTE_MAX + 4096);
-    int result = seal_note(courier, note, &sealed, row);
-    if (result != 0)
-        return result;
-    struct ipc_message request = {.type = IPC_append,
-                                  .append = {.length = buf_len(&sealed), .recipients = span_of(row, sizeof(row))}};
-    AUTO(ipc_message) struct ipc_message *reply = NULL;
-    result = call_store(task, courier, &request, buf_span(&sealed), &reply);
-    if (result < 0)
-        return result;
-    if (reply->appended.outcome != APPEND_OK)
-        return reply->appended.outcome == APPEND_FULL ? -ENOSPC : -EIO;
-    *ret_place = (struct place){.record = reply->appended.record,
-                                .segment = reply->appended.segment,
-                                .offset = reply->appended.offset,
-                                .length = buf_len(&sealed)};
-    memcpy(ret_place->key, row + 8, sizeof(ret_place->key));
-    return 0;
+    AUTO_BUF struct buf bytes;
+    buf_init(&bytes, NOTE_MAX);
+    int result = note_write(note, &bytes);
+    return result == 0 ? record_append(task, courier, RECORD_NOTE, buf_span(&bytes), ret_place) : result;
 }
 
 /* Several may note at a time: the log has them in the order in which they were written, each with all that is known. */

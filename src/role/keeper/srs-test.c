@@ -28,8 +28,7 @@ static void reports_find_their_way_back(void **state)
 {
     (void)state;
     static const char *const senders[] = {"user@example.org", "User.Name+tag@Example.org", "a=b=c@example.org",
-                                          "m\xc3\xbcller@b\xc3\xbc"
-                                          "cher.example"};
+                                          "m\xc3\xbcller@b\xc3\xbc.example"};
     for (size_t i = 0; i < COUNT_OF(senders); i++) {
         AUTO_BUF struct buf address;
         AUTO_BUF struct buf sender;

@@ -67,6 +67,8 @@ STS_CASES = {
     "moved": ((302, "text/plain", ENFORCE), "mta-sts.moved.test", None, "clear"),
     "markup": ((200, "text/html", ENFORCE), "mta-sts.markup.test", None, "clear"),
     "aging": (ENFORCE.replace("86400", str(AGE)), "mta-sts.aging.test", None, "does not offer it"),
+    "steady": (ENFORCE.replace("86400", str(AGE)), "mta-sts.steady.test", "mx.steady.test", "tls"),
+    "kept": (ENFORCE, "mta-sts.kept.test", None, "does not offer it"),
     "large": ((200, "text/plain", ENFORCE + "x" * 70000), "mta-sts.large.test", None, "clear"),
 }
 OUTCOMES = {name: case[-1] for name, case in {**CASES, **STS_CASES}.items()}
@@ -176,3 +178,24 @@ def test_a_policy_is_fetched_again_when_its_id_changes(world):
     world.net.processes["authority"].send_signal(signal.SIGHUP)  # it reads its zones anew
     wait_until(lambda: peer.taken, 20, "the new policy lets it go")
     assert len(world.policies.times[zone.name]) >= 2
+
+
+def test_a_policy_that_is_used_is_fetched_again_before_it_is_over(world):
+    """Without any more mail."""
+    asked = world.policies.times["steady.test"]
+    wait_until(lambda: len(asked) >= 2, 20, "it is asked for again")
+    assert AGE / 2 <= asked[1] - asked[0] < AGE
+
+
+def test_policies_survive_a_restart_though_they_cannot_be_fetched(world):
+    """Whoever can make us restart, and keep us from the policy, must not get the mail in clear."""
+    wait_until(lambda: "does not offer it" in world.said("kept"), 15, "it waits by its policy")
+    for stop in (world.server.stop, world.server.kill):
+        stop()
+        world.policies.pages["kept.test"] = (503, "text/plain", "")
+        before, asked = world.peers["kept"].connections, len(world.policies.times["kept.test"])
+        world.server.start()
+        world.server.tool("queue", "retry", "--all")
+        wait_until(lambda: world.peers["kept"].connections > before, 20, "it is tried again")
+        wait_until(lambda: "does not offer it" in world.said("kept"), 15, "it waits still")
+        assert not world.peers["kept"].taken and len(world.policies.times["kept.test"]) == asked
