@@ -100,3 +100,16 @@ bool envelope_rows_are_sound(span_t rows)
     }
     return rows.len == 0;
 }
+
+bool envelope_recipient_is_written_to(const struct envelope_recipient *recipient)
+{
+    return (recipient->notify & (ENVELOPE_LOCAL | ENVELOPE_FORWARD)) == 0;
+}
+
+size_t envelope_rows_leaving(span_t rows)
+{
+    size_t count = 0;
+    for (struct envelope_recipient recipient; envelope_recipient_next(&rows, &recipient);)
+        count += envelope_recipient_is_written_to(&recipient);
+    return count;
+}

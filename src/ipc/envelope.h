@@ -59,3 +59,7 @@ MUST_USE int envelope_recipient_write(const struct envelope_recipient *recipient
 MUST_USE bool envelope_recipient_next(span_t *rows, struct envelope_recipient *ret_recipient);
 /* Whether these are whole rows, and at least one. */
 bool envelope_rows_are_sound(span_t rows);
+/* Whether its sender writes to somebody elsewhere: neither ENVELOPE_LOCAL nor ENVELOPE_FORWARD; and how many such
+ * there are. */
+bool envelope_recipient_is_written_to(const struct envelope_recipient *recipient);
+size_t envelope_rows_leaving(span_t rows);

@@ -83,6 +83,8 @@ static const struct {
     {IPC_report_over, IPC_done},
     {IPC_report_rows, IPC_report_rows_done},
     {IPC_forward, IPC_forward_done},
+    {IPC_holds, IPC_done},
+    {IPC_hold_change, IPC_hold_changed},
 };
 
 static void put_u32(struct buf *packet, uint32_t value)

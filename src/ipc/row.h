@@ -61,6 +61,20 @@ enum deliver_outcome {
     DELIVER_FULL,
     DELIVER_WAIT, /* the client is to come again, for a reason of policy */
 };
+/* Why the mail of an account to others is held, and what becomes of that. */
+enum hold_why {
+    HOLD_BY_OPERATOR,
+    HOLD_STRANGERS, /* it suddenly writes to many whom it never wrote to */
+    HOLD_BOUNCES,   /* many of its recipients are suddenly refused */
+    HOLD_WHY_COUNT,
+};
+enum hold_change {
+    HOLD_BEGIN,   /* by the operator */
+    HOLD_END,     /* all is sent: it was the owner's doing */
+    HOLD_REMOVED, /* what was held is removed: it was not; the hold goes on */
+    HOLD_TOLD,    /* the owner and the operator know */
+    HOLD_CHANGE_COUNT,
+};
 enum append_outcome { APPEND_OK, APPEND_FULL, APPEND_FAILED };
 
 enum deliver_flag {

@@ -11,7 +11,8 @@
 #define PAGE_BYTES 65536U
 #define PAGE_ENTRIES 512U
 #define USAGE                                                                                                          \
-    "usage: waxwing queue list [--json] | show ID [--json] | retry ID|--all | hold ID | release ID | remove ID\n"
+    "usage: waxwing queue list [--json] | show ID [--json] | retry ID|--all | hold ID | release ID | remove ID |"      \
+    " accounts [--json]; instead of ID: --account ADDRESS to hold, release, remove\n"
 
 struct command {
     struct courier *courier;
@@ -50,9 +51,9 @@ static span_t take_word(span_t *words)
 
 /* --- list --------------------------------------------------------------------------------------------------------- */
 
-static const char *state_of(const struct entry *entry)
+static const char *state_of(const struct courier *courier, const struct entry *entry)
 {
-    if (entry->is_held)
+    if (holds_why(courier, entry) != NULL)
         return "held";
     if (entry->hold_until > courier_seconds())
         return "scheduled";
@@ -110,22 +111,26 @@ static void list_entry(struct command *command, const struct entry *entry)
     int64_t now = courier_seconds();
     int64_t next = next_of(entry);
     const char *destination = entry->leg_count > 0 ? entry->legs[0].destination->name : "";
+    const char *state = state_of(command->courier, entry);
+    const char *why = holds_why(command->courier, entry);
     if (command->as_json) {
         buf_append_format(output,
                           "{\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"size\":%" PRIu64 ",\"arrived\":%" PRId64
                           ",\"next\":%" PRId64 ",\"attempts\":%u,\"destinations\":[",
-                          entry->message.record, state_of(entry), entry->message.length, entry->arrived, next,
+                          entry->message.record, state, entry->message.length, entry->arrived, next,
                           attempts_of(entry));
         for (size_t i = 0; i < entry->leg_count; i++) {
             buf_append_text(output, i > 0 ? "," : "");
             add_json_text(output, span_of_text(entry->legs[i].destination->name));
         }
-        buf_append_text(output, "]}");
+        buf_append_format(output, "],\"why\":%s%s%s}", why != NULL ? "\"" : "", why != NULL ? why : "null",
+                          why != NULL ? "\"" : "");
         return;
     }
-    buf_append_format(output, "%016" PRIx64 "  %-9s %8" PRIu64 " B  age %6" PRId64 " s  next %6" PRId64 " s  %s%s\n",
-                      entry->message.record, state_of(entry), entry->message.length, now - entry->arrived,
-                      next > now ? next - now : 0, destination, entry->leg_count > 1 ? " and others" : "");
+    buf_append_format(
+        output, "%016" PRIx64 "  %-9s %8" PRIu64 " B  age %6" PRId64 " s  next %6" PRId64 " s  %s%s%s%s\n",
+        entry->message.record, state, entry->message.length, now - entry->arrived, next > now ? next - now : 0,
+        destination, entry->leg_count > 1 ? " and others" : "", why != NULL ? "  held: " : "", why != NULL ? why : "");
 }
 
 static int by_record(const void *one, const void *other)
@@ -181,6 +186,53 @@ static void do_list(struct task *task, struct command *command)
     } else if (command->as_json) {
         buf_append_text(&command->output, "]\n");
     }
+}
+
+/* Accounts whose mail is held. */
+static void list_account(struct command *command, const struct account_hold *hold)
+{
+    static const char *const words[HOLD_WHY_COUNT] = {[HOLD_BY_OPERATOR] = "by the operator",
+                                                      [HOLD_STRANGERS] = "many new recipients",
+                                                      [HOLD_BOUNCES] = "many bounces"};
+    struct buf *output = &command->output;
+    if (!command->as_json) {
+        buf_append_format(output, "%s\theld for %" PRId64 " s\t%" PRIu64 " messages\t%s", hold->address,
+                          courier_seconds() - hold->since, hold->messages, words[hold->why]);
+        if (hold->why != HOLD_BY_OPERATOR)
+            buf_append_format(output, ": %" PRIu64 " within a day, usual are %" PRIu64, hold->seen, hold->usual);
+        buf_append_byte(output, '\n');
+        return;
+    }
+    buf_append_text(output, "{\"address\":");
+    add_json_text(output, span_of_text(hold->address));
+    buf_append_format(output,
+                      ",\"since\":%" PRId64 ",\"messages\":%" PRIu64 ",\"why\":\"%s\",\"seen\":%" PRIu64
+                      ",\"usual\":%" PRIu64 "}",
+                      hold->since, hold->messages, words[hold->why], hold->seen, hold->usual);
+}
+
+static void do_accounts(struct task *task, struct command *command)
+{
+    span_t asked = command->message->admin.after;
+    uint64_t after = asked.len == 8 ? bytes_get_u64(asked.at) : 0;
+    bool is_first = after == 0;
+    uint8_t last[8];
+    (void)task;
+    holds_count(command->courier);
+    const struct account_hold *hold = holds_next(command->courier, after);
+    if (command->as_json && is_first)
+        buf_append_byte(&command->output, '[');
+    for (; hold != NULL && buf_len(&command->output) < PAGE_BYTES; hold = holds_next(command->courier, after)) {
+        if (command->as_json && after != 0)
+            buf_append_byte(&command->output, ',');
+        list_account(command, hold);
+        after = hold->account;
+    }
+    bytes_put_u64(last, after);
+    if (hold != NULL)
+        buf_append(&command->next, span_of(last, sizeof(last)));
+    else if (command->as_json)
+        buf_append_text(&command->output, "]\n");
 }
 
 /* --- one message -------------------------------------------------------------------------------------------------- */
@@ -298,7 +350,7 @@ static void do_show(struct task *task, struct command *command)
 /* Now, whatever was planned; where it waits for its destination, that is asked again. */
 static void retry(struct courier *courier, struct entry *entry)
 {
-    if (entry->is_held || entry->hold_until > courier_seconds())
+    if (holds_why(courier, entry) != NULL || entry->hold_until > courier_seconds())
         return;
     for (size_t i = 0; i < entry->leg_count; i++) {
         struct leg *leg = &entry->legs[i];
@@ -344,29 +396,62 @@ static void set_held(struct task *task, struct command *command, bool is_held)
     }
     if (result < 0)
         fail(command, 1, "the message cannot be changed just now\n");
-    for (size_t i = 0; result == 0 && !entry->is_gone && !is_held && i < entry->leg_count; i++)
-        if (entry->legs[i].due.place == 0 && !entry->legs[i].is_busy && entry->legs[i].waiting.next == NULL)
-            courier_schedule(courier, &entry->legs[i].due, courier_seconds());
-    if (!entry->is_gone)
+    if (result == 0 && !entry->is_gone && !is_held)
+        message_release(courier, entry);
+    else if (!entry->is_gone)
         message_look(courier, entry);
     entry_let_go(courier, entry);
 }
 
+/* All of an account, where that is what the words say; keeper is told first, as he decides. */
+static bool change_account(struct task *task, struct command *command, enum hold_change change, uint64_t *ret_account)
+{
+    span_t words = command->words;
+    if (!span_equal(take_word(&words), SPAN("--account")))
+        return false;
+    span_t address = take_word(&words);
+    int result = address.len == 0 ? EINVAL : holds_change(task, command->courier, change, address, ret_account);
+    if (result == 0)
+        return true;
+    *ret_account = 0;
+    if (result == ENOENT)
+        fail(command, 1, "the mail of no such account is held; waxwing queue accounts shows those\n");
+    else if (result == EINVAL)
+        fail(command, 2, USAGE);
+    else
+        fail(command, 1, "the account cannot be changed just now\n");
+    return true;
+}
+
 static void do_hold(struct task *task, struct command *command)
 {
-    set_held(task, command, true);
+    uint64_t account = 0;
+    if (!change_account(task, command, HOLD_BEGIN, &account))
+        set_held(task, command, true);
 }
 
 static void do_release(struct task *task, struct command *command)
 {
-    set_held(task, command, false);
+    uint64_t account = 0;
+    if (!change_account(task, command, HOLD_END, &account))
+        set_held(task, command, false);
+    else if (account != 0)
+        buf_append_format(&command->output, "%zu messages are sent now\n", holds_end(command->courier, account));
 }
 
 /* Without a report: whoever does this knows. */
 static void do_remove(struct task *task, struct command *command)
 {
+    uint64_t account = 0;
+    if (change_account(task, command, HOLD_REMOVED, &account)) {
+        if (account != 0)
+            buf_append_format(&command->output,
+                              "%zu messages are removed; the account stays held until waxwing queue release "
+                              "--account\n",
+                              holds_remove(command->courier, account));
+        return;
+    }
     struct entry *entry = find(command);
-    (void)task;
     if (entry != NULL)
         entry_end(command->courier, entry);
 }
@@ -379,7 +464,7 @@ static void run(struct task *task, struct command *command)
     static const struct {
         const char *word;
         void (*run)(struct task *task, struct command *command);
-    } rows[] = {{"list", do_list}, {"show", do_show},       {"retry", do_retry},
+    } rows[] = {{"list", do_list}, {"show", do_show},       {"retry", do_retry},  {"accounts", do_accounts},
                 {"hold", do_hold}, {"release", do_release}, {"remove", do_remove}};
     command->words = command->message->admin.words;
     (void)take_word(&command->words);

@@ -35,6 +35,7 @@
  *   demand.c       what its TLS has to prove              sts.c        policies that say so, stskept.c: as kept
  *   append.c       records of courier's own
  *   report.c       the text of a report (pure)          inject.c     its way to the sender
+ *   holds.c        accounts whose mail is held          notice.c     what their owners are told (pure)
  *   command.c      `waxwing queue …`                    segfile.c    descriptors of the log
  */
 
@@ -53,13 +54,14 @@ struct entry {
     struct list_link looker; /* it is to be looked at, and nobody is free to */
     struct place message;
     struct place note;
-    int64_t arrived; /* seconds since 1970 */
+    uint64_t account; /* whose it is; 0: the server's own */
+    int64_t arrived;  /* seconds since 1970 */
     int64_t hold_until;
     struct work *work; /* NULL while nobody needs it */
     struct leg *legs;  /* NULL: not known yet */
     size_t leg_count;
     size_t recipients_open;
-    bool is_held;
+    bool is_held;    /* itself, by the operator */
     bool is_noticed; /* the sender was told of a delay */
     bool is_looked_at;
     bool is_routed;
@@ -126,6 +128,8 @@ struct courier {
     struct map *entries;      /* by record */
     struct map *destinations; /* by the hash of their names */
     struct map *segfiles;
+    struct map *holds; /* by account */
+    struct event keeper_came;
     uint8_t hash_key[16];
     struct schedule schedule;
     struct timer *clock; /* until the next thing is due */
@@ -194,7 +198,9 @@ void settle_task(struct task *task, void *arg);
 void settle_record(struct courier *courier, uint64_t record);
 
 /* message.c */
-void message_look(struct courier *courier, struct entry *entry); /* now, or when somebody is free to do it */
+void message_hold(struct courier *courier, struct entry *entry);    /* nothing is begun with it any more */
+void message_release(struct courier *courier, struct entry *entry); /* its ways are open again */
+void message_look(struct courier *courier, struct entry *entry);    /* now, or when somebody is free to do it */
 /* Seconds to wait after so many attempts: half as long again each time, and a little by chance. */
 int64_t message_pause(const struct courier *courier, uint32_t attempts);
 bool message_has_news(const struct work *work); /* of which the sender has not heard */
@@ -208,8 +214,7 @@ void recipient_fail(struct work *work, size_t recipient, const struct smtp_respo
 void destination_leave(struct destination *destination);
 MUST_USE int destination_find(struct courier *courier, span_t address, struct destination **ret_destination);
 void destination_push(struct leg *leg);
-void destination_push_again(struct leg *leg); /* it was taken, but nothing was tried: it is the next one */
-void destination_drop(struct leg *leg);       /* waits no more */
+void destination_drop(struct leg *leg);                        /* waits no more */
 struct leg *destination_take(struct destination *destination); /* the next leg, marked busy; or NULL */
 void destination_start(struct destination *destination);       /* a connection where one is wanted and allowed */
 void destination_failed(struct destination *destination, const struct smtp_response *response);
@@ -280,6 +285,35 @@ void transfer_fail(struct task *task, struct courier *courier, struct leg *leg, 
  * of those that are OPEN. 0 where it is durable, or nobody wants it. */
 enum report_kind { REPORT_FINAL, REPORT_DELAY };
 MUST_USE int inject_report(struct task *task, struct courier *courier, struct work *work, enum report_kind kind);
+/* Any message of the server's own to one address. 0 where it is durable, or there is nobody. */
+enum inject_kind { INJECT_PLAIN, INJECT_UTF8 }; /* whether addresses in its header may be of RFC 6532 */
+MUST_USE int inject_text(struct task *task, struct courier *courier, span_t to, enum inject_kind kind, span_t text);
+
+/* holds.c: accounts whose mail is held, as keeper says. */
+struct account_hold {
+    uint64_t account;
+    enum hold_why why;
+    int64_t since;
+    uint64_t seen;
+    uint64_t usual;
+    uint64_t messages; /* holds_count() */
+    char address[];
+};
+MUST_USE int holds_ask(struct task *task, struct courier *courier); /* which there are */
+void holds_task(struct task *task, void *arg);                      /* asks again whenever there is a new keeper */
+void holds_take(struct courier *courier, const struct ipc_hold *said);
+/* Why the entry is held, in words for the operator; NULL where it is not. */
+const char *holds_why(const struct courier *courier, const struct entry *entry);
+void holds_count(struct courier *courier);
+/* The one with the lowest account above that, or NULL. */
+struct account_hold *holds_next(const struct courier *courier, uint64_t after);
+/* Tells keeper. 0 and the account, or a positive errno: ENOENT where there is no such account or hold; or a fault. */
+MUST_USE int holds_change(struct task *task, struct courier *courier, enum hold_change change, span_t address,
+                          uint64_t *ret_account);
+size_t holds_end(struct courier *courier, uint64_t account);    /* its messages go their way; how many they are */
+size_t holds_remove(struct courier *courier, uint64_t account); /* all its messages; how many there were */
+void holds_bounced(struct courier *courier, const struct work *work, uint32_t recipients); /* keeper counts them */
+void holds_free(struct courier *courier);
 
 /* command.c: takes the message. */
 void command_start(struct courier *courier, struct channel *channel, struct ipc_message *message);

@@ -105,17 +105,25 @@ static int ask_key(struct task *task, struct courier *courier)
     return fd < 0 ? -EAGAIN : read_pair(courier, fd);
 }
 
-/* Before it has the key it can do nothing. */
+static int ask_keeper(struct task *task, struct courier *courier)
+{
+    int result = courier->receiver == NULL ? ask_key(task, courier) : 0;
+    return result == 0 ? holds_ask(task, courier) : result;
+}
+
+/* Before it has the key it can do nothing, and before it knows what is held, it must not. */
 static void start_task(struct task *task, void *arg)
 {
     struct courier *courier = arg;
-    int result = ask_key(task, courier);
+    int result = ask_keeper(task, courier);
     while (result < 0 && result != -ECANCELED) {
-        log_debug("courier.key.missing", F_FAULT(result));
+        log_debug("courier.keeper.silent", F_FAULT(result));
         result = task_sleep(task, KEY_RETRY_MS);
         if (result == 0)
-            result = ask_key(task, courier);
+            result = ask_keeper(task, courier);
     }
+    if (result == 0)
+        result = task_group_spawn(&courier->tasks, courier->loop, "courier.holds", holds_task, courier);
     if (result == 0)
         result = task_group_spawn(&courier->tasks, courier->loop, "courier.settle", settle_task, courier);
     if (result == 0)
@@ -167,17 +175,21 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     }
     if (message->type == IPC_announce)
         event_raise(&courier->arrived);
+    else if (message->type == IPC_hold)
+        holds_take(courier, &message->hold);
     else
         log_error("courier.message.unexpected", F_TEXT("type", ipc_type_name(message->type)));
     ipc_message_free(message);
 }
 
-/* A new store may have what the old one could not say any more. */
+/* A new store or keeper may have what the old one could not say any more. */
 static void on_peer(void *arg, struct channel *channel)
 {
     struct courier *courier = arg;
     if (channel_peer(channel) == ROLE_STORE)
         event_raise(&courier->arrived);
+    else if (channel_peer(channel) == ROLE_KEEPER)
+        event_raise(&courier->keeper_came);
 }
 
 static void on_status(void *arg, struct buf *json)
@@ -185,10 +197,11 @@ static void on_status(void *arg, struct buf *json)
     const struct courier *courier = arg;
     (void)buf_append_format(json,
                             ",\"queued\":%zu,\"destinations\":%zu,\"connections\":%zu,\"delivered\":%llu,"
-                            "\"deferred\":%llu,\"failed\":%llu,\"reports\":%llu",
+                            "\"deferred\":%llu,\"failed\":%llu,\"reports\":%llu,\"accounts_held\":%zu",
                             map_count(courier->entries), map_count(courier->destinations), courier->connections,
                             (unsigned long long)courier->delivered, (unsigned long long)courier->deferred,
-                            (unsigned long long)courier->failed, (unsigned long long)courier->reports);
+                            (unsigned long long)courier->failed, (unsigned long long)courier->reports,
+                            map_count(courier->holds));
     resolver_status(courier->resolver, json);
 }
 
@@ -240,6 +253,7 @@ static int courier_init(struct courier *courier, const struct role_start *start)
     task_group_init(&courier->tasks);
     event_init(&courier->arrived);
     event_init(&courier->settling);
+    event_init(&courier->keeper_came);
     list_init(&courier->starved);
     list_init(&courier->lookers);
     buf_init(&courier->over, OVER_MAX);
@@ -250,6 +264,8 @@ static int courier_init(struct courier *courier, const struct role_start *start)
         result = map_new(&courier->destinations);
     if (result == 0)
         result = map_new(&courier->segfiles);
+    if (result == 0)
+        result = map_new(&courier->holds);
     if (result == 0)
         result = loop_new(&courier->loop);
     if (result == 0)
@@ -274,6 +290,7 @@ static void courier_end(struct courier *courier)
     destinations_free(courier);
     schedule_free(&courier->schedule);
     segfiles_free(courier);
+    holds_free(courier);
     buf_deinit(&courier->over);
     wiring_free(courier->wiring);
     timer_free(courier->clock);

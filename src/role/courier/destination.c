@@ -119,25 +119,13 @@ void destination_connection_ended(struct destination *destination)
     forget_unused(destination);
 }
 
-static void wait_for_it(struct leg *leg)
-{
-    leg->is_busy = false;
-    leg->destination->waiting_count++;
-}
-
 void destination_push(struct leg *leg)
 {
-    if (leg->waiting.next != NULL || leg->is_busy)
+    if (leg->waiting.next != NULL || leg->is_busy || holds_why(leg->destination->courier, leg->entry) != NULL)
         return;
     list_push(&leg->destination->waiting, &leg->waiting);
-    wait_for_it(leg);
+    leg->destination->waiting_count++;
     destination_start(leg->destination);
-}
-
-void destination_push_again(struct leg *leg)
-{
-    list_push_front(&leg->destination->waiting, &leg->waiting);
-    wait_for_it(leg);
 }
 
 void destination_drop(struct leg *leg)

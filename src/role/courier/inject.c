@@ -160,22 +160,21 @@ static int add_forwards(span_t forwards, struct buf *remote)
 }
 
 /* A report is nobody's message (RFC 3464 §2): its sender is <>, and of what becomes of it nobody hears. */
-static int deliver(struct task *task, struct courier *courier, const struct work *work, span_t text)
+int inject_text(struct task *task, struct courier *courier, span_t to, enum inject_kind kind, span_t text)
 {
     AUTO(ipc_message) struct ipc_message *found = NULL;
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     AUTO_BUF struct buf remote;
-    span_t sender = work->envelope.sender;
     buf_init(&remote, 65536);
-    int result = resolve(task, courier, sender, &found);
+    int result = resolve(task, courier, to, &found);
     if (result < 0)
         return result;
     uint32_t outcome = found->resolved.outcome;
     if (outcome == RESOLVE_UNAVAILABLE)
         return -EAGAIN;
     if (outcome == RESOLVE_REMOTE) {
-        const struct envelope_recipient to = {.notify = SMTP_NOTIFY_NEVER, .address = sender};
-        result = envelope_recipient_write(&to, &remote);
+        const struct envelope_recipient row = {.notify = SMTP_NOTIFY_NEVER, .address = to};
+        result = envelope_recipient_write(&row, &remote);
     } else if (outcome == RESOLVE_LOCAL) {
         result = add_forwards(found->resolved.forwards, &remote);
     } else {
@@ -184,11 +183,11 @@ static int deliver(struct task *task, struct courier *courier, const struct work
     }
     if (result < 0)
         return result;
-    bool is_utf8 = (work->envelope.flags & ENVELOPE_UTF8) != 0;
+    bool is_utf8 = kind == INJECT_UTF8;
     struct ipc_message request = {
         .type = IPC_deliver,
         .deliver = {.flags = DELIVER_REPORT | (is_8bit(text) ? DELIVER_8BIT : 0U) | (is_utf8 ? DELIVER_UTF8 : 0U),
-                    .for_address = sender,
+                    .for_address = to,
                     .recipients = found->resolved.recipients,
                     .remote = buf_span(&remote)}};
     result = call_intake(task, courier, &request, text, &reply);
@@ -210,8 +209,9 @@ int inject_report(struct task *task, struct courier *courier, struct work *work,
         return count < 0 ? count : 0;
     buf_init(&text, REPORT_MAX);
     result = write_report(courier, work, rows, (size_t)count, &text);
+    enum inject_kind in = (work->envelope.flags & ENVELOPE_UTF8) != 0 ? INJECT_UTF8 : INJECT_PLAIN;
     if (result == 0)
-        result = deliver(task, courier, work, buf_span(&text));
+        result = inject_text(task, courier, work->envelope.sender, in, buf_span(&text));
     if (result < 0)
         return result;
     courier->reports++;

@@ -86,6 +86,7 @@ static int make_legs(struct courier *courier, struct entry *entry, struct work *
         if (result == -EINVAL) {
             struct smtp_response response = response_of(553, 1, 2, "There can be no mail domain of that name");
             recipient_fail(work, i, &response, SPAN_NONE);
+            holds_bounced(courier, work, 1);
             result = 0;
         }
         if (result < 0)
@@ -196,12 +197,22 @@ static int tell_news(struct task *task, struct courier *courier, struct work *wo
     return result;
 }
 
-static void hold(struct courier *courier, struct entry *entry)
+void message_hold(struct courier *courier, struct entry *entry)
 {
     for (size_t i = 0; i < entry->leg_count; i++) {
         schedule_remove(&courier->schedule, &entry->legs[i].due);
         destination_drop(&entry->legs[i]);
     }
+}
+
+void message_release(struct courier *courier, struct entry *entry)
+{
+    for (size_t i = 0; i < entry->leg_count; i++) {
+        struct leg *leg = &entry->legs[i];
+        if (leg->due.place == 0 && !leg->is_busy && leg->waiting.next == NULL)
+            courier_schedule(courier, &leg->due, courier_seconds());
+    }
+    message_look(courier, entry);
 }
 
 /* When there is something to do for the message next, apart from its ways. */
@@ -223,8 +234,8 @@ static int look(struct task *task, struct courier *courier, struct work *work)
     int result = 0;
     entry->is_held = (work->note.flags & NOTE_HELD) != 0;
     entry->is_noticed = (work->note.flags & NOTE_DELAYED) != 0;
-    if (entry->is_held) {
-        hold(courier, entry);
+    if (holds_why(courier, entry) != NULL) {
+        message_hold(courier, entry);
         return 0;
     }
     if (message_has_news(work)) /* also of one that is to be sent later: it is in the queue for its report alone */

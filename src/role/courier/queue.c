@@ -120,6 +120,7 @@ static int take_message(struct reading *reading, const struct pending_row *row, 
     entry->message = *place;
     entry->arrived = (int64_t)(row->arrival / 1000000);
     entry->hold_until = envelope.hold_until;
+    entry->account = envelope.account;
     struct place *note = map_remove(reading->notes, place->record);
     if (note != NULL)
         entry->note = *note;

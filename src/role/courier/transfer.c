@@ -37,6 +37,8 @@ static void collect(struct transfer *transfer)
 {
     const struct work *work = transfer->work;
     transfer->count = 0;
+    if (holds_why(transfer->connection->courier, transfer->leg->entry) != NULL) /* since the leg was taken */
+        return;
     for (; transfer->from < work->note.count && transfer->count < RECIPIENTS_MAX; transfer->from++) {
         size_t i = transfer->from;
         const struct envelope_recipient *from = &work->recipients[i];
@@ -142,6 +144,7 @@ static void apply(struct transfer *transfer, int fault)
                                                                   : "The connection to the other server broke off");
     struct courier *courier = transfer->connection->courier;
     span_t host = span_of_text(transfer->connection->host->name);
+    uint32_t refused = 0;
     for (size_t i = 0; i < transfer->count; i++) {
         struct smtp_client_recipient *recipient = &transfer->recipients[i];
         size_t which = transfer->which[i];
@@ -152,6 +155,7 @@ static void apply(struct transfer *transfer, int fault)
         } else if (recipient->outcome == SMTP_CLIENT_REFUSED) {
             recipient_fail(transfer->work, which, &recipient->response, host);
             courier->failed++;
+            refused += envelope_recipient_is_written_to(&transfer->work->recipients[which]);
         } else {
             bool has_said = recipient->outcome == SMTP_CLIENT_DEFERRED;
             work_set(transfer->work, which, NOTE_OPEN, has_said ? &recipient->response : &broken, host);
@@ -159,6 +163,7 @@ static void apply(struct transfer *transfer, int fault)
             courier->deferred++;
         }
     }
+    holds_bounced(courier, transfer->work, refused);
     log_info("courier.transfer", F_U64("record", transfer->work->entry->message.record),
              F_HASH("destination", span_of_text(transfer->leg->destination->name)),
              F_U64("recipients", transfer->count), F_U64("code", transfer->recipients[0].response.code),
@@ -332,12 +337,15 @@ void transfer_fail(struct task *task, struct courier *courier, struct leg *leg, 
         put_back(courier, leg, AGAIN_AT_ONCE);
         return;
     }
+    uint32_t refused = 0;
     for (size_t i = 0; i < work->note.count; i++) {
         if (work->note.recipients[i].status != NOTE_OPEN || !goes_here(courier, leg, work->recipients[i].address))
             continue;
         recipient_fail(work, i, response, host);
         courier->failed++;
+        refused += envelope_recipient_is_written_to(&work->recipients[i]);
     }
+    holds_bounced(courier, work, refused);
     result = finish(task, courier, leg, work, false);
     if (result < 0)
         log_warn("courier.note.failed", F_FAULT(result));

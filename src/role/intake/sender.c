@@ -63,23 +63,14 @@ int intake_check_sender(struct task *task, struct intake *intake, span_t header,
     return result == -ENOMEM || result == -ENOBUFS ? SENDER_UNKNOWN : result;
 }
 
-static uint64_t count_recipients(span_t rows)
-{
-    uint64_t count = 0;
-    for (struct envelope_recipient recipient; envelope_recipient_next(&rows, &recipient);)
-        count += (recipient.notify & ENVELOPE_LOCAL) == 0;
-    return count;
-}
-
 int intake_check_allowance(struct task *task, struct intake *intake, const struct ipc_deliver *deliver)
 {
-    uint64_t count = count_recipients(deliver->remote);
-    if (count == 0)
+    if (envelope_rows_leaving(deliver->remote) == 0)
         return SENDER_OK;
     struct channel *keeper = wiring_any(intake->wiring, ROLE_KEEPER);
     if (keeper == NULL)
         return SENDER_UNKNOWN;
-    struct ipc_message request = {.type = IPC_spend, .spend = {.account = deliver->account, .recipients = count}};
+    struct ipc_message request = {.type = IPC_spend, .spend = {.account = deliver->account, .remote = deliver->remote}};
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     int result = channel_call_within(task, keeper, &request, ASK_WAIT, &reply);
     if (result != 0)

@@ -61,6 +61,16 @@
     X(DKIM_EACH, "SELECT selector, algorithm, since, private FROM dkim"                                                \
                  " WHERE domain = (SELECT id FROM domain WHERE name = ?1) ORDER BY since DESC, selector DESC")         \
     X(DKIM_REMOVE, "DELETE FROM dkim WHERE domain = (SELECT id FROM domain WHERE name = ?1) AND selector = ?2")        \
+    X(CONDUCT_GET, "SELECT past FROM conduct WHERE account = ?1")                                                      \
+    X(CONDUCT_PUT, "INSERT INTO conduct(account, past) SELECT id, ?2 FROM account WHERE id = ?1"                       \
+                   " ON CONFLICT DO UPDATE SET past = ?2")                                                             \
+    X(HOLD_PUT, "INSERT INTO hold(account, address, why, since, seen, usual, is_told) VALUES(?1, ?2, ?3, ?4, ?5, ?6,"  \
+                " ?7) ON CONFLICT DO NOTHING")                                                                         \
+    X(HOLD_EACH, "SELECT account, address, why, since, seen, usual, is_told FROM hold ORDER BY account")               \
+    X(HOLD_GET, "SELECT account, address, why, since, seen, usual, is_told FROM hold WHERE account = ?1")              \
+    X(HOLD_FIND, "SELECT account, address, why, since, seen, usual, is_told FROM hold WHERE address = ?1")             \
+    X(HOLD_TOLD, "UPDATE hold SET is_told = 1 WHERE account = ?1")                                                     \
+    X(HOLD_REMOVE, "DELETE FROM hold WHERE account = ?1")                                                              \
     X(COUNTS, "SELECT (SELECT count(*) FROM domain), (SELECT count(*) FROM account)")
 
 enum statement {

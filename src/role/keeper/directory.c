@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "role/keeper/directory-state.h"
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 
 /* One element per version of the schema: what leads to it from the one before. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -68,6 +68,17 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "  DELETE FROM forward WHERE (domain, local) IN"
     "    (SELECT domain, local FROM address WHERE account = old.id AND own = 1);"
     "END;",
+    "CREATE TABLE conduct(" /* how an account uses to write (conduct.h) */
+    "  account INTEGER PRIMARY KEY REFERENCES account(id) ON DELETE CASCADE,"
+    "  past BLOB NOT NULL);"
+    "CREATE TABLE hold(" /* accounts whose mail is held; one that is removed is still of this list */
+    "  account INTEGER PRIMARY KEY,"
+    "  address TEXT NOT NULL,"
+    "  why INTEGER NOT NULL,"
+    "  since INTEGER NOT NULL,"
+    "  seen INTEGER NOT NULL,"
+    "  usual INTEGER NOT NULL,"
+    "  is_told INTEGER NOT NULL);",
 };
 
 static const char *const texts[STATEMENT_COUNT] = {

@@ -5,6 +5,7 @@
 #include "crypto/wrap.h"
 #include "ipc/row.h"
 #include "proto/sasl/scram.h"
+#include "role/keeper/conduct.h"
 #include "role/keeper/name.h"
 
 /*
@@ -157,16 +158,44 @@ MUST_USE int directory_credential_used(struct directory *directory, uint64_t id,
 MUST_USE int directory_credential_remove(struct directory *directory, uint64_t account, enum credential_kind kind,
                                          uint64_t id); /* id 0: all of the kind */
 
+/* --- keys of hashes ------------------------------------------------------------------------------------------------
+ */
+#define DIRECTORY_HASH_KEY_SIZE 16U
+/* One of the directory's own, made at the first call. DIRECTORY_OK or a fault. */
+MUST_USE int directory_hash_key(struct directory *directory, const char *name,
+                                uint8_t ret_key[DIRECTORY_HASH_KEY_SIZE]);
+
 /* --- what the throttle trusts (throttle.h), so that a restart forgets nothing: keyed hashes and seconds since 1970 ---
  */
-#define DIRECTORY_TRUST_KEY_SIZE 16U
 typedef int directory_trust_row(void *arg, uint64_t pair, uint64_t at);
 MUST_USE int directory_trust_each(struct directory *directory, directory_trust_row *row, void *arg); /* oldest first */
 MUST_USE int directory_trust_put(struct directory *directory, uint64_t pair, uint64_t at);
 /* Forgets what is older than `since`, and of the rest all but the youngest. */
 MUST_USE int directory_trust_trim(struct directory *directory, uint64_t since, uint64_t most);
-/* The key of those hashes, made at the first call. DIRECTORY_OK or a fault. */
-MUST_USE int directory_trust_key(struct directory *directory, uint8_t ret_key[DIRECTORY_TRUST_KEY_SIZE]);
+
+/* --- how accounts use to write to others (conduct.h), and those whose mail is held --- */
+/* DIRECTORY_NONE: nothing is known. */
+MUST_USE int directory_conduct_get(struct directory *directory, uint64_t account, struct conduct *ret_conduct);
+MUST_USE int directory_conduct_put(struct directory *directory, uint64_t account, const struct conduct *conduct);
+
+struct directory_hold {
+    uint64_t account;
+    uint32_t why;   /* enum hold_why (ipc/row.h) */
+    uint64_t since; /* seconds since 1970 */
+    uint64_t seen;  /* recipients within a day, of the kind that is why, … */
+    uint64_t usual; /* … and on other days */
+    bool is_told;   /* its owner, and the operator */
+    char address[ACCOUNT_ADDRESS_MAX + 1];
+};
+typedef int directory_hold_row(void *arg, const struct directory_hold *hold);
+/* DIRECTORY_EXISTS: it is held already. */
+MUST_USE int directory_hold_put(struct directory *directory, const struct directory_hold *hold);
+MUST_USE int directory_hold_each(struct directory *directory, directory_hold_row *row, void *arg);
+MUST_USE int directory_hold_get(struct directory *directory, uint64_t account, struct directory_hold *ret_hold);
+/* By the account's own address, also of one that was removed since. */
+MUST_USE int directory_hold_find(struct directory *directory, const char *address, struct directory_hold *ret_hold);
+MUST_USE int directory_hold_told(struct directory *directory, uint64_t account);
+MUST_USE int directory_hold_remove(struct directory *directory, uint64_t account);
 
 /* --- keys to sign with (DKIM) --- */
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "crypto/secret.h"
+#include "ipc/envelope.h"
 #include "role/keeper/keeper-state.h"
 #include "role/start.h"
 
@@ -42,13 +43,15 @@ void keeper_spend(struct task *task, struct keeper *keeper, struct keeper_reques
     (void)task;
     const struct ipc_spend *spend = &request->message->spend;
     uint64_t per_hour = keeper->start->conf->smtp_recipients_per_hour;
-    int result = per_hour == 0
-                     ? (int)ALLOWANCE_GRANTED
-                     : allowance_take(keeper->allowance, spend->account, spend->recipients, now_seconds(), per_hour);
+    int result = per_hour == 0 ? (int)ALLOWANCE_GRANTED
+                               : allowance_take(keeper->allowance, spend->account, envelope_rows_leaving(spend->remote),
+                                                now_seconds(), per_hour);
     if (result == ALLOWANCE_USED_UP)
         log_warn("account.sends.much", F_U64("account", spend->account), F_U64("recipients_per_hour", per_hour));
     if (result < 0)
         log_error("keeper.spend.failed", F_FAULT(result));
+    if (result != ALLOWANCE_USED_UP)
+        keeper_conduct_sent(keeper, spend->account, spend->remote);
     struct ipc_message reply = {.type = IPC_spend_done, .spend_done = {.granted = result != ALLOWANCE_USED_UP}};
     keeper_reply(request, &reply);
 }

@@ -26,6 +26,7 @@ struct keeper {
     struct allowance *allowance;
     struct allowance *forwards; /* the same, for addresses that mail is sent on to, by keyed hashes */
     uint8_t forwards_key[16];
+    struct pasts *pasts; /* keeper-conduct.c */
     struct timer *trust_timer;
     struct directory *directory;
     struct event begun; /* set once the directory is open */
@@ -83,6 +84,15 @@ keeper_handler keeper_report_over;
 /* keeper-forward.c: who gets mail for an address, and as whom it is sent on. */
 void keeper_resolve(struct keeper *keeper, struct keeper_request *request);
 keeper_handler keeper_forward;
+
+/* keeper-conduct.c: an account that suddenly writes as its owner never did has its mail held (conduct.h). */
+MUST_USE int keeper_conduct_begin(struct keeper *keeper);
+void keeper_conduct_keep(struct keeper *keeper); /* now; before the end */
+void keeper_conduct_end(struct keeper *keeper);
+void keeper_conduct_sent(struct keeper *keeper, uint64_t account, span_t rows); /* rows of ipc/envelope.h */
+void keeper_conduct_bounced(struct keeper *keeper, const struct ipc_bounced *bounced);
+keeper_handler keeper_holds;
+keeper_handler keeper_hold_change;
 
 /* keeper-admin.c */
 keeper_handler keeper_admin;

@@ -64,10 +64,10 @@ static void on_timer(void *arg)
 
 int keeper_trust_begin(struct keeper *keeper)
 {
-    uint8_t key[DIRECTORY_TRUST_KEY_SIZE];
+    uint8_t key[DIRECTORY_HASH_KEY_SIZE];
     struct clocks clocks = clocks_of(keeper);
     const struct conf *conf = keeper->start->conf;
-    int result = directory_trust_key(keeper->directory, key);
+    int result = directory_hash_key(keeper->directory, "trust-key", key);
     if (result == DIRECTORY_OK)
         result = throttle_new((uint32_t)conf->auth_failures_before_delay, (int64_t)conf->auth_delay * 1000, key,
                               &keeper->throttle);

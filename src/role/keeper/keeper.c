@@ -66,6 +66,8 @@ static keeper_handler *handler_of(enum ipc_type type)
         {IPC_report_rows, keeper_report_rows},
         {IPC_report_over, keeper_report_over},
         {IPC_forward, keeper_forward},
+        {IPC_holds, keeper_holds},
+        {IPC_hold_change, keeper_hold_change},
     };
     for (size_t at = 0; at < COUNT_OF(rows); at++)
         if (rows[at].type == type)
@@ -106,6 +108,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         keeper_resolve(keeper, &at_once);
     else if (message->type == IPC_account_full && keeper->directory != NULL)
         note_full(keeper, &message->account_full);
+    else if (message->type == IPC_bounced)
+        keeper_conduct_bounced(keeper, &message->bounced);
     else if (message->type == IPC_may_send && keeper->directory != NULL)
         may_send(keeper, &at_once);
     else if (is_quick || handler_of(message->type) != NULL)
@@ -144,6 +148,8 @@ static int on_begin(void *arg)
         result = keeper_trust_begin(keeper);
     if (result == 0)
         result = keeper_limit_begin(keeper);
+    if (result == 0)
+        result = keeper_conduct_begin(keeper);
     if (result == 0)
         keeper_reports_begin(keeper);
     if (result != 0) {
@@ -222,6 +228,7 @@ static int serve(struct keeper *keeper)
         task_group_cancel(&keeper->tasks);
         timer_free(keeper->trust_timer);
         keeper_trust_keep(keeper);
+        keeper_conduct_keep(keeper);
         (void)!loop_finish(keeper->loop, FINISH_TIMEOUT);
     }
     return result;
@@ -238,6 +245,7 @@ int keeper_run(const struct role_start *start)
     wiring_free(keeper.wiring);
     if (keeper.directory != NULL)
         auth_deinit(&keeper.auth);
+    keeper_conduct_end(&keeper);
     domainkeys_ready_free(keeper.signing);
     directory_free(keeper.directory);
     throttle_free(keeper.throttle);

@@ -11,16 +11,26 @@ static const char *const service_names[SERVICE_COUNT] = {
     [SERVICE_POP3_TLS] = "pop3_tls",
 };
 
-/* How many messages wait, as courier has said it in its answer. */
+/* A number that courier has said in its answer; empty where it has not. */
+static span_t number_of(span_t json, span_t name)
+{
+    size_t at = span_find(json, name);
+    span_t number = span_from(json, at + name.len);
+    size_t digits = 0;
+    while (at < json.len && digits < number.len && ascii_is_digit(number.at[digits]))
+        digits++;
+    return span_upto(number, digits);
+}
+
+/* How many messages wait, and accounts whose mail is held. */
 static void write_queued(span_t json, struct buf *text)
 {
-    static const span_t name = {(const uint8_t *)"\"queued\":", 9};
-    span_t number = span_from(json, span_find(json, name) + name.len);
-    size_t digits = 0;
-    while (digits < number.len && ascii_is_digit(number.at[digits]))
-        digits++;
-    if (digits > 0)
-        (void)buf_append_format(text, ", %.*s in the queue", SPAN_PRINT(span_upto(number, digits)));
+    span_t queued = number_of(json, SPAN("\"queued\":"));
+    span_t held = number_of(json, SPAN("\"accounts_held\":"));
+    if (queued.len > 0)
+        (void)buf_append_format(text, ", %.*s in the queue", SPAN_PRINT(queued));
+    if (held.len > 0 && !span_equal(held, SPAN("0")))
+        (void)buf_append_format(text, ", the mail of %.*s accounts is held: waxwing queue accounts", SPAN_PRINT(held));
 }
 
 static bool child_status(struct task *task, struct child *child, bool as_json, struct buf *text)

@@ -237,7 +237,7 @@ def test_a_connection_carries_many_messages(make):
 
 
 def test_a_long_list_has_all_its_turns(make):
-    post = make()
+    post = make(more="[abuse]\nnew_recipients = 0\n")
     names = [f"x{number}@example.org" for number in range(230)]
     deferred = set(names[::50])
     post.peer.script["rcpt"] = lambda address, peer: "450 4.2.1 later" if address in deferred else None
