@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/result.h"
 #include "rt/task.h"
 #include "rt/watch.h"
 
@@ -471,6 +472,34 @@ const char *stream_tls_trouble(const struct stream *stream)
 {
     long verdict = stream->ssl == NULL ? X509_V_OK : SSL_get_verify_result(stream->ssl);
     return verdict == X509_V_OK ? "" : X509_verify_cert_error_string(verdict);
+}
+
+enum stream_tls_problem stream_tls_problem(const struct stream *stream)
+{
+    static const struct {
+        long verdict;
+        enum stream_tls_problem problem;
+    } rows[] = {
+        {X509_V_OK, STREAM_TLS_FINE},
+        {X509_V_ERR_CERT_HAS_EXPIRED, STREAM_TLS_EXPIRED},
+        {X509_V_ERR_CERT_NOT_YET_VALID, STREAM_TLS_EXPIRED},
+        {X509_V_ERR_HOSTNAME_MISMATCH, STREAM_TLS_NAME},
+        {X509_V_ERR_DANE_NO_MATCH, STREAM_TLS_RECORDS},
+        {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, STREAM_TLS_UNTRUSTED},
+        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, STREAM_TLS_UNTRUSTED},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, STREAM_TLS_UNTRUSTED},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, STREAM_TLS_UNTRUSTED},
+        {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, STREAM_TLS_UNTRUSTED},
+        {X509_V_ERR_CERT_UNTRUSTED, STREAM_TLS_UNTRUSTED},
+        {X509_V_ERR_CERT_REJECTED, STREAM_TLS_UNTRUSTED},
+        {X509_V_ERR_INVALID_CA, STREAM_TLS_UNTRUSTED},
+        {X509_V_ERR_CERT_CHAIN_TOO_LONG, STREAM_TLS_UNTRUSTED},
+    };
+    long verdict = stream->ssl == NULL ? X509_V_OK : SSL_get_verify_result(stream->ssl);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i].verdict == verdict)
+            return rows[i].problem;
+    return STREAM_TLS_OTHER;
 }
 
 bool stream_is_tls(const struct stream *stream)

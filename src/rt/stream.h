@@ -97,6 +97,16 @@ MUST_USE int stream_start_tls_client(struct task *task, struct stream *stream, s
 /* After a handshake: what was wrong with the server's certificate, in words, also where nothing had to be proved; ""
  * where that was not the reason it failed. */
 const char *stream_tls_trouble(const struct stream *stream);
+/* The same as one of the kinds that matter to others. */
+enum stream_tls_problem {
+    STREAM_TLS_FINE,
+    STREAM_TLS_EXPIRED,   /* or not valid yet */
+    STREAM_TLS_NAME,      /* for another name */
+    STREAM_TLS_UNTRUSTED, /* nobody whom we trust vouches for it */
+    STREAM_TLS_RECORDS,   /* no TLSA record matches */
+    STREAM_TLS_OTHER,
+};
+enum stream_tls_problem stream_tls_problem(const struct stream *stream);
 bool stream_is_tls(const struct stream *stream);
 const char *stream_tls_version(const struct stream *stream); /* "TLSv1.3"; NULL in clear */
 const char *stream_tls_cipher(const struct stream *stream);

@@ -26,9 +26,11 @@ static const char *const oversigned[] = {
 };
 /* Signed as often as they are there: a list or a relay may add its own. */
 static const char *const plain[] = {
-    "List-Id",     "List-Help", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Post",      "Autocrypt",
-    "Resent-From", "Resent-To", "Resent-Date",      "Content-Language",      "DKIM-Signature", /* by ARC alone (RFC 8617
-                                                                                                  §4.1.2) */
+    "List-Id",        "List-Help",        "List-Unsubscribe",  "List-Unsubscribe-Post",
+    "List-Post",      "Autocrypt",        "Resent-From",       "Resent-To",
+    "Resent-Date",    "Content-Language", "TLS-Report-Domain", "TLS-Report-Submitter",
+    "DKIM-Signature", /* by ARC alone (RFC 8617
+§4.1.2) */
 };
 
 /* A field that grows, folded between words (RFC 5322 §2.2.3). */

@@ -60,8 +60,7 @@ static int find_domains(const struct dkim_header *header, struct arena *arena, s
 }
 
 /* The record at _dmarc.domain (RFC 7489 §6.6.3); several are as none. */
-static int ask_record(const struct dns_lookup *lookup, span_t domain, struct arena *arena,
-                      struct dmarc_verdict *verdict)
+int dmarc_record_ask(const struct dns_lookup *lookup, span_t domain, struct arena *arena, struct dmarc_verdict *verdict)
 {
     AUTO_BUF struct buf name;
     struct dns_answer answer;
@@ -94,12 +93,12 @@ static int ask_record(const struct dns_lookup *lookup, span_t domain, struct are
 
 static int find_record(const struct dns_lookup *lookup, struct arena *arena, struct dmarc_verdict *verdict)
 {
-    int result = ask_record(lookup, verdict->domain, arena, verdict);
+    int result = dmarc_record_ask(lookup, verdict->domain, arena, verdict);
     if (result != 0 || verdict->has_record || verdict->result == DMARC_TEMPERROR)
         return result;
     span_t organizational = domain_organizational(verdict->domain);
     if (!span_equal(organizational, verdict->domain))
-        result = ask_record(lookup, organizational, arena, verdict);
+        result = dmarc_record_ask(lookup, organizational, arena, verdict);
     return result;
 }
 

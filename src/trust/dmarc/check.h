@@ -35,6 +35,11 @@ struct dmarc_records {
     struct dmarc_verdict found[DMARC_DOMAINS_MAX];
 };
 
+/* What stands at that very name, for reports: sets has_record, record and policy_domain of a verdict that has none yet,
+ * or its result to DMARC_TEMPERROR. 0, -ENOMEM, -ECANCELED. */
+MUST_USE int dmarc_record_ask(const struct dns_lookup *lookup, span_t domain, struct arena *arena,
+                              struct dmarc_verdict *verdict);
+
 /* 0, -ENOMEM, -ECANCELED. */
 MUST_USE int dmarc_find(const struct dns_lookup *lookup, const struct dkim_header *header, struct arena *arena,
                         struct dmarc_records *ret_records);

@@ -1,43 +1,14 @@
 #include "trust/tlsrpt/record.h"
 
-#include <errno.h>
-
+#include "trust/mailto.h"
 #include "trust/taglist.h"
 #include "trust/versioned.h"
-
-/* A mail address out of a mailto URI (RFC 6068 §2), header fields after "?" left out. Empty where it is none. */
-static int read_mailto(span_t uri, struct arena *arena, span_t *ret_address)
-{
-    span_t raw = span_upto(uri, span_find_byte(uri, '?'));
-    uint8_t *address = arena_alloc(arena, raw.len + 1);
-    if (address == NULL)
-        return -ENOMEM;
-    size_t len = 0;
-    *ret_address = SPAN("");
-    for (size_t at = 0; at < raw.len; at++) {
-        uint8_t byte = raw.at[at];
-        if (byte == '%') {
-            int high = at + 2 < raw.len ? ascii_hex_value(raw.at[at + 1]) : -1;
-            int low = at + 2 < raw.len ? ascii_hex_value(raw.at[at + 2]) : -1;
-            if (high < 0 || low < 0)
-                return 0;
-            byte = (uint8_t)(high << 4 | low);
-            at += 2;
-        }
-        if (byte <= ' ' || byte == 0x7f)
-            return 0;
-        address[len++] = byte;
-    }
-    if (span_find_byte(span_of(address, len), '@') < len)
-        *ret_address = span_of(address, len);
-    return 0;
-}
 
 static int read_address(span_t uri, struct arena *arena, struct tlsrpt_addresses *addresses)
 {
     struct tlsrpt_address address = {.address = uri};
     if (span_starts_nocase(uri, SPAN("mailto:"))) {
-        int result = read_mailto(span_from(uri, 7), arena, &address.address);
+        int result = mailto_address(span_from(uri, 7), arena, &address.address);
         if (result != 0 || address.address.len == 0)
             return result;
     } else if (span_starts_nocase(uri, SPAN("https://"))) {
