@@ -21,7 +21,8 @@ enum envelope_flag {
     ENVELOPE_BINARY = 4,
     ENVELOPE_RETURN_FULL = 8, /* RFC 3461 §4.3 */
     ENVELOPE_RETURN_HEADERS = 16,
-    ENVELOPE_REQUIRE_TLS = 32, /* RFC 8689 */
+    ENVELOPE_REQUIRE_TLS = 32,  /* RFC 8689 */
+    ENVELOPE_TLS_OPTIONAL = 64, /* goes whatever policies ask for: a report on TLS (RFC 8460 §3) */
 };
 
 struct envelope {

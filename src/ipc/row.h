@@ -86,7 +86,8 @@ enum deliver_flag {
     DELIVER_RETURN_FULL = 32,
     DELIVER_RETURN_HEADERS = 64,
     DELIVER_REQUIRE_TLS = 128,
-    DELIVER_REPORT = 256, /* from courier: our own report on a message, which gets no report in turn */
+    DELIVER_REPORT = 256,       /* from courier: a report of our own, which gets no report in turn */
+    DELIVER_TLS_OPTIONAL = 512, /* the same, where TLS may fail */
 };
 
 /* What stands for an account where it is the queue of outgoing mail: the account of no person. Its public key comes

@@ -42,6 +42,9 @@ const struct tool_command tool_commands[] = {
      "take it out of the queue, without a word to its sender"},
     {"queue accounts", "[--json]", 0, 1, INPUT_NONE, NULL,
      "the accounts whose mail is held, as they look hijacked or by the operator's word"},
+    {"reports send", "[--day YYYY-MM-DD|today]", 0, 2, INPUT_NONE, NULL,
+     "send what other domains want to be told of TLS and of mail in their name now: of one day, or of all before "
+     "today"},
     {"check", "ADDRESS [--quick] [--repair] [--json] [--password-stdin]", 1, 5, INPUT_PASSWORD, NULL,
      "read all of an account's mail and say what is damaged, with a password of its or its recovery code; 1 when "
      "something is"},

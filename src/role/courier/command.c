@@ -6,7 +6,9 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mime/date.h"
 #include "role/courier/courier-state.h"
+#include "role/courier/reporting.h"
 
 #define PAGE_BYTES 65536U
 #define PAGE_ENTRIES 512U
@@ -456,6 +458,54 @@ static void do_remove(struct task *task, struct command *command)
         entry_end(command->courier, entry);
 }
 
+/* --- reports to other domains ------------------------------------------------------------------------------------ */
+
+/* 2026-01-31, or today. */
+static bool read_day(span_t text, uint32_t *ret_day)
+{
+    uint64_t year = 0;
+    uint64_t month = 0;
+    uint64_t day = 0;
+    if (span_equal(text, SPAN("today"))) {
+        *ret_day = (uint32_t)(courier_seconds() / TALLY_DAY_SECONDS);
+        return true;
+    }
+    if (text.len != 10 || text.at[4] != '-' || text.at[7] != '-' || span_to_u64(span_upto(text, 4), 9999, &year) < 0 ||
+        span_to_u64(span_slice(text, 5, 2), 12, &month) < 0 || span_to_u64(span_from(text, 8), 31, &day) < 0 ||
+        year < 1970 || month == 0 || day == 0)
+        return false;
+    *ret_day = (uint32_t)mime_date_days((int64_t)year, (int64_t)month, (int64_t)day);
+    return true;
+}
+
+/* `reports send [--day DATE]` */
+static void do_report(struct task *task, struct command *command)
+{
+    static const char *const kinds[] = {[TALLY_TLS] = "tls", [TALLY_DMARC] = "dmarc"};
+    struct courier *courier = command->courier;
+    struct reporting_days days = {0, (uint32_t)(courier_seconds() / TALLY_DAY_SECONDS) - 1};
+    struct reporting_done done;
+    span_t option = take_word(&command->words);
+    if (option.len > 0) {
+        if (!span_equal(option, SPAN("--day")) || !read_day(take_word(&command->words), &days.first)) {
+            fail(command, 2, "usage: waxwing reports send [--day YYYY-MM-DD|today]\n");
+            return;
+        }
+        days.last = days.first;
+    }
+    int result = reporting_run(task, courier, &days, &done);
+    if (result < 0) {
+        fail(command, 1,
+             result == -EBUSY ? "reports are being sent already; try again later\n"
+                              : "reports cannot be sent just now; try again in a moment\n");
+        return;
+    }
+    for (size_t kind = 0; kind < COUNT_OF(kinds); kind++)
+        buf_append_format(&command->output,
+                          "%s: %" PRIu64 " sent, %" PRIu64 " unwanted, %" PRIu64 " to be tried again\n", kinds[kind],
+                          done.of[kind].sent, done.of[kind].unwanted, done.of[kind].open);
+}
+
 /* --- life -----------------------------------------------------------------------------------------------------------
  */
 
@@ -467,8 +517,12 @@ static void run(struct task *task, struct command *command)
     } rows[] = {{"list", do_list}, {"show", do_show},       {"retry", do_retry},  {"accounts", do_accounts},
                 {"hold", do_hold}, {"release", do_release}, {"remove", do_remove}};
     command->words = command->message->admin.words;
-    (void)take_word(&command->words);
+    bool is_report = span_equal(take_word(&command->words), SPAN("reports"));
     span_t verb = take_word(&command->words);
+    if (is_report) { /* `send`: the supervisor has looked */
+        do_report(task, command);
+        return;
+    }
     command->as_json = span_find(command->words, SPAN("--json")) < command->words.len;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (span_equal(verb, span_of_text(rows[i].word))) {

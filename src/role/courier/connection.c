@@ -1,12 +1,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "role/courier/courier-state.h"
 
 #define ROUTE_ARENA_MAX (1U << 20)
 #define COMMANDS_MAX 131072U
+#define COUNTED_MAX TALLY_ROWS_MAX
 #define QUESTIONS_MAX 160U /* to name servers, for one connection */
 #define QUESTIONS_MS 120000
 #define GREETING_MS 300000 /* RFC 5321 §4.5.3.2.1 */
@@ -144,6 +146,15 @@ static int greet(struct task *task, struct connection *connection)
     return result < 0 ? result : step == SMTP_CLIENT_READY ? 0 : 1;
 }
 
+static void note_source(struct connection *connection, int fd)
+{
+    struct address source;
+    socklen_t len = sizeof(source);
+    connection->source[0] = '\0';
+    if (getsockname(fd, &source.any, &len) == 0)
+        address_text(&source, connection->source);
+}
+
 /* 0: ready. 1: it is not, and *ret_response says why. */
 static int open_once(struct task *task, struct connection *connection, const struct address *to,
                      enum smtp_client_demand tls, struct smtp_response *ret_response)
@@ -155,13 +166,16 @@ static int open_once(struct task *task, struct connection *connection, const str
     int result =
         connect_to(task, to, source_for(courier, to), (int64_t)courier->conf->courier_connect_timeout * 1000, &fd);
     if (result == 0)
+        note_source(connection, fd);
+    if (result == 0)
         result = stream_new(courier->loop, fd, &connection->stream);
     if (result == 0)
         result = greet(task, connection);
-    if (result == 0)
-        return 0;
     if (result == -ECANCELED)
         return result;
+    count_session(connection, result);
+    if (result == 0)
+        return 0;
     *ret_response = result > 0 ? connection->client.failure : response_of_fault(connection, result);
     const struct smtp_client *client = &connection->client;
     bool was_handshake = client->state == SMTP_CLIENT_AT_HANDSHAKE;
@@ -182,10 +196,13 @@ static int open_host(struct task *task, struct connection *connection, const str
     const struct demand_question question = {.routing = routing,
                                              .destination = connection->destination->name,
                                              .host = connection->host,
-                                             .policy = connection->policy};
+                                             .policy = connection->policy,
+                                             .is_optional = connection->destination->is_optional};
     int result = route_addresses(routing, connection->host, addresses, &count, ret_response);
     if (result == 0 && count > 0)
         result = demand_find(&question, &connection->demand, ret_response);
+    if (result == DEMAND_WAIT && count > 0)
+        count_unopened(connection);
     if (result != 0)
         return result;
     enum smtp_client_demand tls = connection->demand.must_encrypt ? SMTP_CLIENT_TLS_MUST : SMTP_CLIENT_TLS_MAY;
@@ -288,6 +305,18 @@ static void fail_all(struct task *task, struct destination *destination, const s
         transfer_fail(task, destination->courier, leg, response, host);
 }
 
+static int find_policy(struct task *task, struct connection *connection, const struct routing *routing)
+{
+    struct sts_found found;
+    int result = sts_find(task, connection->courier, routing, connection->destination->name, &found);
+    if (result < 0)
+        return result;
+    connection->policy = found.policy;
+    if (found.has_failed)
+        count_unfetched(connection, &found);
+    return 0;
+}
+
 static void run(struct task *task, struct connection *connection, const struct routing *routing)
 {
     struct destination *destination = connection->destination;
@@ -295,8 +324,8 @@ static void run(struct task *task, struct connection *connection, const struct r
     struct smtp_response response = {0};
     int result = route_find(routing, destination->name, &route);
     bool has_no_route = result == ROUTE_NONE;
-    if (result == ROUTE_FOUND && !demand_is_set(destination->name, &route.hosts[0]))
-        result = sts_find(task, destination->courier, routing, destination->name, &connection->policy);
+    if (result == ROUTE_FOUND && !destination->is_optional && !demand_is_set(destination->name, &route.hosts[0]))
+        result = find_policy(task, connection, routing);
     if (result == ROUTE_FOUND)
         result = open_any(task, connection, &route, routing, &response);
     else if (result > 0)
@@ -325,10 +354,14 @@ void connection_task(struct task *task, void *arg)
     resolver_job_init(&job, destination->courier->resolver, task, QUESTIONS_MAX, QUESTIONS_MS);
     const struct dns_lookup lookup = resolver_lookup(&job);
     buf_init(&connection.commands, COMMANDS_MAX);
+    buf_init(&connection.counted, COUNTED_MAX);
     if (arena_new(ROUTE_ARENA_MAX, &arena) == 0) {
         const struct routing routing = {.conf = destination->courier->conf, .lookup = &lookup, .arena = arena};
+        connection.arena = arena;
         run(task, &connection, &routing);
+        count_tell(&connection, &routing);
     }
+    buf_deinit(&connection.counted);
     buf_deinit(&connection.commands);
     destination_connection_ended(destination);
 }

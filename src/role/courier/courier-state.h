@@ -8,6 +8,7 @@
 #include "crypto/recordkey.h"
 #include "ipc/body.h"
 #include "ipc/envelope.h"
+#include "ipc/tallier.h"
 #include "ipc/wiring.h"
 #include "dns/resolver.h"
 #include "proto/dns/lookup.h"
@@ -36,6 +37,8 @@
  *   append.c       records of courier's own
  *   report.c       the text of a report (pure)          inject.c     its way to the sender
  *   holds.c        accounts whose mail is held          notice.c     what their owners are told (pure)
+ *   count.c        sessions, for TLS reports             reporting.c  reports to other domains, once a day
+ *   reportmail.c   the message they go in (pure)
  *   command.c      `waxwing queue …`                    segfile.c    descriptors of the log
  */
 
@@ -103,6 +106,7 @@ struct destination {
     size_t connections;
     size_t idle; /* of these, without a message */
     struct event news;
+    bool is_optional; /* only for what goes whatever policies ask for */
     bool has_worked;
     unsigned failures;             /* in a row */
     struct smtp_response response; /* of the last one */
@@ -121,6 +125,8 @@ struct courier {
     struct tls_client *tls;
     struct resolver *resolver;
     struct sts_cache *sts;
+    struct tallier *tallier;
+    struct reporting *reporting;
     struct record_receiver *receiver;
     uint8_t queue_public[KEY_SIZE];
     struct record_sender *sender;
@@ -149,6 +155,7 @@ struct courier {
     uint64_t deferred;
     uint64_t failed;
     uint64_t reports;
+    uint64_t told; /* reports to other domains */
 };
 
 #define COURIER_CALL_MS 60000
@@ -212,7 +219,9 @@ void recipient_fail(struct work *work, size_t recipient, const struct smtp_respo
 /* destination.c */
 /* A leg that comes here has gone: a destination without any is forgotten. */
 void destination_leave(struct destination *destination);
-MUST_USE int destination_find(struct courier *courier, span_t address, struct destination **ret_destination);
+/* For one of the recipients of a message. */
+MUST_USE int destination_find(struct courier *courier, const struct work *work, span_t address,
+                              struct destination **ret_destination);
 void destination_push(struct leg *leg);
 void destination_drop(struct leg *leg);                        /* waits no more */
 struct leg *destination_take(struct destination *destination); /* the next leg, marked busy; or NULL */
@@ -267,6 +276,9 @@ struct connection {
     struct demand demand;               /* what its TLS has to prove */
     bool is_proved;                     /* it has shown whose it is by TLS, whatever was demanded */
     char address[ADDRESS_TEXT_MAX];
+    char source[ADDRESS_TEXT_MAX];
+    struct arena *arena;
+    struct buf counted; /* rows of ipc/tally.h */
     uint64_t messages;
 };
 void connection_task(struct task *task, void *arg); /* arg: the destination, whose count already has it */
@@ -274,6 +286,17 @@ void connection_task(struct task *task, void *arg); /* arg: the destination, who
 MUST_USE int connection_go_on(struct task *task, struct connection *connection, enum smtp_client_step *step,
                               int64_t timeout_ms);
 int64_t reply_patience(const struct connection *connection);
+
+/*
+ * count.c: what other domains are to be told of our sessions with them (RFC 8460 §4.2), noted as it happens, and
+ * counted when the connection has ended.
+ */
+void count_unfetched(struct connection *connection, const struct sts_found *found);
+void count_unopened(struct connection *connection); /* a policy kept us from even trying the host */
+/* The greeting is over, with an open connection (0), the client's failure (1) or a fault. */
+void count_session(struct connection *connection, int result);
+void count_failure(struct connection *connection, enum tlsrpt_result_type type, const char *reason);
+void count_tell(struct connection *connection, const struct routing *routing);
 
 /* transfer.c: one leg over the connection. False: the connection is of no use any more. */
 bool transfer_leg(struct task *task, struct connection *connection, struct leg *leg);
@@ -286,7 +309,11 @@ void transfer_fail(struct task *task, struct courier *courier, struct leg *leg, 
 enum report_kind { REPORT_FINAL, REPORT_DELAY };
 MUST_USE int inject_report(struct task *task, struct courier *courier, struct work *work, enum report_kind kind);
 /* Any message of the server's own to one address. 0 where it is durable, or there is nobody. */
-enum inject_kind { INJECT_PLAIN, INJECT_UTF8 }; /* whether addresses in its header may be of RFC 6532 */
+enum inject_kind {
+    INJECT_PLAIN,
+    INJECT_UTF8,         /* addresses in its header may be of RFC 6532 */
+    INJECT_TLS_OPTIONAL, /* it goes whatever policies ask for */
+};
 MUST_USE int inject_text(struct task *task, struct courier *courier, span_t to, enum inject_kind kind, span_t text);
 
 /* holds.c: accounts whose mail is held, as keeper says. */

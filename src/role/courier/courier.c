@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "priv/rights.h"
 #include "role/courier/courier-state.h"
+#include "role/courier/reporting.h"
 
 #define KEPT_MEMORY ((size_t)16 << 20)
 #define END_WAIT 2000
@@ -130,6 +131,8 @@ static void start_task(struct task *task, void *arg)
         result = task_group_spawn(&courier->tasks, courier->loop, "courier.queue", queue_task, courier);
     if (result == 0)
         result = task_group_spawn(&courier->tasks, courier->loop, "courier.sts", sts_refresh_task, courier);
+    if (result == 0)
+        reporting_begin(courier->reporting);
     if (result < 0 && result != -ECANCELED)
         log_error("courier.start.failed", F_FAULT(result));
 }
@@ -195,13 +198,14 @@ static void on_peer(void *arg, struct channel *channel)
 static void on_status(void *arg, struct buf *json)
 {
     const struct courier *courier = arg;
-    (void)buf_append_format(json,
-                            ",\"queued\":%zu,\"destinations\":%zu,\"connections\":%zu,\"delivered\":%llu,"
-                            "\"deferred\":%llu,\"failed\":%llu,\"reports\":%llu,\"accounts_held\":%zu",
-                            map_count(courier->entries), map_count(courier->destinations), courier->connections,
-                            (unsigned long long)courier->delivered, (unsigned long long)courier->deferred,
-                            (unsigned long long)courier->failed, (unsigned long long)courier->reports,
-                            map_count(courier->holds));
+    (void)buf_append_format(
+        json,
+        ",\"queued\":%zu,\"destinations\":%zu,\"connections\":%zu,\"delivered\":%llu,"
+        "\"deferred\":%llu,\"failed\":%llu,\"reports\":%llu,\"domain_reports\":%llu,\"accounts_held\":%zu",
+        map_count(courier->entries), map_count(courier->destinations), courier->connections,
+        (unsigned long long)courier->delivered, (unsigned long long)courier->deferred,
+        (unsigned long long)courier->failed, (unsigned long long)courier->reports, (unsigned long long)courier->told,
+        map_count(courier->holds));
     resolver_status(courier->resolver, json);
 }
 
@@ -218,6 +222,7 @@ static void stop_task(struct task *task, void *arg)
     while ((courier->connections > 0 || buf_len(&courier->over) > 0) && loop_now(courier->loop) < deadline)
         if (task_sleep(task, 20) < 0)
             break;
+    tallier_send(courier->tallier);
     loop_stop(courier->loop);
 }
 
@@ -277,6 +282,11 @@ static int courier_init(struct courier *courier, const struct role_start *start)
     if (result == 0)
         result = sts_cache_new(&courier->sts);
     if (result == 0)
+        result = tallier_new(courier->loop, courier->wiring, (int64_t)courier->conf->reports_interval * 1000,
+                             courier->hash_key, &courier->tallier);
+    if (result == 0)
+        result = reporting_new(courier, &courier->reporting);
+    if (result == 0)
         result = resolver_new(courier->loop, courier->conf, &courier->resolver);
     return result;
 }
@@ -286,6 +296,8 @@ static void courier_end(struct courier *courier)
     courier->is_stopping = true;
     if (courier->loop != NULL && loop_finish(courier->loop, END_WAIT) != 0)
         log_warn("courier.end.late");
+    reporting_free(courier->reporting);
+    tallier_free(courier->tallier);
     entries_free(courier);
     destinations_free(courier);
     schedule_free(&courier->schedule);

@@ -70,7 +70,9 @@ static int by_dane(const struct demand_question *question, struct demand *demand
     const struct routing *routing = question->routing;
     const struct route_host *host = question->host;
     struct dns_answer addresses;
+    const enum tlsrpt_policy_type before = demand->policy;
     *ret_decides = false;
+    demand->policy = TLSRPT_TLSA;
     int result = ask_addresses(routing, host->name, &addresses);
     if (result == 0 && (addresses.outcome == DNS_BOGUS || addresses.outcome == DNS_FAILED)) {
         *ret_decides = true;
@@ -81,10 +83,11 @@ static int by_dane(const struct demand_question *question, struct demand *demand
         return -ENOMEM;
     if (result == 0)
         result = dane_find(routing->lookup, host->name, &addresses, host->port, routing->arena, set);
-    if (result < 0 || result == DANE_NONE)
-        return result == -EINVAL ? 0 : result < 0 ? result : 0;
+    if (result < 0 || result == DANE_NONE) {
+        demand->policy = before;
+        return result == -EINVAL || result == DANE_NONE ? 0 : result;
+    }
     *ret_decides = true;
-    demand->policy = TLSRPT_TLSA;
     demand->must_encrypt = true;
     if (result == DANE_LATER)
         return wait(ret_response, 0, host->name, "whether it has TLSA records cannot be told now");
@@ -151,12 +154,13 @@ int demand_find(const struct demand_question *question, struct demand *ret_deman
                                           .name_count = 1}};
     if (host->is_relay)
         return by_relay(question, ret_demand);
-    if (host->is_secure) {
+    if (host->is_secure && !question->is_optional) {
         int result = by_dane(question, ret_demand, &decides, ret_response);
         if (result != 0)
             return result;
     }
-    if (!decides && question->policy != NULL) { /* RFC 8461 §2: where DANE speaks, it alone counts */
+    if (!decides && question->policy != NULL &&
+        !question->is_optional) { /* RFC 8461 §2: where DANE speaks, it alone counts */
         int result = by_policy(question, ret_demand, ret_response);
         if (result != 0)
             return result;

@@ -17,7 +17,7 @@ struct demand {
     enum tlsrpt_policy_type policy;
     bool must_encrypt; /* nothing is sent in clear */
     bool is_vouched;   /* who this host is, is said by DNSSEC, an MTA-STS policy or our settings */
-    bool is_unnamed;   /* a policy that is being tested does not name the host */
+    bool is_unnamed;   /* the policy does not name the host */
     struct tls_demand tls;
 };
 
@@ -31,6 +31,7 @@ struct demand_question {
     const char *destination; /* as the queue names it */
     const struct route_host *host;
     const struct mtasts_policy *policy; /* of the destination, or NULL */
+    bool is_optional;                   /* what is sent goes whatever policies ask for */
 };
 
 /* All the demand points to is the arena's, the host's or the policy's. Also -ENOMEM, -ECANCELED. */

@@ -18,7 +18,13 @@ static size_t connections_max(const struct destination *destination)
     return destination->has_worked || most < CONNECTIONS_UNTRIED ? most : CONNECTIONS_UNTRIED;
 }
 
-static int destination_new(struct courier *courier, const char *name, uint64_t key,
+/* Mail that goes whatever policies ask for has connections of its own. */
+static uint64_t key_of(const struct courier *courier, const char *name, bool is_optional)
+{
+    return hash_keyed(courier->hash_key, span_of_text(name)) ^ (uint64_t)is_optional;
+}
+
+static int destination_new(struct courier *courier, const char *name, bool is_optional,
                            struct destination **ret_destination)
 {
     size_t len = strlen(name);
@@ -27,10 +33,11 @@ static int destination_new(struct courier *courier, const char *name, uint64_t k
         return -ENOMEM;
     destination->courier = courier;
     destination->due.kind = DUE_DESTINATION;
+    destination->is_optional = is_optional;
     memcpy(destination->name, name, len);
     list_init(&destination->waiting);
     event_init(&destination->news);
-    int result = map_put(courier->destinations, key, destination);
+    int result = map_put(courier->destinations, key_of(courier, name, is_optional), destination);
     if (result < 0) {
         free(destination);
         return result;
@@ -39,22 +46,20 @@ static int destination_new(struct courier *courier, const char *name, uint64_t k
     return 0;
 }
 
-static uint64_t key_of(const struct courier *courier, const char *name)
+int destination_find(struct courier *courier, const struct work *work, span_t address,
+                     struct destination **ret_destination)
 {
-    return hash_keyed(courier->hash_key, span_of_text(name));
-}
-
-int destination_find(struct courier *courier, span_t address, struct destination **ret_destination)
-{
+    const bool is_optional = (work->envelope.flags & ENVELOPE_TLS_OPTIONAL) != 0;
     char name[DESTINATION_NAME_MAX];
     size_t at = span_find_last_byte(address, '@');
     int result = route_name(courier->conf, span_from(address, at + 1), name);
     if (result < 0)
         return result;
-    struct destination *destination = map_get(courier->destinations, key_of(courier, name));
+    struct destination *destination = map_get(courier->destinations, key_of(courier, name, is_optional));
     if (destination == NULL)
-        return destination_new(courier, name, key_of(courier, name), ret_destination);
-    if (strcmp(destination->name, name) != 0) /* two names of one hash: once in an age of the world */
+        return destination_new(courier, name, is_optional, ret_destination);
+    if (strcmp(destination->name, name) != 0 ||
+        destination->is_optional != is_optional) /* two names of one hash: once in an age of the world */
         return -EAGAIN;
     *ret_destination = destination;
     return 0;
@@ -65,7 +70,7 @@ static void destination_free(struct destination *destination)
     struct courier *courier = destination->courier;
     schedule_remove(&courier->schedule, &destination->due);
     list_remove(&destination->starved);
-    (void)map_remove(courier->destinations, key_of(courier, destination->name));
+    (void)map_remove(courier->destinations, key_of(courier, destination->name, destination->is_optional));
     free(destination);
 }
 

@@ -34,7 +34,7 @@ static const struct smtp_response *response_for(struct courier *courier, const s
     struct destination *destination = NULL;
     const struct note_recipient *row = &work->note.recipients[at];
     if (row->response.code != 0 || row->status != NOTE_OPEN ||
-        destination_find(courier, work->recipients[at].address, &destination) < 0 || destination->failures == 0)
+        destination_find(courier, work, work->recipients[at].address, &destination) < 0 || destination->failures == 0)
         return &row->response;
     return &destination->response;
 }
@@ -183,10 +183,11 @@ int inject_text(struct task *task, struct courier *courier, span_t to, enum inje
     }
     if (result < 0)
         return result;
-    bool is_utf8 = kind == INJECT_UTF8;
+    static const uint32_t flags[] = {
+        [INJECT_PLAIN] = 0, [INJECT_UTF8] = DELIVER_UTF8, [INJECT_TLS_OPTIONAL] = DELIVER_TLS_OPTIONAL};
     struct ipc_message request = {
         .type = IPC_deliver,
-        .deliver = {.flags = DELIVER_REPORT | (is_8bit(text) ? DELIVER_8BIT : 0U) | (is_utf8 ? DELIVER_UTF8 : 0U),
+        .deliver = {.flags = flags[kind] | DELIVER_REPORT | (is_8bit(text) ? DELIVER_8BIT : 0U),
                     .for_address = to,
                     .recipients = found->resolved.recipients,
                     .remote = buf_span(&remote)}};

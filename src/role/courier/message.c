@@ -80,7 +80,7 @@ static int make_legs(struct courier *courier, struct entry *entry, struct work *
         struct destination *destination = NULL;
         if (work->note.recipients[i].status != NOTE_OPEN)
             continue;
-        int result = destination_find(courier, work->recipients[i].address, &destination);
+        int result = destination_find(courier, work, work->recipients[i].address, &destination);
         if (result == 0)
             result = add_leg(entry, destination, work->note.attempts);
         if (result == -EINVAL) {
@@ -131,10 +131,11 @@ static int64_t start_of(const struct entry *entry)
     return entry->hold_until > entry->arrived ? entry->hold_until : entry->arrived;
 }
 
-static const struct leg *leg_of(struct courier *courier, const struct entry *entry, span_t address)
+static const struct leg *leg_of(struct courier *courier, const struct work *work, span_t address)
 {
+    const struct entry *entry = work->entry;
     struct destination *destination = NULL;
-    if (destination_find(courier, address, &destination) < 0)
+    if (destination_find(courier, work, address, &destination) < 0)
         return NULL;
     for (size_t i = 0; i < entry->leg_count; i++)
         if (entry->legs[i].destination == destination)
@@ -148,7 +149,7 @@ static void expire(struct courier *courier, struct work *work)
     for (size_t i = 0; i < work->note.count; i++) {
         if (work->note.recipients[i].status != NOTE_OPEN)
             continue;
-        const struct leg *leg = leg_of(courier, work->entry, work->recipients[i].address);
+        const struct leg *leg = leg_of(courier, work, work->recipients[i].address);
         if (leg != NULL && leg->is_busy)
             continue;
         struct smtp_response response = work->note.recipients[i].response;

@@ -215,24 +215,29 @@ int sts_take(struct courier *courier, uint64_t record, span_t bytes)
 
 /* --- fetching --------------------------------------------------------------------------------------------------- */
 
-/* Why there is no policy in what came, or NULL. */
-static const char *trouble_of(int outcome, const struct fetch_response *response, struct mtasts_policy *policy)
+/* Why there is no policy in what came (RFC 8460 §4.3.2.2), or NULL. */
+static const char *trouble_of(int outcome, const struct fetch_response *response, struct mtasts_policy *policy,
+                              enum tlsrpt_result_type *ret_type)
 {
+    *ret_type = outcome == FETCH_UNTRUSTED ? TLSRPT_STS_WEBPKI_INVALID : TLSRPT_STS_POLICY_FETCH_ERROR;
     if (outcome != FETCH_OK)
         return response->reason;
     if (response->status != 200) /* RFC 8461 §3.3: redirects are not followed */
         return "the answer is not 200";
+    *ret_type = TLSRPT_STS_POLICY_INVALID;
     if (strcmp(response->type, "text/plain") != 0)
         return "the answer is not text/plain";
     return mtasts_policy_parse(buf_span(response->content), policy) == MTASTS_OK ? NULL : "it is no policy";
 }
 
-static int fetch_failed(struct courier *courier, span_t domain, span_t id, const char *trouble)
+static int fetch_failed(struct courier *courier, span_t domain, span_t id, const char *trouble, struct sts_found *found)
 {
     int64_t now = courier_seconds();
     struct known *known = known_find(courier, domain);
     const struct sts_kept none = {.fetched = now, .ends = now + FETCH_PAUSE, .id = id, .domain = domain};
     log_warn("courier.sts.unfetched", F_HASH("destination", domain), F_TEXT("reason", trouble));
+    found->has_failed = true;
+    (void)snprintf(found->reason, sizeof(found->reason), "%s", trouble);
     if (known == NULL)
         return known_put(courier, &none);
     known->failed = now;
@@ -240,7 +245,7 @@ static int fetch_failed(struct courier *courier, span_t domain, span_t id, const
 }
 
 static int fetch_policy(struct task *task, struct courier *courier, const struct routing *routing, const char *domain,
-                        span_t id)
+                        span_t id, struct sts_found *found)
 {
     char host[sizeof(HOST_PREFIX) + DNS_NAME_MAX];
     AUTO_BUF struct buf content;
@@ -260,10 +265,10 @@ static int fetch_policy(struct task *task, struct courier *courier, const struct
     int outcome = fetch(task, &means, &request, &response);
     if (outcome < 0 && outcome != -EINVAL)
         return outcome;
-    const char *trouble = trouble_of(outcome, &response, &policy);
+    const char *trouble = trouble_of(outcome, &response, &policy, &found->failure);
     const span_t name = span_of_text(domain);
     if (trouble != NULL)
-        return fetch_failed(courier, name, id, trouble);
+        return fetch_failed(courier, name, id, trouble, found);
     log_debug("courier.sts.fetched", F_HASH("destination", name), F_TEXT("mode", mtasts_mode_name(policy.mode)));
     const struct sts_kept kept = {.fetched = courier_seconds(),
                                   .ends = courier_seconds() + (int64_t)policy.max_age,
@@ -303,16 +308,16 @@ static int give(const struct known *known, struct arena *arena, const struct mta
 }
 
 int sts_find(struct task *task, struct courier *courier, const struct routing *routing, const char *domain,
-             const struct mtasts_policy **ret_policy)
+             struct sts_found *ret_found)
 {
     span_t id = SPAN_NONE;
     const span_t name = span_of_text(domain);
-    *ret_policy = NULL;
+    *ret_found = (struct sts_found){.policy = NULL};
     int result = mtasts_record_find(routing->lookup, domain, routing->arena, &id);
     if (result < 0 && result != -EINVAL)
         return result;
     if (result == MTASTS_RECORD_FOUND && is_due(known_find(courier, name), id)) {
-        result = fetch_policy(task, courier, routing, domain, id);
+        result = fetch_policy(task, courier, routing, domain, id, ret_found);
         if (result < 0)
             return result;
     }
@@ -323,7 +328,7 @@ int sts_find(struct task *task, struct courier *courier, const struct routing *r
     if (known->used < known->fetched)
         event_raise(&courier->sts->news);
     known->used = courier_seconds();
-    return give(known, routing->arena, ret_policy);
+    return give(known, routing->arena, &ret_found->policy);
 }
 
 /* --- before they are over -------------------------------------------------------------------------------------------
@@ -364,6 +369,7 @@ static int refresh(struct task *task, struct courier *courier, const char *domai
     AUTO(arena) struct arena *arena = NULL;
     struct resolver_job job;
     span_t id = SPAN_NONE;
+    struct sts_found found; /* no session waits for it: there is nothing to report */
     int result = arena_new(REFRESH_MEMORY, &arena);
     if (result != 0)
         return result;
@@ -374,8 +380,8 @@ static int refresh(struct task *task, struct courier *courier, const char *domai
     if (result < 0 && result != -EINVAL)
         return result;
     if (result == MTASTS_RECORD_FOUND)
-        return fetch_policy(task, courier, &routing, domain, id);
-    return fetch_failed(courier, span_of_text(domain), id, "there is no record any more");
+        return fetch_policy(task, courier, &routing, domain, id, &found);
+    return fetch_failed(courier, span_of_text(domain), id, "there is no record any more", &found);
 }
 
 void sts_refresh_task(struct task *task, void *arg)

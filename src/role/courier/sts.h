@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "trust/mtasts/policy.h"
+#include "trust/tlsrpt/report.h"
 
 /*
  * The MTA-STS policies of the domains that mail goes to (RFC 8461): fetched when they are first needed, kept, also in
@@ -21,9 +22,17 @@ MUST_USE int sts_cache_new(struct sts_cache **ret_cache);
 void sts_cache_free(struct sts_cache *cache);
 SCOPE_OF(sts_cache)
 
-/* The policy that holds for the domain, the arena's; NULL: there is none. May take a minute. -ENOMEM, -ECANCELED. */
+/* What holds for a domain. */
+struct sts_found {
+    const struct mtasts_policy *policy; /* the arena's; NULL: there is none */
+    bool has_failed; /* a policy should have been fetched, and could not be: what reports say of it */
+    enum tlsrpt_result_type failure;
+    char reason[160];
+};
+
+/* May take a minute. -ENOMEM, -ECANCELED. */
 MUST_USE int sts_find(struct task *task, struct courier *courier, const struct routing *routing, const char *domain,
-                      const struct mtasts_policy **ret_policy);
+                      struct sts_found *ret_found);
 
 /* One that was kept, as it is found in the queue, newest first. -EBADMSG: it is none; -ENOMEM. */
 MUST_USE int sts_take(struct courier *courier, uint64_t record, span_t bytes);

@@ -27,10 +27,10 @@ struct transfer {
 /* --- who ------------------------------------------------------------------------------------------------------------
  */
 
-static bool goes_here(struct courier *courier, const struct leg *leg, span_t address)
+static bool goes_here(struct courier *courier, const struct leg *leg, const struct work *work, span_t address)
 {
     struct destination *destination = NULL;
-    return destination_find(courier, address, &destination) == 0 && destination == leg->destination;
+    return destination_find(courier, work, address, &destination) == 0 && destination == leg->destination;
 }
 
 static void collect(struct transfer *transfer)
@@ -43,7 +43,7 @@ static void collect(struct transfer *transfer)
         size_t i = transfer->from;
         const struct envelope_recipient *from = &work->recipients[i];
         if (work->note.recipients[i].status != NOTE_OPEN ||
-            !goes_here(transfer->connection->courier, transfer->leg, from->address))
+            !goes_here(transfer->connection->courier, transfer->leg, work, from->address))
             continue;
         transfer->recipients[transfer->count] = (struct smtp_client_recipient){
             .address = from->address, .orcpt = from->orcpt, .notify = from->notify & ENVELOPE_NOTIFY};
@@ -339,7 +339,7 @@ void transfer_fail(struct task *task, struct courier *courier, struct leg *leg, 
     }
     uint32_t refused = 0;
     for (size_t i = 0; i < work->note.count; i++) {
-        if (work->note.recipients[i].status != NOTE_OPEN || !goes_here(courier, leg, work->recipients[i].address))
+        if (work->note.recipients[i].status != NOTE_OPEN || !goes_here(courier, leg, work, work->recipients[i].address))
             continue;
         recipient_fail(work, i, response, host);
         courier->failed++;

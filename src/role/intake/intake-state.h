@@ -3,12 +3,14 @@
 #include "crypto/record.h"
 #include "crypto/recordkey.h"
 #include "dns/resolver.h"
+#include "ipc/tallier.h"
 #include "ipc/wiring.h"
 #include "role/intake/trace.h"
 #include "role/start.h"
 #include "rt/task.h"
 #include "rt/timer.h"
 #include "trust/arc/chain.h"
+#include "trust/dmarc/tally.h"
 #include "trust/ip.h"
 
 /* What intake.c (life), delivery.c (a message's way), sender.c (its From) and send.c (to the store) share. */
@@ -18,6 +20,7 @@ struct intake {
     struct wiring *wiring;
     struct resolver *resolver;
     struct task_group tasks;
+    struct tallier *tallier;
     struct record_sender *sender; /* NULL until something is to be sealed, and again soon after */
     struct timer *sender_end;
     struct filters *filters;
@@ -59,6 +62,9 @@ struct intake_judged {
 MUST_USE bool intake_is_local(const struct conf *conf, const struct ip *client);
 MUST_USE int intake_judge(struct task *task, struct intake *intake, const struct ipc_deliver *deliver, span_t message,
                           struct intake_judged *judged);
+
+/* tally.c: counts a message for the report to the domain in its From, where that wants one. */
+void intake_tally(struct intake *intake, const struct dmarc_tally_case *one, span_t header);
 
 /* sign.c: appends a DKIM signature by each of the domain's keys, for a message as it will be sent. Where it cannot be
  * signed now, a fault; the lines are then as they were. Without keys, nothing. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf.h"
+#include "crypto/secret.h"
 #include "priv/rights.h"
 #include "role/intake/filter.h"
 #include "role/intake/intake-state.h"
@@ -74,6 +75,7 @@ static void on_status(void *arg, struct buf *json)
 static void on_stop(void *arg)
 {
     const struct intake *intake = arg;
+    tallier_send(intake->tallier);
     loop_stop(intake->loop);
 }
 
@@ -96,6 +98,14 @@ static int make_resolver(struct intake *intake)
     return result;
 }
 
+static int make_tallier(struct intake *intake)
+{
+    uint8_t key[16];
+    random_bytes(key, sizeof(key));
+    return tallier_new(intake->loop, intake->wiring, (int64_t)intake->start->conf->reports_interval * 1000, key,
+                       &intake->tallier);
+}
+
 int intake_run(const struct role_start *start)
 {
     struct intake *intake = mem_new(sizeof(*intake));
@@ -110,6 +120,8 @@ int intake_run(const struct role_start *start)
     if (result == 0)
         result = wiring_new(intake->loop, start->supervisor_fd, ROLE_INTAKE, &hooks, intake, &intake->wiring);
     if (result == 0)
+        result = make_tallier(intake);
+    if (result == 0)
         result = make_resolver(intake);
     if (result == 0)
         result = loop_run(intake->loop);
@@ -117,6 +129,7 @@ int intake_run(const struct role_start *start)
         log_error("intake.failed", F_FAULT(result));
     if (intake->loop != NULL && loop_finish(intake->loop, END_WAIT) != 0)
         log_warn("intake.end.late");
+    tallier_free(intake->tallier);
     wiring_free(intake->wiring);
     timer_free(intake->sender_end);
     record_sender_free(intake->sender);

@@ -116,6 +116,24 @@ static int decide(const struct conf *conf, const struct judgement *judgement, st
     return DELIVER_REFUSED;
 }
 
+static void count(const struct judging *judging, const struct judgement *judgement, int outcome,
+                  const struct intake_judged *judged, span_t header)
+{
+    const bool is_obeyed = strcmp(judging->intake->start->conf->trust_dmarc, "on") == 0;
+    const struct dmarc_tally_case one = {
+        .request = &judging->request,
+        .judgement = judgement,
+        .disposition = outcome == DELIVER_REFUSED ? DMARC_REJECT
+                       : judged->is_junk          ? DMARC_QUARANTINE
+                                                  : DMARC_NONE,
+        .override = judgement->is_vouched_for ? DMARC_FORWARDED
+                    : is_obeyed               ? DMARC_OBEYED
+                                              : DMARC_LOCAL,
+    };
+    if (outcome != DELIVER_LATER) /* it comes again */
+        intake_tally(judging->intake, &one, header);
+}
+
 static int judge_message(struct judging *judging, span_t message, struct intake_judged *judged)
 {
     AUTO(judge) struct judge *judge = NULL;
@@ -136,7 +154,9 @@ static int judge_message(struct judging *judging, span_t message, struct intake_
     log_debug("intake.judged", F_TEXT("spf", spf_result_text(judgement.spf.result)),
               F_TEXT("dmarc", dmarc_result_text(judgement.dmarc.result)));
     judging->intake->judged++;
-    return decide(judging->intake->start->conf, &judgement, judged);
+    result = decide(judging->intake->start->conf, &judgement, judged);
+    count(judging, &judgement, result, judged, span_upto(message, header_len));
+    return result;
 }
 
 /* What uses up its memory is not accepted, or that would be the way around the policy. */

@@ -43,7 +43,8 @@ static uint32_t flags_of(uint32_t flags)
                 {DELIVER_BINARY, ENVELOPE_BINARY},
                 {DELIVER_RETURN_FULL, ENVELOPE_RETURN_FULL},
                 {DELIVER_RETURN_HEADERS, ENVELOPE_RETURN_HEADERS},
-                {DELIVER_REQUIRE_TLS, ENVELOPE_REQUIRE_TLS}};
+                {DELIVER_REQUIRE_TLS, ENVELOPE_REQUIRE_TLS},
+                {DELIVER_TLS_OPTIONAL, ENVELOPE_TLS_OPTIONAL}};
     uint32_t result = 0;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         result |= (flags & (uint32_t)rows[i].from) != 0 ? (uint32_t)rows[i].to : 0U;

@@ -90,13 +90,16 @@ static void do_reload(struct task *task, struct command *command)
         fail(command, 1, error.text);
 }
 
-/* Everything else is the keeper's, but what concerns the queue. */
+/* Everything else is the keeper's, but what concerns the queue, and sending reports. */
 static enum ipc_role who_knows(const struct command *command)
 {
     span_t rest = command->words;
     span_t first = SPAN_NONE;
     (void)span_cut(&rest, 0, &first);
-    return span_equal(first, SPAN("queue")) ? ROLE_COURIER : ROLE_KEEPER;
+    span_t second = SPAN_NONE;
+    (void)span_cut(&rest, 0, &second);
+    bool is_report = span_equal(first, SPAN("reports")) && span_equal(second, SPAN("send"));
+    return is_report || span_equal(first, SPAN("queue")) ? ROLE_COURIER : ROLE_KEEPER;
 }
 
 static void do_admin(struct task *task, struct command *command)
