@@ -1,4 +1,4 @@
-"""An HTTPS server for MTA-STS policies of many domains, each with the certificate that a scenario gives it."""
+"""An HTTPS server for MTA-STS policies of many domains, each with the certificate that a scenario gives it, and for reports."""
 import collections
 import http.server
 import ssl
@@ -8,9 +8,9 @@ import time
 
 class PolicyHost:
     """pages[domain] = (status, media type, text); certificates[domain] = (chain, key). A domain in `once` is answered
-    just once, and 503 then; times[domain]: when each question came."""
+    just once, and 503 then; times[domain]: when each question came. posted: (host, path, media type, content)."""
     def __init__(self, address):
-        self.pages, self.certificates, self.asked, self.once = {}, {}, [], set()
+        self.pages, self.certificates, self.asked, self.posted, self.once = {}, {}, [], [], set()
         self.times = collections.defaultdict(list)
         host = self
 
@@ -27,6 +27,13 @@ class PolicyHost:
                 self.send_header("Location", "/elsewhere")
                 self.end_headers()
                 self.wfile.write(text.encode())
+
+            def do_POST(self):
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                host.posted.append((self.headers["Host"].split(":")[0], self.path, self.headers["Content-Type"], content))
+                self.send_response(201)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *_):
                 pass

@@ -201,10 +201,13 @@ static int open_host(struct task *task, struct connection *connection, const str
     int result = route_addresses(routing, connection->host, addresses, &count, ret_response);
     if (result == 0 && count > 0)
         result = demand_find(&question, &connection->demand, ret_response);
-    if (result == DEMAND_WAIT && count > 0)
+    else if (result == ROUTE_BOGUS)
+        connection->demand =
+            (struct demand){.policy = connection->host->is_secure ? TLSRPT_TLSA : TLSRPT_NO_POLICY_FOUND};
+    if (result > 0 && connection->demand.policy != TLSRPT_NO_POLICY_FOUND)
         count_unopened(connection);
     if (result != 0)
-        return result;
+        return result < 0 ? result : 1;
     enum smtp_client_demand tls = connection->demand.must_encrypt ? SMTP_CLIENT_TLS_MUST : SMTP_CLIENT_TLS_MAY;
     for (size_t i = 0; i < count; i++) {
         address_text(&addresses[i], connection->address);

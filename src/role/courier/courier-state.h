@@ -242,6 +242,7 @@ enum route_outcome {
     ROUTE_FOUND,
     ROUTE_NONE,  /* for good: there is no such domain, it takes no mail, or it is us */
     ROUTE_LATER, /* nobody could tell */
+    ROUTE_BOGUS, /* of addresses: DNSSEC says that what there is was forged */
 };
 struct route {
     struct route_host *hosts;
@@ -254,7 +255,7 @@ struct routing { /* who asks for a route, and whom */
     struct arena *arena;
 };
 MUST_USE int route_find(const struct routing *routing, const char *name, struct route *ret_route);
-/* The addresses of a host, as many as fit. */
+/* The addresses of a host, as many as fit: 0, or ROUTE_BOGUS; where there are none, the response says why. */
 #define ROUTE_ADDRESSES_MAX 16U
 MUST_USE int route_addresses(const struct routing *routing, const struct route_host *host,
                              struct address *ret_addresses, size_t *ret_count, struct smtp_response *ret_response);

@@ -288,5 +288,5 @@ int route_addresses(const struct routing *routing, const struct route_host *host
     if (*ret_count == 0) /* RFC 5321 §5.1: a name without an address is an error, and may be one of today */
         *ret_response = is_sure ? response_of(550, 1, 2, "The mail server of that domain has no address")
                                 : response_of(451, 4, 3, "The DNS does not say the address of the mail server");
-    return 0;
+    return *ret_count == 0 && (six == DNS_BOGUS || four == DNS_BOGUS) ? (int)ROUTE_BOGUS : 0;
 }
