@@ -78,6 +78,7 @@ static const struct {
     {IPC_reach, IPC_reached},
     {IPC_greylist, IPC_greylist_done},
     {IPC_spend, IPC_spend_done},
+    {IPC_received, IPC_received_done},
     {IPC_filters, IPC_filters_done},
     {IPC_report_next, IPC_report_next_done},
     {IPC_report_over, IPC_done},

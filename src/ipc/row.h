@@ -59,7 +59,8 @@ enum deliver_outcome {
     DELIVER_TOO_LARGE,
     DELIVER_LOOP,
     DELIVER_FULL,
-    DELIVER_WAIT, /* the client is to come again, for a reason of policy */
+    DELIVER_WAIT,       /* the client is to come again, for a reason of policy */
+    DELIVER_UNREADABLE, /* it is for an address that takes reports, and is none */
 };
 /* Why the mail of an account to others is held, and what becomes of that. */
 enum hold_why {
@@ -93,6 +94,10 @@ enum deliver_flag {
 /* What stands for an account where it is the queue of outgoing mail: the account of no person. Its public key comes
  * with every RESOLVE_REMOTE; its records are envelope and message (ipc/envelope.h), and courier's notes on them. */
 #define QUEUE_ACCOUNT UINT64_MAX
+
+/* What stands for an account where mail is a report on a domain of ours, which is read and not kept ([reports]
+ * address). It has no key. */
+#define REPORTS_ACCOUNT (UINT64_MAX - 1)
 
 #define RECIPIENT_ROW_SIZE 40U /* account 8, public key 32 */
 #define RECORD_KEY_SIZE 81U    /* crypto/recordkey.h */

@@ -45,6 +45,8 @@ const struct tool_command tool_commands[] = {
     {"reports send", "[--day YYYY-MM-DD|today]", 0, 2, INPUT_NONE, NULL,
      "send what other domains want to be told of TLS and of mail in their name now: of one day, or of all before "
      "today"},
+    {"reports", "[DOMAIN] [--days N] [--json]", 0, 4, INPUT_NONE, NULL,
+     "what other servers report on the domains: who sends mail in their name, and who could not reach them over TLS"},
     {"check", "ADDRESS [--quick] [--repair] [--json] [--password-stdin]", 1, 5, INPUT_PASSWORD, NULL,
      "read all of an account's mail and say what is damaged, with a password of its or its recovery code; 1 when "
      "something is"},

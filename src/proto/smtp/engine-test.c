@@ -279,7 +279,7 @@ static void the_message_has_its_own_replies(void **state)
         {SMTP_BODY_LATER, "451 4.3.0 "},         {SMTP_BODY_REFUSED, "550 5.7.1 "},
         {SMTP_BODY_TOO_LARGE, "552 5.3.4 "},     {SMTP_BODY_LOOP, "554 5.4.6 "},
         {SMTP_BODY_BARE_NEWLINE, "554 5.6.11 "}, {SMTP_BODY_FULL, "452 4.3.1 "},
-        {SMTP_BODY_LONG_LINE, "554 5.6.0 "},
+        {SMTP_BODY_LONG_LINE, "554 5.6.0 "},     {SMTP_BODY_UNREADABLE, "550 5.6.0 "},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(ends); i++) {

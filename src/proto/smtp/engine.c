@@ -322,6 +322,7 @@ static const struct body_reply {
     [SMTP_BODY_ACCEPTED] = {250, "2.0.0", "Message stored"},
     [SMTP_BODY_LATER] = {451, "4.3.0", "Cannot store that just now, please try again"},
     [SMTP_BODY_REFUSED] = {550, "5.7.1", "That message is not accepted"},
+    [SMTP_BODY_UNREADABLE] = {550, "5.6.0", "What is in that message is not what this address is for"},
     [SMTP_BODY_WAIT] = {451, "4.7.1", "Please try again later"},
     [SMTP_BODY_TOO_LARGE] = {552, "5.3.4", "That message is larger than this server takes"},
     [SMTP_BODY_LOOP] = {554, "5.4.6", "That message goes around in a loop"},

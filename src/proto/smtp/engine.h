@@ -62,7 +62,8 @@ enum smtp_body_end {
     SMTP_BODY_ACCEPTED,
     SMTP_BODY_LATER,
     SMTP_BODY_REFUSED,
-    SMTP_BODY_WAIT, /* not now: greylisted, or what judges mail is away */
+    SMTP_BODY_UNREADABLE, /* what is in it is not what the address is for */
+    SMTP_BODY_WAIT,       /* not now: greylisted, or what judges mail is away */
     SMTP_BODY_TOO_LARGE,
     SMTP_BODY_LOOP,
     SMTP_BODY_FULL,

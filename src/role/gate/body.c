@@ -163,7 +163,7 @@ static enum smtp_body_end end_of(uint32_t outcome)
         [DELIVER_OK] = SMTP_BODY_ACCEPTED,     [DELIVER_LATER] = SMTP_BODY_LATER,
         [DELIVER_REFUSED] = SMTP_BODY_REFUSED, [DELIVER_TOO_LARGE] = SMTP_BODY_TOO_LARGE,
         [DELIVER_LOOP] = SMTP_BODY_LOOP,       [DELIVER_FULL] = SMTP_BODY_FULL,
-        [DELIVER_WAIT] = SMTP_BODY_WAIT,
+        [DELIVER_WAIT] = SMTP_BODY_WAIT,       [DELIVER_UNREADABLE] = SMTP_BODY_UNREADABLE,
     };
     return outcome < COUNT_OF(ends) ? ends[outcome] : SMTP_BODY_LATER;
 }

@@ -339,6 +339,26 @@ static int filter(struct task *task, struct delivery *delivery, span_t message)
     return delivery->text == NULL ? -ENOMEM : (int)outcomes[delivery->opinion.advice];
 }
 
+/*
+ * What came for the address for reports is read; where it was for nobody else, that is all, and what cannot be read is
+ * refused. A person who has the same address, or is another recipient, gets it in any case. An enum deliver_outcome or
+ * a fault; *ret_is_over: nobody else is left.
+ */
+static int report(struct task *task, struct delivery *delivery, span_t message, bool *ret_is_over)
+{
+    const struct ipc_deliver *deliver = &delivery->message->deliver;
+    const char *text = "";
+    *ret_is_over = false;
+    if (!intake_is_for_reports(deliver))
+        return DELIVER_OK;
+    int result = intake_report(task, delivery->intake, deliver, &delivery->judged, message, &text);
+    if (result < 0 || deliver->recipients.len > RECIPIENT_ROW_SIZE)
+        return result < 0 ? result : (int)DELIVER_OK;
+    *ret_is_over = true;
+    delivery->text = text;
+    return result;
+}
+
 /* An enum deliver_outcome or a fault. */
 static int deliver(struct task *task, struct delivery *delivery)
 {
@@ -355,9 +375,12 @@ static int deliver(struct task *task, struct delivery *delivery)
         result = judge(task, delivery, message);
     if (result == DELIVER_OK)
         result = filter(task, delivery, message);
+    bool is_over = false;
     if (result == DELIVER_OK)
+        result = report(task, delivery, message, &is_over);
+    if (result == DELIVER_OK && !is_over)
         result = plan_forwards(task, delivery, span_upto(message, facts.header_len));
-    if (result != DELIVER_OK)
+    if (result != DELIVER_OK || is_over)
         return result;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

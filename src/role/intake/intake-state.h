@@ -6,6 +6,7 @@
 #include "ipc/tallier.h"
 #include "ipc/wiring.h"
 #include "role/intake/trace.h"
+#include "proto/dns/lookup.h"
 #include "role/start.h"
 #include "rt/task.h"
 #include "rt/timer.h"
@@ -28,6 +29,8 @@ struct intake {
     uint64_t delivered;
     uint64_t refused;
     uint64_t judged;
+    uint64_t reports; /* of others that were read */
+    uint64_t reports_refused;
 };
 
 /* delivery.c: takes the message. */
@@ -49,6 +52,10 @@ MUST_USE int intake_check_allowance(struct task *task, struct intake *intake, co
  */
 #define JUDGED_LINES_MAX 8192U
 struct intake_judged {
+    char author[DNS_NAME_MAX + 1]; /* for reports: the organizational domain in From; empty: there is none … */
+    bool is_signed;                /* … a signature of it passes */
+    bool is_aligned;               /* … that, or DMARC does */
+    bool is_open;                  /* … or one may pass when the DNS answers */
     bool is_junk;
     bool is_judged;
     char refusal[512];
@@ -80,6 +87,12 @@ struct intake_sealing {
 };
 MUST_USE int intake_seal(struct task *task, struct intake *intake, const struct intake_sealing *sealing,
                          struct buf *lines);
+
+/* report.c: whether it is for the address where reports of others are read. */
+MUST_USE bool intake_is_for_reports(const struct ipc_deliver *deliver);
+/* Reads it and gives it to keeper: an enum deliver_outcome with a text, which is a constant, or a fault. */
+MUST_USE int intake_report(struct task *task, struct intake *intake, const struct ipc_deliver *deliver,
+                           const struct intake_judged *judged, span_t message, const char **ret_text);
 
 /* send.c: seals the message for the recipients (rows of RECIPIENT_ROW_SIZE) and has it stored: an enum deliver_outcome,
  * or a fault. */

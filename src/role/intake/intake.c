@@ -66,9 +66,12 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
 static void on_status(void *arg, struct buf *json)
 {
     const struct intake *intake = arg;
-    (void)buf_append_format(json, ",\"delivered\":%llu,\"refused\":%llu,\"judged\":%llu,\"held\":%llu",
+    (void)buf_append_format(json,
+                            ",\"delivered\":%llu,\"refused\":%llu,\"judged\":%llu,\"held\":%llu,\"reports\":%llu,"
+                            "\"reports_refused\":%llu",
                             (unsigned long long)intake->delivered, (unsigned long long)intake->refused,
-                            (unsigned long long)intake->judged, (unsigned long long)intake->held);
+                            (unsigned long long)intake->judged, (unsigned long long)intake->held,
+                            (unsigned long long)intake->reports, (unsigned long long)intake->reports_refused);
     resolver_status(intake->resolver, json);
 }
 

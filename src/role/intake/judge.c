@@ -8,6 +8,7 @@
 #include "crypto/secret.h"
 #include "mime/header.h"
 #include "role/intake/intake-state.h"
+#include "trust/domain.h"
 #include "trust/judge.h"
 
 #define ARENA_MAX (8U << 20)
@@ -20,6 +21,7 @@ struct judging {
     struct intake *intake;
     struct arena *arena;
     struct judge_request request;
+    bool is_local; /* of a client that is not judged: its mail meets no policy */
 };
 
 static bool is_on(const char *setting)
@@ -39,9 +41,21 @@ bool intake_is_local(const struct conf *conf, const struct ip *client)
     return false;
 }
 
-/* False: there is nothing to find out about this one. */
-static bool make_request(const struct intake *intake, const struct ipc_deliver *deliver, struct judge_request *request)
+/* For reports a signature is asked for whatever the settings are, and from whatever client they come. */
+static void ask_for_author(struct judge_request *request, bool is_local)
 {
+    request->checks_dkim = true;
+    request->checks_dmarc = true;
+    if (is_local) {
+        request->checks_iprev = false;
+        request->checks_spf = false;
+    }
+}
+
+/* False: there is nothing to find out about this one. */
+static bool make_request(const struct intake *intake, const struct ipc_deliver *deliver, struct judging *judging)
+{
+    struct judge_request *request = &judging->request;
     uint8_t random = 0;
     const struct conf *conf = intake->start->conf;
     struct timespec now;
@@ -61,8 +75,13 @@ static bool make_request(const struct intake *intake, const struct ipc_deliver *
     };
     if ((deliver->flags & DELIVER_SUBMISSION) != 0 || !ip_parse(deliver->client, &request->client))
         return false;
+    judging->is_local = intake_is_local(conf, &request->client);
+    if (intake_is_for_reports(deliver)) {
+        ask_for_author(request, judging->is_local);
+        return true;
+    }
     return (request->checks_iprev || request->checks_spf || request->checks_dkim || request->checks_dmarc) &&
-           !intake_is_local(conf, &request->client);
+           !judging->is_local;
 }
 
 static int hash_body(struct judging *judging, struct judge *judge, span_t rest)
@@ -134,6 +153,23 @@ static void count(const struct judging *judging, const struct judgement *judgeme
         intake_tally(judging->intake, &one, header);
 }
 
+static void note_author(const struct judgement *judgement, struct intake_judged *judged)
+{
+    const span_t author = domain_organizational(judgement->dmarc.domain);
+    if (author.len == 0 || author.len > DNS_NAME_MAX)
+        return;
+    memcpy(judged->author, author.at, author.len);
+    for (size_t i = 0; i < judgement->dkim->count; i++) {
+        const struct dkim_verdict *verdict = &judgement->dkim->tasks[i].verdict;
+        if (!domain_equal(domain_organizational(verdict->signature.domain), author))
+            continue;
+        judged->is_signed |= verdict->result == DKIM_PASS;
+        judged->is_open |= verdict->result == DKIM_TEMPERROR;
+    }
+    judged->is_aligned = judged->is_signed || judgement->dmarc.result == DMARC_PASS;
+    judged->is_open |= judgement->dmarc.result == DMARC_TEMPERROR;
+}
+
 static int judge_message(struct judging *judging, span_t message, struct intake_judged *judged)
 {
     AUTO(judge) struct judge *judge = NULL;
@@ -142,6 +178,10 @@ static int judge_message(struct judging *judging, span_t message, struct intake_
     int result = judge_new(&judging->request, span_upto(message, header_len), judging->arena, &judge);
     if (result == 0)
         result = find_out(judging, judge, span_from(message, header_len), &judgement);
+    if (result == 0 && judgement.dkim != NULL && judging->request.checks_dmarc)
+        note_author(&judgement, judged);
+    if (result == 0 && judging->is_local)
+        return DELIVER_OK;
     if (result == 0)
         result = judge_write(judge, &judgement, &judged->lines);
     if (result == 0)
@@ -165,7 +205,7 @@ int intake_judge(struct task *task, struct intake *intake, const struct ipc_deli
 {
     struct judging judging = {.task = task, .intake = intake};
     AUTO(arena) struct arena *arena = NULL;
-    if (!make_request(intake, deliver, &judging.request))
+    if (!make_request(intake, deliver, &judging))
         return DELIVER_OK;
     int result = arena_new(ARENA_MAX, &arena);
     judging.arena = arena;

@@ -26,8 +26,9 @@ int outgoing_pick(span_t recipients, enum outgoing_which which, struct buf *rows
 {
     int result = 0;
     for (size_t at = 0; result == 0 && at + RECIPIENT_ROW_SIZE <= recipients.len; at += RECIPIENT_ROW_SIZE) {
-        bool is_queue = bytes_get_u64(recipients.at + at) == QUEUE_ACCOUNT;
-        if (is_queue == (which == OUTGOING_QUEUE))
+        const uint64_t account = bytes_get_u64(recipients.at + at);
+        bool is_queue = account == QUEUE_ACCOUNT;
+        if (account != REPORTS_ACCOUNT && is_queue == (which == OUTGOING_QUEUE))
             result = buf_append(rows, span_slice(recipients, at, RECIPIENT_ROW_SIZE));
     }
     return result;

@@ -24,10 +24,15 @@ void admin_list_row(struct admin_command *command)
 
 int admin_list_row_end(struct admin_command *command, const char *const *keys, size_t count)
 {
+    return admin_list_row_end_at(command, ADMIN_PAGE, keys, count);
+}
+
+int admin_list_row_end_at(struct admin_command *command, size_t page, const char *const *keys, size_t count)
+{
     struct buf *output = &command->reply->output;
     if (!command->json)
         buf_append_byte(output, '\n');
-    if (buf_len(output) < ADMIN_PAGE || buf_fault(output) != 0)
+    if (buf_len(output) < page || buf_fault(output) != 0)
         return buf_fault(output);
     for (size_t at = 0; at < count; at++)
         buf_append(&command->reply->next, span_of(keys[at], strlen(keys[at]) + 1));

@@ -21,6 +21,7 @@ struct admin_command {
     span_t quota;
     span_t label;
     span_t scope;
+    span_t days;
 };
 
 /* They answer 0 and say in the reply how it went, or a fault. */
@@ -32,6 +33,7 @@ admin_function admin_account_lock, admin_account_unlock, admin_account_passwd;
 admin_function admin_app_add, admin_app_list, admin_app_remove;
 admin_function admin_address_add, admin_address_list, admin_address_remove;
 admin_function admin_forward_add, admin_forward_list, admin_forward_remove;
+admin_function admin_reports;
 admin_function admin_owner_check;
 admin_function admin_owner_index;
 admin_function admin_owner_import, admin_owner_export;
@@ -73,6 +75,8 @@ MUST_USE int admin_make_recovery(const struct account *account, const struct sec
 void admin_list_after(const struct admin_command *command, const char **ret_keys, size_t count);
 void admin_list_row(struct admin_command *command);
 MUST_USE int admin_list_row_end(struct admin_command *command, const char *const *keys, size_t count);
+/* The same, for rows that are long: a page has at most so many bytes before its last row. */
+MUST_USE int admin_list_row_end_at(struct admin_command *command, size_t page, const char *const *keys, size_t count);
 /* What the walk answered goes in; the list's end is written where it was reached. */
 MUST_USE int admin_list_end(struct admin_command *command, int result);
 

@@ -427,6 +427,52 @@ static void resolving_script(struct task *task, struct house *house)
     assert_int_equal(resolve(house, "carol@demo.test", &count), RESOLVE_UNKNOWN);
 }
 
+static bool takes_reports(struct house *house, const char *address)
+{
+    AUTO_BUF struct buf rows = {0};
+    AUTO_BUF struct buf forwards = {0};
+    struct recipient_row row = {0};
+    buf_init(&rows, 65536);
+    buf_init(&forwards, 65536);
+    int result = directory_resolve(house->directory, span_of_text(address), &rows, &forwards);
+    assert_int_equal(result, RESOLVE_LOCAL);
+    span_t last = span_from(buf_span(&rows), buf_len(&rows) - RECIPIENT_ROW_SIZE);
+    recipient_row_get(last.at, &row);
+    return row.account == REPORTS_ACCOUNT;
+}
+
+static void reports_script(struct task *task, struct house *house)
+{
+    unsigned count = 0;
+    assert_int_equal(run(task, house, "account|add|alice@demo.test", "correct horse\n", NULL), 0);
+    assert_int_equal(run(task, house, "address|add|@demo.test|alice@demo.test", "", NULL), 0);
+    assert_false(takes_reports(house, "mail-reports@demo.test"));
+    directory_set_reports(house->directory, "mail-reports");
+    assert_true(takes_reports(house, "Mail-Reports@demo.test"));
+    assert_true(takes_reports(house, "mail-reports+tls@demo.test"));
+    assert_int_equal(resolve(house, "mail-reports@demo.test", &count), RESOLVE_LOCAL);
+    assert_int_equal(count, 1); /* not the catch-all's */
+    assert_int_equal(resolve(house, "mail-reports@other.test", &count), RESOLVE_REMOTE);
+    assert_int_equal(directory_may_send(house->directory, 1, SPAN("mail-reports@demo.test")), DIRECTORY_NONE);
+    assert_int_equal(run(task, house, "address|add|mail-reports@demo.test|alice@demo.test", "", NULL), 0);
+    assert_int_equal(resolve(house, "mail-reports@demo.test", &count), RESOLVE_LOCAL);
+    assert_int_equal(count, 2);
+    assert_true(takes_reports(house, "mail-reports@demo.test"));
+    assert_int_equal(directory_account_set_full(house->directory, 1, 1), DIRECTORY_OK);
+    assert_int_equal(resolve(house, "mail-reports@demo.test", &count), RESOLVE_FULL);
+    assert_int_equal(run(task, house, "account|lock|alice@demo.test", "", NULL), 0);
+    assert_int_equal(resolve(house, "mail-reports@demo.test", &count), RESOLVE_LOCAL);
+    assert_int_equal(count, 1);
+    directory_set_reports(house->directory, "");
+    assert_int_equal(resolve(house, "mail-reports@demo.test", &count), RESOLVE_LOCKED);
+}
+
+static void reports_have_an_address_in_every_domain(void **state)
+{
+    (void)state;
+    in_house(reports_script);
+}
+
 static void addresses_lead_to_their_accounts(void **state)
 {
     (void)state;
@@ -672,6 +718,7 @@ int main(void)
         cmocka_unit_test(accounts_come_and_go),
         cmocka_unit_test(addresses_lead_to_their_accounts),
         cmocka_unit_test(mail_is_sent_on_where_that_is_set),
+        cmocka_unit_test(reports_have_an_address_in_every_domain),
         cmocka_unit_test(a_list_of_ten_thousand_comes_in_pages),
         cmocka_unit_test(a_raised_cost_is_taken_over_at_the_next_login),
     };

@@ -24,6 +24,7 @@ enum option {
     OPTION_REPAIR = 128,
     OPTION_REBUILD = 256,
     OPTION_AGAIN = 512,
+    OPTION_DAYS = 1024,
 };
 
 static const struct {
@@ -58,6 +59,7 @@ static const struct {
     {"forward", "add", 2, ADMIN_WORDS_MAX, 0, admin_forward_add, "forward add ADDRESS TARGET..."},
     {"forward", "list", 0, 0, OPTION_JSON, admin_forward_list, "forward list [--json]"},
     {"forward", "remove", 1, 2, 0, admin_forward_remove, "forward remove ADDRESS [TARGET]"},
+    {"reports", "", 0, 1, OPTION_JSON | OPTION_DAYS, admin_reports, "reports [DOMAIN] [--days N] [--json]"},
     {"check", "", 1, 1, OPTION_QUICK | OPTION_REPAIR | OPTION_JSON | OPTION_PASSWORD_STDIN, admin_owner_check,
      "check ADDRESS [--quick] [--repair] [--json] [--password-stdin]"},
     {"index", "", 1, 1, OPTION_REBUILD | OPTION_PASSWORD_STDIN, admin_owner_index,
@@ -257,6 +259,7 @@ static const struct {
     {"--label", OPTION_LABEL, true},      {"--scope", OPTION_SCOPE, true},
     {"--quick", OPTION_QUICK, false},     {"--repair", OPTION_REPAIR, false},
     {"--rebuild", OPTION_REBUILD, false}, {"--again", OPTION_AGAIN, false},
+    {"--days", OPTION_DAYS, true},
 };
 
 static void option_set(struct admin_command *command, enum option option, span_t value)
@@ -277,6 +280,8 @@ static void option_set(struct admin_command *command, enum option option, span_t
         command->label = value;
     else if (option == OPTION_SCOPE)
         command->scope = value;
+    else if (option == OPTION_DAYS)
+        command->days = value;
     else if (option == OPTION_RECOVERY) {
         command->by_recovery = true;
         command->recovery = value;

@@ -1,10 +1,11 @@
 #pragma once
 
 #include "role/keeper/auth.h"
+#include "role/keeper/reports.h"
 
 /*
- * The administrator's commands: `domain`, `account`, `app-password`, `address`, `forward`; and those of an account's
- * owner, which its session does: `check`. One row each in admin.c.
+ * The administrator's commands: `domain`, `account`, `app-password`, `address`, `forward`, `reports`; and those of an
+ * account's owner, which its session does: `check`. One row each in admin.c.
  */
 #define ADMIN_OUTPUT_MAX 98304U
 #define ADMIN_PAGE 65536U    /* a list stops at the first row beyond it */
@@ -24,6 +25,7 @@ typedef int admin_open_function(void *arg, struct task *task, const struct auth_
 
 struct admin {
     struct auth *auth;
+    struct reports *reports; /* or NULL */
     admin_gone_function *gone;
     void *arg;
     admin_open_function *open;

@@ -12,6 +12,8 @@ static void bind(sqlite3_stmt *statement, int at, const struct database_value *v
         sqlite3_bind_int64(statement, at, (sqlite3_int64)value->number);
     else if (value->kind == VALUE_TEXT)
         sqlite3_bind_text(statement, at, value->bytes, -1, SQLITE_TRANSIENT);
+    else if (value->kind == VALUE_SPAN)
+        sqlite3_bind_text(statement, at, value->len == 0 ? "" : value->bytes, (int)value->len, SQLITE_TRANSIENT);
     else if (value->len == 0)
         sqlite3_bind_zeroblob(statement, at, 0); /* none at all would be NULL */
     else

@@ -33,7 +33,7 @@ void database_close(struct database *database); /* may be closed already */
 
 /* What a statement is given, in the order of its ?1, ?2, … */
 struct database_value {
-    enum { VALUE_NUMBER, VALUE_TEXT, VALUE_BLOB } kind;
+    enum { VALUE_NUMBER, VALUE_TEXT, VALUE_SPAN, VALUE_BLOB } kind;
     uint64_t number;
     const void *bytes;
     size_t len;
@@ -45,6 +45,10 @@ struct database_value {
 #define AS_TEXT(text)                                                                                                  \
     {                                                                                                                  \
         .kind = VALUE_TEXT, .bytes = (text)                                                                            \
+    }
+#define AS_SPAN(span) /* text, without a NUL at its end */                                                             \
+    {                                                                                                                  \
+        .kind = VALUE_SPAN, .bytes = (span).at, .len = (span).len                                                      \
     }
 #define AS_BLOB(array)                                                                                                 \
     {                                                                                                                  \

@@ -119,6 +119,19 @@ static int step_each(struct directory *directory, uint64_t domain, const char *l
     return forwards < 0 ? forwards : accounts + forwards;
 }
 
+void directory_set_reports(struct directory *directory, const char *local)
+{
+    directory->reports_local = local;
+}
+
+static bool is_for_reports(const struct directory *directory, const struct name *asked)
+{
+    struct name name = *asked;
+    const span_t local = span_of_text(directory->reports_local);
+    (void)name_cut_detail(&name);
+    return local.len > 0 && span_equal_nocase(span_of_text(name.local), local);
+}
+
 /* In the order of directory.h: the first step that has targets is taken. */
 static int targets_walk(struct directory *directory, const struct name *asked, uint64_t domain, target_row *row,
                         void *arg)
@@ -127,6 +140,8 @@ static int targets_walk(struct directory *directory, const struct name *asked, u
     int count = step_each(directory, domain, name.local, row, arg);
     if (count == 0 && name_cut_detail(&name))
         count = step_each(directory, domain, name.local, row, arg);
+    if (count == 0 && is_for_reports(directory, asked))
+        return 0;
     if (count == 0)
         count = step_each(directory, domain, "", row, arg);
     if (count == 0 && strcmp(name.local, "postmaster") == 0)
@@ -207,6 +222,12 @@ static int write_orcpt(span_t address, const struct name *name, struct buf *orcp
     return smtp_orcpt_write(address, orcpt);
 }
 
+static int add_reports(struct resolving *resolving)
+{
+    const struct target target = {.account = REPORTS_ACCOUNT};
+    return resolve_row(resolving, &target);
+}
+
 int directory_resolve(struct directory *directory, span_t address, struct buf *rows, struct buf *forwards)
 {
     struct name name;
@@ -225,11 +246,16 @@ int directory_resolve(struct directory *directory, span_t address, struct buf *r
     buf_deinit(&resolving.orcpt);
     if (count < 0)
         return count;
+    bool is_full = resolving.found > 0 && resolving.full == resolving.found;
+    if (!is_full && is_for_reports(directory, &name)) {
+        result = add_reports(&resolving);
+        return result < 0 ? result : (int)RESOLVE_LOCAL;
+    }
     if (count == 0)
         return RESOLVE_UNKNOWN;
     if (resolving.found == 0 && resolving.locked > 0)
         return RESOLVE_LOCKED;
-    return resolving.found > 0 && resolving.full == resolving.found ? RESOLVE_FULL : RESOLVE_LOCAL;
+    return is_full ? RESOLVE_FULL : RESOLVE_LOCAL;
 }
 
 struct sending {

@@ -81,6 +81,7 @@ enum statement {
 };
 
 struct directory {
+    const char *reports_local; /* or NULL */
     struct database database;
 };
 

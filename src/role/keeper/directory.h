@@ -105,11 +105,17 @@ MUST_USE int directory_forward_count(struct directory *directory, const struct n
 MUST_USE int directory_forward_each(struct directory *directory, const struct directory_forward *after,
                                     directory_forward_row *row, void *arg);
 
+/* The local part, of an address in every domain, whose mail is reports on the domain; it is kept by reference. Empty,
+ * as at first: there is none. */
+void directory_set_reports(struct directory *directory, const char *local);
+
 /*
  * Who gets mail for this address: an enum resolve_outcome or a fault; with RESOLVE_LOCAL, recipient rows (ipc/row.h)
  * are appended to *rows, and to *forwards a row of ipc/envelope.h for each address elsewhere, with the address asked
  * for as ORCPT. In turn: the address itself, the address without "+tag" (RFC 5233), the catch-all of its
  * domain, and for postmaster (RFC 5321 §4.5.1) the domain's oldest account. A bare "postmaster" is the oldest domain's.
+ * The address for reports has REPORTS_ACCOUNT for a row, beside those of accounts that have it for one of their own; it
+ * is none of the catch-all's.
  */
 MUST_USE int directory_resolve(struct directory *directory, span_t address, struct buf *rows, struct buf *forwards);
 /* Does this account own the address, "+tag" and catch-all included? DIRECTORY_OK or DIRECTORY_NONE. */

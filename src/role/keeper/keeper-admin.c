@@ -21,8 +21,12 @@ static int on_open(void *arg, struct task *task, const struct auth_opened *opene
 void keeper_admin(struct task *task, struct keeper *keeper, struct keeper_request *request)
 {
     const struct ipc_admin *asked = &request->message->admin;
-    const struct admin admin = {
-        .auth = &keeper->auth, .gone = on_gone, .arg = keeper, .open = on_open, .after = asked->after};
+    const struct admin admin = {.auth = &keeper->auth,
+                                .reports = keeper->reports,
+                                .gone = on_gone,
+                                .arg = keeper,
+                                .open = on_open,
+                                .after = asked->after};
     struct admin_reply done;
     admin_reply_init(&done);
     domainkeys_let_go(keeper->signing);

@@ -80,6 +80,8 @@ keeper_handler keeper_tally;
 keeper_handler keeper_report_next;
 keeper_handler keeper_report_rows;
 keeper_handler keeper_report_over;
+/* keeper-received.c */
+keeper_handler keeper_received;
 
 /* keeper-forward.c: who gets mail for an address, and as whom it is sent on. */
 void keeper_resolve(struct keeper *keeper, struct keeper_request *request);

@@ -68,6 +68,7 @@ static keeper_handler *handler_of(enum ipc_type type)
         {IPC_forward, keeper_forward},
         {IPC_holds, keeper_holds},
         {IPC_hold_change, keeper_hold_change},
+        {IPC_received, keeper_received},
     };
     for (size_t at = 0; at < COUNT_OF(rows); at++)
         if (rows[at].type == type)
@@ -156,6 +157,7 @@ static int on_begin(void *arg)
         log_error("keeper.directory.unavailable", F_FAULT(result));
         return result;
     }
+    directory_set_reports(keeper->directory, start->conf->reports_address);
     auth_init(&keeper->auth, keeper->directory, keeper->hasher, keeper->throttle);
     keeper->auth.defaults.memory_kib = (uint32_t)(start->conf->auth_argon2_memory / 1024);
     keeper->auth.defaults.passes = (uint32_t)start->conf->auth_argon2_passes;

@@ -136,12 +136,136 @@ static void a_domain_has_no_more_than_its_share_of_rows(void **state)
     assert_true(pages > 1);
 }
 
+/* --- what others report --- */
+
+static struct buf rows_of; /* of a report that is being made */
+
+static void add_row(uint64_t times, const char *done, const char *dkim, const char *spf, const char *source)
+{
+    const struct received_row row = {.count = times,
+                                     .texts = {[RECEIVED_DISPOSITION] = span_of_text(done),
+                                               [RECEIVED_DKIM] = span_of_text(dkim),
+                                               [RECEIVED_SPF] = span_of_text(spf),
+                                               [RECEIVED_SOURCE] = span_of_text(source)}};
+    assert_int_equal(received_row_write(&row, &rows_of), 0);
+}
+
+static int receive(struct reports *reports, const char *reporter, const char *id, uint64_t arrived)
+{
+    const struct reports_received received = {.kind = RECEIVED_DMARC,
+                                              .reporter = span_of_text(reporter),
+                                              .organization = SPAN("Org"),
+                                              .report = span_of_text(id),
+                                              .domain = SPAN("a.test"),
+                                              .last = arrived,
+                                              .arrived = arrived,
+                                              .rows = buf_span(&rows_of)};
+    return reports_receive(reports, &received);
+}
+
+static struct reports_totals totals_of(struct reports *reports, uint64_t since)
+{
+    const struct reports_view view = {.domain = "a.test", .kind = RECEIVED_DMARC, .since = since};
+    struct reports_totals totals;
+    assert_int_equal(reports_received_totals(reports, &view, &totals), 0);
+    return totals;
+}
+
+static int note_row(void *arg, const struct received_row *row)
+{
+    return buf_append_format(arg, "%llu %.*s %.*s;", (unsigned long long)row->count, SPAN_PRINT(row->texts[0]),
+                             SPAN_PRINT(row->texts[RECEIVED_SOURCE]));
+}
+
+static void assert_rows(struct reports *reports, enum reports_which which, const char *expected)
+{
+    const struct reports_view view = {.domain = "a.test", .kind = RECEIVED_DMARC, .limit = 10};
+    AUTO_BUF struct buf text;
+    buf_init(&text, 1000);
+    assert_int_equal(reports_received_rows(reports, &view, which, note_row, &text), 0);
+    assert_int_equal(buf_append_byte(&text, '\0'), 0);
+    assert_string_equal((const char *)buf_span(&text).at, expected);
+}
+
+static void reports_are_kept_once_and_added_up(void **state)
+{
+    AUTO(reports) struct reports *reports = opened();
+    (void)state;
+    buf_init(&rows_of, RECEIVED_BYTES_MAX);
+    add_row(5, "none", "pass", "fail", "192.0.2.1");
+    add_row(2, "none", "fail", "pass", "192.0.2.1");
+    add_row(7, "reject", "fail", "fail", "192.0.2.66");
+    add_row(1, "quarantine", "fail", "fail", "192.0.2.66");
+    assert_int_equal(receive(reports, "one.test", "1", 1000), RECEIVED_KEPT);
+    assert_int_equal(receive(reports, "one.test", "1", 1001), RECEIVED_KNOWN);
+    assert_int_equal(receive(reports, "two.test", "1", 2000), RECEIVED_KEPT);
+    reports_free(TAKE(reports));
+    reports = opened();
+    const struct reports_totals totals = totals_of(reports, 0);
+    assert_int_equal(totals.reports, 2);
+    assert_int_equal(totals.count, 30);
+    assert_int_equal(totals.passed, 14);
+    assert_int_equal(totals.rejected, 14);
+    assert_int_equal(totals.quarantined, 2);
+    assert_int_equal(totals_of(reports, 1500).reports, 1);
+    assert_rows(reports, REPORTS_PASSED_ONES, "10 none 192.0.2.1;4 none 192.0.2.1;");
+    assert_rows(reports, REPORTS_FAILED_ONES, "14 reject 192.0.2.66;2 quarantine 192.0.2.66;");
+    assert_int_equal(reports_received_trim(reports, 1500), 0);
+    assert_int_equal(totals_of(reports, 0).count, 15);
+    buf_deinit(&rows_of);
+}
+
+static void a_reporter_has_no_more_than_its_share_of_a_day(void **state)
+{
+    AUTO(reports) struct reports *reports = opened();
+    char id[16];
+    (void)state;
+    buf_init(&rows_of, RECEIVED_BYTES_MAX);
+    assert_int_equal(reports_begin(reports), 0);
+    for (unsigned i = 0; i < REPORTS_RECEIVED_PER_DAY; i++) {
+        (void)snprintf(id, sizeof(id), "%u", i);
+        assert_int_equal(receive(reports, "one.test", id, 1000), RECEIVED_KEPT);
+    }
+    assert_int_equal(receive(reports, "one.test", "another", 1000 + 86399), RECEIVED_MUCH);
+    assert_int_equal(receive(reports, "one.test", "7", 1000 + 86399), RECEIVED_KNOWN);
+    assert_int_equal(receive(reports, "two.test", "another", 1000), RECEIVED_KEPT);
+    assert_int_equal(receive(reports, "one.test", "another", 1000 + 86400), RECEIVED_KEPT);
+    assert_int_equal(reports_commit(reports), 0);
+    buf_deinit(&rows_of);
+}
+
+/* Of so many reporters that the share of one is no limit. */
+static void where_there_is_no_room_the_oldest_reports_go(void **state)
+{
+    AUTO(reports) struct reports *reports = opened();
+    char reporter[32];
+    unsigned count = REPORTS_RECEIVED_ROWS_MAX / (RECEIVED_ROWS_MAX + 1) + 50;
+    (void)state;
+    buf_init(&rows_of, RECEIVED_BYTES_MAX);
+    for (unsigned i = 0; i < RECEIVED_ROWS_MAX; i++)
+        add_row(1, "none", "pass", "pass", "192.0.2.1");
+    assert_int_equal(reports_begin(reports), 0);
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(reporter, sizeof(reporter), "r%u.test", i);
+        assert_int_equal(receive(reports, reporter, "1", 1000 + i), RECEIVED_KEPT);
+    }
+    const struct reports_totals totals = totals_of(reports, 0);
+    assert_true(totals.reports + totals.count <= REPORTS_RECEIVED_ROWS_MAX);
+    assert_int_equal(totals.reports, count - 100);
+    assert_int_equal(totals_of(reports, 1000 + 100).reports, count - 100);
+    assert_int_equal(reports_commit(reports), 0);
+    buf_deinit(&rows_of);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_that_are_alike_are_added_up_and_outlive_a_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(domains_come_in_turn_until_they_are_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_domain_has_no_more_than_its_share_of_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reports_are_kept_once_and_added_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reporter_has_no_more_than_its_share_of_a_day, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(where_there_is_no_room_the_oldest_reports_go, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "role/keeper/reports-state.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* One element per version of the schema: what leads to it from the one before. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -22,6 +22,28 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "  what BLOB NOT NULL,"
     "  count INTEGER NOT NULL,"
     "  PRIMARY KEY(subject, what)) WITHOUT ROWID;",
+    "CREATE TABLE received(" /* what others report on our domains: a row for each report and domain in it */
+    "  id INTEGER PRIMARY KEY,"
+    "  kind INTEGER NOT NULL,"
+    "  reporter TEXT NOT NULL," /* the domain that vouches for it */
+    "  organization TEXT NOT NULL,"
+    "  report TEXT NOT NULL," /* its id */
+    "  domain TEXT NOT NULL,"
+    "  contact TEXT NOT NULL,"
+    "  first INTEGER NOT NULL," /* seconds since 1970 */
+    "  last INTEGER NOT NULL,"
+    "  arrived INTEGER NOT NULL,"
+    "  rows INTEGER NOT NULL,"
+    "  UNIQUE(kind, reporter, organization, report, domain));"
+    "CREATE INDEX received_arrived ON received(arrived);"
+    "CREATE INDEX received_reporter ON received(reporter, arrived);"
+    "CREATE INDEX received_domain ON received(domain, arrived);"
+    "CREATE TABLE received_row(" /* ipc/received.h says what the texts are */
+    "  received INTEGER NOT NULL REFERENCES received(id) ON DELETE CASCADE,"
+    "  count INTEGER NOT NULL,"
+    "  text1 TEXT NOT NULL, text2 TEXT NOT NULL, text3 TEXT NOT NULL, text4 TEXT NOT NULL,"
+    "  text5 TEXT NOT NULL, text6 TEXT NOT NULL, text7 TEXT NOT NULL, text8 TEXT NOT NULL);"
+    "CREATE INDEX received_row_received ON received_row(received);",
 };
 
 static const char *const texts[REPORTS_STATEMENT_COUNT] = {
@@ -43,6 +65,8 @@ int reports_open(const char *path, const uint8_t key[32], struct reports **ret_r
     int result = database_open(path, key, &plan, &reports->database);
     if (result == 0)
         result = reports_trim(reports, 0); /* counts what is there */
+    if (result == 0)
+        result = reports_received_count(reports);
     if (result == 0)
         *ret_reports = TAKE(reports);
     return result;

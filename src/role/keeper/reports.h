@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/scope.h"
+#include "ipc/received.h"
 #include "ipc/tally.h"
 
 /*
@@ -54,3 +55,69 @@ MUST_USE int reports_forget(struct reports *reports, enum tally_kind kind, const
 
 /* What was counted before that day goes. */
 MUST_USE int reports_trim(struct reports *reports, uint32_t first_day);
+
+/* --- what others report on our domains (reports-received.c) --- */
+
+#define REPORTS_RECEIVED_PER_DAY 500U        /* reports of one reporter */
+#define REPORTS_RECEIVED_ROWS_PER_DAY 20000U /* of one reporter */
+#define REPORTS_RECEIVED_ROWS_MAX 200000U    /* of all; where there would be more, the oldest reports go */
+
+struct reports_received {
+    enum received_kind kind;
+    span_t reporter;
+    span_t organization;
+    span_t contact;
+    span_t report;
+    span_t domain;
+    uint64_t first;
+    uint64_t last;
+    uint64_t arrived;
+    span_t rows; /* of ipc/received.h */
+};
+
+/* Keeps it: RECEIVED_KEPT, RECEIVED_KNOWN, RECEIVED_MUCH. In a transaction. */
+MUST_USE int reports_receive(struct reports *reports, const struct reports_received *received);
+
+/* What arrived before that second goes. */
+MUST_USE int reports_received_trim(struct reports *reports, uint64_t since);
+
+/* The overview: of what arrived since that second. A row may end the walk with any result but 0, which is then the
+ * walk's; what it is shown lives until it returns. */
+struct reports_view {
+    const char *domain;
+    enum received_kind kind;
+    uint64_t since;
+    uint64_t limit; /* of rows */
+};
+
+typedef int reports_domain_row(void *arg, const char *domain);
+MUST_USE int reports_received_domains(struct reports *reports, uint64_t since, const char *after,
+                                      reports_domain_row *row, void *arg);
+
+struct reports_totals {
+    uint64_t reports;
+    uint64_t count;       /* messages, sessions */
+    uint64_t passed;      /* DMARC: messages that pass by DKIM or by SPF */
+    uint64_t quarantined; /* DMARC */
+    uint64_t rejected;    /* DMARC */
+    uint64_t failed;      /* TLS: sessions that did */
+};
+MUST_USE int reports_received_totals(struct reports *reports, const struct reports_view *view,
+                                     struct reports_totals *ret_totals);
+
+/* Rows that are alike as one, the largest first: those that passed, or those that failed. */
+enum reports_which { REPORTS_PASSED_ONES, REPORTS_FAILED_ONES };
+typedef int reports_received_row(void *arg, const struct received_row *row);
+MUST_USE int reports_received_rows(struct reports *reports, const struct reports_view *view, enum reports_which which,
+                                   reports_received_row *row, void *arg);
+
+struct reports_reporter {
+    span_t domain;
+    span_t organization;
+    span_t contact;
+    uint64_t reports;
+    uint64_t last; /* the end of the time that its newest one tells of */
+};
+typedef int reports_reporter_row(void *arg, const struct reports_reporter *reporter);
+MUST_USE int reports_received_reporters(struct reports *reports, const struct reports_view *view,
+                                        reports_reporter_row *row, void *arg);

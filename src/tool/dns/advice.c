@@ -112,14 +112,6 @@ static void add_policies(struct writer *writer)
         advice->why = "the key its signatures are checked with (RFC 6376 §3.6)";
         want_text(writer, advice, "", key->record);
     }
-    advice = add(writer, "DMARC", format(writer, "_dmarc.%s", domain), DNS_TXT, check_dmarc);
-    advice->level = ADVICE_NEEDED;
-    advice->why = "what to do with mail that only pretends to come from the domain (RFC 7489 §6.3)";
-    want_text(writer, advice, "DMARC1",
-              span_of_text(format(writer, "v=DMARC1; p=quarantine; rua=mailto:postmaster@%s", domain)));
-    advice = add(writer, "TLS reports", format(writer, "_smtp._tls.%s", domain), DNS_TXT, check_text);
-    advice->why = "where others report that they could not reach this server over TLS (RFC 8460 §3)";
-    want_text(writer, advice, "TLSRPTv1", span_of_text(format(writer, "v=TLSRPTv1; rua=mailto:postmaster@%s", domain)));
 }
 
 /* The same policy has the same id, and another one another (RFC 8461 §3.1). */
@@ -134,6 +126,22 @@ static const char *policy_id(struct writer *writer, const char *policy)
     for (size_t i = 0; i < POLICY_ID_SIZE / 2; i++)
         (void)snprintf(id + 2 * i, 3, "%02x", digest[i]);
     return format(writer, "%s", id);
+}
+
+/* Reports go where this server reads them, unless that is switched off. */
+static void add_reports(struct writer *writer)
+{
+    const char *domain = writer->facts->domain;
+    const char *local = writer->facts->conf->reports_address;
+    local = local[0] == '\0' ? "postmaster" : local;
+    struct advice *advice = add(writer, "DMARC", format(writer, "_dmarc.%s", domain), DNS_TXT, check_dmarc);
+    advice->level = ADVICE_NEEDED;
+    advice->why = "what to do with mail that only pretends to come from the domain (RFC 7489 §6.3)";
+    want_text(writer, advice, "DMARC1",
+              span_of_text(format(writer, "v=DMARC1; p=quarantine; rua=mailto:%s@%s", local, domain)));
+    advice = add(writer, "TLS reports", format(writer, "_smtp._tls.%s", domain), DNS_TXT, check_tlsrpt);
+    advice->why = "where others report that they could not reach this server over TLS (RFC 8460 §3)";
+    want_text(writer, advice, "TLSRPTv1", span_of_text(format(writer, "v=TLSRPTv1; rua=mailto:%s@%s", local, domain)));
 }
 
 /* Only with a certificate that strangers can check: a policy that nobody can meet would keep mail away. */
@@ -228,6 +236,7 @@ int advice_make(const struct facts *facts, struct arena *arena, struct advice_li
     struct writer writer = {.facts = facts, .arena = arena, .list = ret_list};
     add_mx(&writer);
     add_policies(&writer);
+    add_reports(&writer);
     add_sts(&writer);
     add_tlsa(&writer);
     add_caa(&writer);

@@ -69,12 +69,13 @@ bool advice_fails(const struct advice *advice, const struct finding *finding);
 const char *finding_text(enum finding_state state);
 
 /* What `check` of an advice may be (check.c). */
-advice_check check_all;   /* all of wanted and nothing else */
-advice_check check_mx;    /* wanted, at any preference */
-advice_check check_spf;   /* one, and our host's addresses pass it */
-advice_check check_dmarc; /* one that can be read, whatever its policy */
-advice_check check_text;  /* one of the version, the same as wanted */
-advice_check check_tlsa;  /* one for the key that is in use now */
-advice_check check_caa;   /* the authority may issue */
-advice_check check_alias; /* an alias as wanted, or addresses of its own */
-advice_check check_host;  /* addresses, whose names lead back */
+advice_check check_all;    /* all of wanted and nothing else */
+advice_check check_mx;     /* wanted, at any preference */
+advice_check check_spf;    /* one, and our host's addresses pass it */
+advice_check check_dmarc;  /* one that can be read, whatever its policy */
+advice_check check_tlsrpt; /* one that names an address */
+advice_check check_text;   /* one of the version, the same as wanted */
+advice_check check_tlsa;   /* one for the key that is in use now */
+advice_check check_caa;    /* the authority may issue */
+advice_check check_alias;  /* an alias as wanted, or addresses of its own */
+advice_check check_host;   /* addresses, whose names lead back */

@@ -6,6 +6,7 @@
 
 #include "proto/dns/rdata.h"
 #include "tool/dns/advice.h"
+#include "trust/tlsrpt/record.h"
 #include "trust/domain.h"
 #include "trust/reverse.h"
 #include "trust/spf/check.h"
@@ -204,6 +205,24 @@ int check_dmarc(const struct advice *advice, const struct facts *facts, const st
         return set_note(finding, arena, "p=none only watches: forged mail is let through");
     finding->state = FINDING_DIFFERS;
     return set_note(finding, arena, "it cannot be read, and so does not count");
+}
+
+/* Where the reports go is the operator's own business. */
+int check_tlsrpt(const struct advice *advice, const struct facts *facts, const struct dns_lookup *lookup,
+                 struct arena *arena, struct finding *finding)
+{
+    bool is_found = false;
+    span_t text = SPAN_NONE;
+    struct tlsrpt_addresses addresses;
+    (void)facts;
+    int result = ask_text(advice, lookup, arena, finding, &text, &is_found);
+    if (result < 0 || !is_found)
+        return result;
+    result = tlsrpt_record_parse(text, arena, &addresses);
+    if (result == TLSRPT_RECORD_FOUND || result < 0)
+        return result < 0 ? result : 0;
+    finding->state = FINDING_DIFFERS;
+    return set_note(finding, arena, "it names no address that reports could go to");
 }
 
 /* Whether one address of our host may send for the owner of the record. */
