@@ -55,13 +55,13 @@ static span_t take_word(span_t *words)
 
 static const char *state_of(const struct courier *courier, const struct entry *entry)
 {
+    for (size_t i = 0; i < entry->leg_count; i++) /* it may be held meanwhile */
+        if (entry->legs[i].is_busy)
+            return "sending";
     if (holds_why(courier, entry) != NULL)
         return "held";
     if (entry->hold_until > courier_seconds())
         return "scheduled";
-    for (size_t i = 0; i < entry->leg_count; i++)
-        if (entry->legs[i].is_busy)
-            return "sending";
     for (size_t i = 0; i < entry->leg_count; i++)
         if (entry->legs[i].attempts > 0 || entry->legs[i].destination->failures > 0)
             return "deferred";
