@@ -47,13 +47,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO(arena) struct arena *arena = NULL;
     AUTO_BUF struct buf expanded;
     const char *name = NULL;
+    buf_init(&expanded, DNS_NAME_WIRE_MAX);
     if (size < 2 || size > 70000 || arena_new(1U << 20, &arena) < 0)
         return 0;
     const enum dns_type type = (enum dns_type)((unsigned)data[0] << 8 | data[1]);
     const span_t rdata = span_of(data + 2, size - 2);
     check_printed(type, rdata);
     check_rewritten(type, rdata, arena);
-    buf_init(&expanded, DNS_NAME_WIRE_MAX);
     span_t rest = span_from(rdata, rdata.len / 2);
     span_t again = rest;
     const int read = dns_name_read(rdata, &rest, arena, &name);
