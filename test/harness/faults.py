@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from server import alive, wait_until
+from server import alive, children, wait_until
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may attach to a role, which is not dumpable")
 
@@ -44,6 +44,43 @@ def pids(server, role):
 
 def pid_of(server, role):
     return wait_until(lambda: (found := pids(server, role)) and found[-1], 20, f"a {role} runs")
+
+
+def kill(server, rng, name):
+    """SIGKILL for one process of a role, for the supervisor, or for all; then the server is in order again. The name."""
+    if name == "all":
+        server.kill()
+        server.start()
+        return name
+    if name == "supervisor":  # the others see that it has gone, and end
+        below = children(server.process.pid)
+        server.process.kill()
+        server.process.wait(10)
+        wait_until(lambda: not any(map(alive, below)), 20, "roles end with the supervisor")
+        server.process = None
+        server.start()
+        return name
+    try:
+        os.kill(rng.choice(pids(server, name)), signal.SIGKILL)
+    except (ProcessLookupError, IndexError):
+        pass
+    wait_until(lambda: server.tool("status", check=False).returncode == 0, 30, f"healthy after {name} was killed")
+    return name
+
+
+@contextlib.contextmanager
+def store_down(server):
+    """The folder of the log is away, as with a disk that is not mounted: store dies as often as it is started."""
+    log, away = server.data / "log", server.data / "log.away"
+    gone = pid_of(server, "store")
+    log.rename(away)
+    try:
+        os.kill(gone, signal.SIGKILL)
+        wait_until(lambda: not alive(gone), 10, "store is dead")
+        yield
+    finally:
+        away.rename(log)
+    wait_until(lambda: server.status()["state"] == "healthy", 30, "store is back")
 
 
 def ready(server, role):

@@ -57,11 +57,15 @@ class MailServer:
         for address in doors:
             wait_until(lambda a=address: connects(a, port), 20, f"{type(self).__name__} listens: {self.log()[-2000:]}")
 
-    def mail(self, marker):
-        """The messages delivered with that X-Marker."""
+    def all_mail(self):
+        """Every message delivered so far."""
         for path in set((self.folder / "mail/new").glob("*")) - self.seen.keys():
             self.seen[path] = path.read_bytes()
-        return [data for data in self.seen.values() if f"\nX-Marker: {marker}\n".encode() in data.replace(b"\r\n", b"\n")]
+        return self.seen.values()
+
+    def mail(self, marker):
+        """The messages delivered with that X-Marker."""
+        return [data for data in self.all_mail() if f"\nX-Marker: {marker}\n".encode() in data.replace(b"\r\n", b"\n")]
 
     def certificates(self, folder):
         """Copies what the doors show, as ADDRESS.pem and ADDRESS.key."""
@@ -242,7 +246,7 @@ class Housed(MailServer):
 
 
 class Exim(Housed):
-    """Habits: greylist (the first attempt of a recipient), storm (one stage in three says 4xx), slow, stuck."""
+    """Habits: greylist (the first attempt of a recipient), storm (one stage in six says 4xx), slow, stuck."""
 
     COMMAND = ("/usr/sbin/exim4", "-bdf", "-q1s")
     CONF = """
@@ -271,7 +275,7 @@ acl_smtp_predata = storm
 acl_smtp_data = storm
 begin acl
 storm:
-  defer condition = ${{if and{{{{match_ip{{$received_ip_address}}{{{storm}}}}}{{<{{${{randint:3}}}}{{1}}}}}}}}
+  defer condition = ${{if and{{{{match_ip{{$received_ip_address}}{{{storm}}}}}{{<{{${{randint:6}}}}{{1}}}}}}}}
         message = 4.3.2 a storm
   accept
 rcpt:
@@ -303,6 +307,7 @@ maildir:
   driver = appendfile
   directory = /mail
   maildir_format
+  envelope_to_add
   create_directory
 out:
   driver = smtp

@@ -274,7 +274,8 @@ static struct leg *next_leg(struct task *task, struct connection *connection)
         (void)!event_wait(task, &destination->news, IDLE_MS);
         destination->idle--;
     }
-    if (destination->waiting_count == 0 || courier->is_stopping || keep_pace(task, destination) < 0)
+    if (destination->waiting_count == 0 || keep_pace(task, destination) < 0 || settle_wait(task, courier) < 0 ||
+        courier->is_stopping)
         return NULL;
     return destination_take(destination);
 }

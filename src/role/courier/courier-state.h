@@ -141,8 +141,10 @@ struct courier {
     struct timer *clock; /* until the next thing is due */
     struct event arrived;
     struct event settling;
-    struct buf over; /* records that are done with, 8 bytes each */
-    uint64_t newest; /* record read from store */
+    struct event settled;
+    struct buf over;   /* records that are done with, 8 bytes each */
+    bool is_unsettled; /* store could not be told of them */
+    uint64_t newest;   /* record read from store */
     struct list starved;
     struct list lookers; /* entries due for a look when a looker is free */
     size_t looking;
@@ -203,6 +205,8 @@ MUST_USE int record_peek(struct task *task, struct courier *courier, const struc
 /* settle.c */
 void settle_task(struct task *task, void *arg);
 void settle_record(struct courier *courier, uint64_t record);
+/* Until what is over is durable, but for a few: before anything more is sent. Also -ECANCELED. */
+MUST_USE int settle_wait(struct task *task, struct courier *courier);
 
 /* message.c */
 void message_hold(struct courier *courier, struct entry *entry);    /* nothing is begun with it any more */

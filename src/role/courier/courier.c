@@ -259,6 +259,7 @@ static int courier_init(struct courier *courier, const struct role_start *start)
     event_init(&courier->arrived);
     event_init(&courier->settling);
     event_init(&courier->keeper_came);
+    event_init(&courier->settled);
     list_init(&courier->starved);
     list_init(&courier->lookers);
     buf_init(&courier->over, OVER_MAX);

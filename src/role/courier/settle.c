@@ -7,10 +7,12 @@
 /*
  * What is over is said to store, which marks it durably: all that became so while it was busy with the last lot shares
  * one sync. Until then a crash would send a message again that its server has taken; this is the window nobody can
- * close (RFC 5321 §6.1), and it is one sync wide.
+ * close (RFC 5321 §6.1), and it is one sync wide. So nothing more is sent while store does not answer, or while many
+ * wait for it.
  */
 #define LOT 4096U
-#define RETRY_MS 1000
+#define RETRY_MS 100
+#define UNSETTLED_MAX 128U
 
 void settle_record(struct courier *courier, uint64_t record)
 {
@@ -21,6 +23,19 @@ void settle_record(struct courier *courier, uint64_t record)
     if (buf_append(&courier->over, span_of(bytes, sizeof(bytes))) < 0)
         log_error("courier.settle.lost"); /* it is found in the queue again */
     event_raise(&courier->settling);
+}
+
+static bool is_behind(const struct courier *courier)
+{
+    return courier->is_unsettled || buf_len(&courier->over) >= (size_t)UNSETTLED_MAX * 8;
+}
+
+int settle_wait(struct task *task, struct courier *courier)
+{
+    int result = 0;
+    while (result == 0 && is_behind(courier))
+        result = event_wait(task, &courier->settled, FOREVER);
+    return result;
 }
 
 static int settle_some(struct task *task, struct courier *courier)
@@ -34,8 +49,11 @@ static int settle_some(struct task *task, struct courier *courier)
     int result = channel_call_within(task, store, &request, COURIER_CALL_MS, &reply);
     if (result == 0 && reply->done.outcome != 0)
         result = -(int)reply->done.outcome;
-    if (result == 0)
+    courier->is_unsettled = result != 0;
+    if (result == 0) {
         buf_consume(&courier->over, records.len);
+        event_pulse(&courier->settled);
+    }
     return result;
 }
 

@@ -9,7 +9,6 @@ import os
 import pathlib
 import random
 import re
-import signal
 import smtplib
 import subprocess
 import tempfile
@@ -18,8 +17,9 @@ import time
 
 import pytest
 
+from faults import kill
 from imapwire import Connection
-from server import PASSWORD, Server, alive, children, messages, wait_until
+from server import PASSWORD, Server, messages, wait_until
 
 KILLS = int(os.environ.get("KILLS", "12"))
 SENDERS = int(os.environ.get("SENDERS", "6"))
@@ -372,26 +372,7 @@ def kill_something(server, rng, only_sessions):
     names = sorted(role for role in set(roles.values()) if role not in OTHERS)
     if not only_sessions or not names:
         names = sorted(set(roles.values())) + ["supervisor", "all"]
-    name = rng.choice(names)
-    if name == "all":
-        server.kill()
-        server.start()
-        return name
-    if name == "supervisor":  # the others see that it has gone, and end
-        below = children(server.process.pid)
-        server.process.kill()
-        server.process.wait(10)
-        wait_until(lambda: not any(map(alive, below)), 20, "roles end with the supervisor")
-        server.process = None
-        server.start()
-        return name
-    pid = rng.choice(sorted(pid for pid, role in roles.items() if role == name))
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    wait_until(lambda: server.tool("status", check=False).returncode == 0, 30, f"healthy after {name} was killed")
-    return name
+    return kill(server, rng, rng.choice(names))
 
 
 def start_load(server, load, movers, binders):

@@ -1,29 +1,13 @@
 """While store is away, an open account shows what its vault knows, says of the rest that it is not available, and goes
 on by itself when store is back."""
-import contextlib
 import os
 import signal
 import smtplib
 
 import pytest
 
-from faults import pid_of, pids
-from server import DOMAIN, alive, messages, wait_for, wait_until
-
-
-@contextlib.contextmanager
-def store_down(server):
-    """The folder of the log is away, as with a disk that is not mounted: store dies as often as it is started."""
-    log, away = server.data / "log", server.data / "log.away"
-    gone = pid_of(server, "store")
-    log.rename(away)
-    try:
-        os.kill(gone, signal.SIGKILL)
-        wait_until(lambda: not alive(gone), 10, "store is dead")
-        yield
-    finally:
-        away.rename(log)
-    wait_until(lambda: server.status()["state"] == "healthy", 30, "store is back")
+from faults import pid_of, pids, store_down
+from server import DOMAIN, messages, wait_for, wait_until
 
 
 def removed_marks(server):
