@@ -28,8 +28,9 @@ bool reportmail_may_go_to(span_t address)
     const size_t at = span_find_last_byte(address, '@');
     const span_t local = span_upto(address, at);
     const span_t domain = span_from(address, at + 1);
-    if (local.len == 0 || local.len > LOCAL_MAX || domain.len == 0 || domain.len > DOMAIN_MAX || local.at[0] == '.' ||
-        local.at[local.len - 1] == '.' || span_find(local, SPAN("..")) < local.len)
+    if (local.len == 0 || local.len > LOCAL_MAX || domain.len == 0 || domain.len > DOMAIN_MAX || domain.at[0] == '.' ||
+        domain.at[domain.len - 1] == '.' || local.at[0] == '.' || local.at[local.len - 1] == '.' ||
+        span_find(local, SPAN("..")) < local.len)
         return false;
     for (size_t i = 0; i < address.len; i++) {
         const uint8_t byte = address.at[i];
