@@ -81,10 +81,11 @@ int judge_finish(struct judge *judge, const struct dns_lookup *lookup, struct ju
 {
     const struct judge_request *request = &judge->request;
     struct judgement judgement = {.spf = {.reason = ""}, .dmarc = {.reason = ""}};
+    const struct dmarc_asker asker = {.lookup = lookup, .arena = judge->arena, .edition = request->dmarc_edition};
     struct dmarc_records records = {.count = 0};
     int result = 0;
     if (request->checks_dmarc)
-        result = dmarc_find(lookup, &judge->header, judge->arena, &records);
+        result = dmarc_ask(&asker, &judge->header, &records);
     if (result == 0)
         result = check_client(judge, lookup, &judgement);
     if (result == 0)
@@ -95,7 +96,7 @@ int judge_finish(struct judge *judge, const struct dns_lookup *lookup, struct ju
             .dkim = judgement.dkim,
             .sample = request->sample,
         };
-        dmarc_check(&records, &dmarc, &judgement.dmarc);
+        result = dmarc_check(&asker, &records, &dmarc, &judgement.dmarc);
     }
     if (result != 0)
         return result;

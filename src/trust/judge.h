@@ -20,6 +20,7 @@ struct judge_request {
     bool checks_spf;
     bool checks_dkim; /* and ARC */
     bool checks_dmarc;
+    enum dmarc_edition dmarc_edition;
     span_t trusted_sealers; /* domains */
 };
 

@@ -15,16 +15,17 @@
 /* Whom to tell: an enum report_outcome. */
 static int find_addresses(const struct report_job *job, struct dmarc_addresses *ret_addresses)
 {
-    struct dmarc_verdict verdict = {.reason = ""};
+    const struct dmarc_asker asker = {.lookup = job->lookup, .arena = job->arena};
     const span_t domain = span_of_text(job->domain);
-    int result = dmarc_record_ask(job->lookup, domain, job->arena, &verdict);
+    struct dmarc_found found;
+    int result = dmarc_find_at(&asker, domain, &found);
     if (result < 0)
         return result == -EINVAL ? (int)REPORT_UNWANTED : result;
-    if (verdict.result == DMARC_TEMPERROR)
+    if (found.is_temporary)
         return REPORT_OPEN;
-    if (!verdict.has_record)
+    if (!found.has_record)
         return REPORT_UNWANTED;
-    result = dmarc_addresses_find(job->lookup, domain, verdict.record.rua, job->arena, ret_addresses);
+    result = dmarc_addresses_find(job->lookup, domain, found.record.rua, job->arena, ret_addresses);
     if (result < 0)
         return result;
     if (ret_addresses->count > 0)

@@ -71,6 +71,7 @@ static bool make_request(const struct intake *intake, const struct ipc_deliver *
         .checks_spf = is_on(conf->trust_spf),
         .checks_dkim = is_on(conf->trust_dkim),
         .checks_dmarc = is_on(conf->trust_dmarc),
+        .dmarc_edition = strcmp(conf->trust_dmarc_edition, "rfc9989") == 0 ? DMARC_RFC9989 : DMARC_RFC7489,
         .trusted_sealers = span_of_text(conf->trust_arc_sealers),
     };
     if ((deliver->flags & DELIVER_SUBMISSION) != 0 || !ip_parse(deliver->client, &request->client))
@@ -124,7 +125,7 @@ static int decide(const struct conf *conf, const struct judgement *judgement, st
     if (strcmp(conf->trust_dmarc, "on") != 0 || judgement->is_vouched_for)
         return DELIVER_OK;
     /* A forger could see to it that a check stays open: where the policy is known, it is waited for. */
-    if (dmarc->result == DMARC_TEMPERROR && dmarc->has_record && dmarc->policy != DMARC_NONE)
+    if (dmarc->result == DMARC_TEMPERROR && dmarc->found.has_record && dmarc->policy != DMARC_NONE)
         return DELIVER_LATER;
     if (dmarc->result != DMARC_FAIL)
         return DELIVER_OK;

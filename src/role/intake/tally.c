@@ -18,7 +18,7 @@ static bool is_report(span_t header, const struct dmarc_verdict *dmarc)
 
 static bool is_wanted(const struct conf *conf, span_t header, const struct dmarc_verdict *dmarc)
 {
-    return strcmp(conf->reports_dmarc, "on") == 0 && dmarc->has_record && dmarc->record.rua.len > 0 &&
+    return strcmp(conf->reports_dmarc, "on") == 0 && dmarc->found.has_record && dmarc->found.record.rua.len > 0 &&
            !is_report(header, dmarc);
 }
 
@@ -40,7 +40,7 @@ void intake_tally(struct intake *intake, const struct dmarc_tally_case *one, spa
     const struct tally_row row = {.kind = TALLY_DMARC,
                                   .day = (uint32_t)(one->request->now / TALLY_DAY_SECONDS),
                                   .count = 1,
-                                  .domain = dmarc->policy_domain,
+                                  .domain = dmarc->found.policy_domain,
                                   .context = buf_span(&context),
                                   .what = buf_span(&what)};
     tallier_add(intake->tallier, &row);

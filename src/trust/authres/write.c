@@ -51,7 +51,7 @@ static void put_dkim(const struct dkim_verifier *dkim, struct buf *text)
 static void put_dmarc(const struct dmarc_verdict *dmarc, struct buf *text)
 {
     put_result(text, "dmarc", dmarc_result_text(dmarc->result), dmarc->reason);
-    if (dmarc->has_record)
+    if (dmarc->found.has_record)
         (void)buf_append_format(text, " (p=%s)", dmarc_policy_text(dmarc->policy));
     put_property(text, "header.from", dmarc->domain);
 }

@@ -60,7 +60,7 @@ static void replace(span_t text, span_t host, struct arena *arena, struct dmarc_
     span_t rest;
     span_t first;
     span_t normal = SPAN_NONE;
-    (void)!dmarc_record_parse(text, &record);
+    (void)!dmarc_record_parse(text, DMARC_RFC7489, &record);
     rest = record.rua;
     if (rest.len == 0 || !span_cut(&rest, ',', &first) || !dmarc_uri_parse(first, arena, &other) ||
         domain_normal(domain_of_mailbox(other.address), arena, &normal) != 0 || !span_equal(normal, host))

@@ -3,8 +3,6 @@
 #include <errno.h>
 
 #include "mime/address.h"
-#include "proto/dns/rdata.h"
-#include "trust/ask.h"
 #include "trust/domain.h"
 
 #define DOMAINS_TOO_MANY (DMARC_DOMAINS_MAX + 1)
@@ -59,101 +57,88 @@ static int find_domains(const struct dkim_header *header, struct arena *arena, s
     return 0;
 }
 
-/* The record at _dmarc.domain (RFC 7489 §6.6.3); several are as none. */
-int dmarc_record_ask(const struct dns_lookup *lookup, span_t domain, struct arena *arena, struct dmarc_verdict *verdict)
+static int find_record(const struct dmarc_asker *asker, struct dmarc_verdict *verdict)
 {
-    AUTO_BUF struct buf name;
-    struct dns_answer answer;
-    size_t found = 0;
-    buf_init(&name, DNS_NAME_MAX + 16);
-    (void)buf_append_text(&name, "_dmarc.");
-    (void)buf_append(&name, domain);
-    if (buf_fault(&name) != 0)
-        return buf_fault(&name);
-    int result = trust_ask(lookup, buf_span(&name), DNS_TXT, arena, &answer);
-    if (result != 0)
-        return result;
-    if (trust_is_temporary(&answer)) {
+    int result = dmarc_find(asker, verdict->domain, &verdict->found);
+    if (result == 0 && verdict->found.is_temporary) {
         verdict->result = DMARC_TEMPERROR;
         verdict->reason = "the DNS gave no answer";
     }
-    for (size_t i = 0; i < answer.count; i++) {
-        span_t text = SPAN_NONE;
-        result = dns_read_txt(answer.records[i], arena, &text);
-        if (result == -ENOMEM)
-            return result;
-        if (result != 0 || !dmarc_is_record(text))
-            continue;
-        verdict->has_record = ++found == 1 && dmarc_record_parse(text, &verdict->record);
-    }
-    if (verdict->has_record)
-        verdict->policy_domain = domain;
-    return 0;
-}
-
-static int find_record(const struct dns_lookup *lookup, struct arena *arena, struct dmarc_verdict *verdict)
-{
-    int result = dmarc_record_ask(lookup, verdict->domain, arena, verdict);
-    if (result != 0 || verdict->has_record || verdict->result == DMARC_TEMPERROR)
-        return result;
-    span_t organizational = domain_organizational(verdict->domain);
-    if (!span_equal(organizational, verdict->domain))
-        result = dmarc_record_ask(lookup, organizational, arena, verdict);
     return result;
 }
 
-/* RFC 7489 §3.1 */
-static bool is_aligned(span_t domain, span_t from, bool is_strict)
+/* --- what has passed for the domain (RFC 7489 §3.1) */
+
+/* Whether it is aligned counts only where it has passed, or might have: *is_aligned stays as it is else. *is_open:
+ * an answer still to be had could change that. */
+static int align_one(const struct dmarc_asker *asker, const struct dmarc_verdict *verdict, bool is_strict,
+                     span_t domain, bool has_passed, bool *is_aligned, bool *is_open)
 {
-    if (is_strict)
-        return domain_equal(domain, from);
-    return domain_equal(domain_organizational(domain), domain_organizational(from));
+    enum dmarc_kinship kinship = DMARC_STRANGERS;
+    if (domain_equal(domain, verdict->domain)) {
+        kinship = DMARC_KIN;
+    } else if (!is_strict) {
+        int result = dmarc_compare(asker, verdict->domain, &verdict->found, domain, &kinship);
+        if (result != 0)
+            return result;
+    }
+    *is_aligned = *is_aligned || (kinship == DMARC_KIN && has_passed);
+    *is_open = *is_open || kinship == DMARC_KINSHIP_UNKNOWN || (kinship == DMARC_KIN && !has_passed);
+    return 0;
 }
 
-/* What has passed for the domain; *ret_is_open where an answer still to be had could change that. */
-static void align(const struct dmarc_request *request, struct dmarc_verdict *verdict, bool *ret_is_open)
+static int align(const struct dmarc_asker *asker, const struct dmarc_request *request, struct dmarc_verdict *verdict,
+                 bool *is_open)
 {
-    const struct dmarc_record *record = &verdict->record;
-    *ret_is_open = false;
-    if (request->spf != NULL && is_aligned(request->spf->domain, verdict->domain, record->is_spf_strict)) {
-        verdict->is_spf_aligned = request->spf->result == SPF_PASS;
-        *ret_is_open = request->spf->result == SPF_TEMPERROR;
-    }
-    for (size_t i = 0; request->dkim != NULL && i < request->dkim->count; i++) {
+    const struct dmarc_record *record = &verdict->found.record;
+    const struct spf_verdict *spf = request->spf;
+    int result = 0;
+    if (spf != NULL && (spf->result == SPF_PASS || spf->result == SPF_TEMPERROR))
+        result = align_one(asker, verdict, record->is_spf_strict, spf->domain, spf->result == SPF_PASS,
+                           &verdict->is_spf_aligned, is_open);
+    for (size_t i = 0; result == 0 && request->dkim != NULL && i < request->dkim->count; i++) {
         const struct dkim_verdict *dkim = &request->dkim->tasks[i].verdict;
-        if (dkim->signature.domain.len == 0 ||
-            !is_aligned(dkim->signature.domain, verdict->domain, record->is_dkim_strict))
-            continue;
-        verdict->is_dkim_aligned = verdict->is_dkim_aligned || dkim->result == DKIM_PASS;
-        *ret_is_open = *ret_is_open || dkim->result == DKIM_TEMPERROR;
+        if (dkim->signature.domain.len > 0 && (dkim->result == DKIM_PASS || dkim->result == DKIM_TEMPERROR))
+            result = align_one(asker, verdict, record->is_dkim_strict, dkim->signature.domain,
+                               dkim->result == DKIM_PASS, &verdict->is_dkim_aligned, is_open);
     }
+    return result;
 }
 
-static void judge(const struct dmarc_request *request, struct dmarc_verdict *verdict)
+static enum dmarc_policy policy_of(const struct dmarc_verdict *verdict)
+{
+    const struct dmarc_found *found = &verdict->found;
+    if (span_equal(found->policy_domain, verdict->domain))
+        return found->record.policy;
+    return found->is_nonexistent ? found->record.nonexistent : found->record.subdomains;
+}
+
+static int judge(const struct dmarc_asker *asker, const struct dmarc_request *request, struct dmarc_verdict *verdict)
 {
     bool is_open = false;
-    bool is_below = !span_equal(verdict->policy_domain, verdict->domain);
-    verdict->policy = is_below ? verdict->record.subdomains : verdict->record.policy;
-    align(request, verdict, &is_open);
+    int result = align(asker, request, verdict, &is_open);
+    verdict->policy = policy_of(verdict);
+    if (result != 0)
+        return result;
     if (verdict->is_spf_aligned || verdict->is_dkim_aligned) {
         verdict->result = DMARC_PASS;
-        return;
+        return 0;
     }
     verdict->result = is_open ? DMARC_TEMPERROR : DMARC_FAIL;
     if (is_open)
         verdict->reason = "an aligned check could not be made";
-    else if (request->sample < verdict->record.percent)
+    else if (request->sample < verdict->found.record.percent)
         verdict->disposition = verdict->policy;
     else if (verdict->policy == DMARC_REJECT) /* the next milder one (RFC 7489 §6.6.4) */
         verdict->disposition = DMARC_QUARANTINE;
+    return 0;
 }
 
-int dmarc_find(const struct dns_lookup *lookup, const struct dkim_header *header, struct arena *arena,
-               struct dmarc_records *ret_records)
+int dmarc_ask(const struct dmarc_asker *asker, const struct dkim_header *header, struct dmarc_records *ret_records)
 {
     struct domains domains = {.count = 0};
     struct dmarc_records records = {.problem = ""};
-    int result = find_domains(header, arena, &domains);
+    int result = find_domains(header, asker->arena, &domains);
     if (domains.count == 0)
         records.problem = "From has no domain";
     else if (domains.count == DOMAINS_TOO_MANY)
@@ -163,7 +148,7 @@ int dmarc_find(const struct dns_lookup *lookup, const struct dkim_header *header
     for (size_t i = 0; result == 0 && i < records.count; i++) {
         records.found[i] =
             (struct dmarc_verdict){.result = DMARC_RESULT_NONE, .reason = "", .domain = domains.names[i]};
-        result = find_record(lookup, arena, &records.found[i]);
+        result = find_record(asker, &records.found[i]);
     }
     if (result == 0)
         *ret_records = records;
@@ -176,16 +161,18 @@ static unsigned badness(const struct dmarc_verdict *verdict)
     return order[verdict->result] * 4 + (unsigned)verdict->disposition;
 }
 
-void dmarc_check(const struct dmarc_records *records, const struct dmarc_request *request,
-                 struct dmarc_verdict *ret_verdict)
+int dmarc_check(const struct dmarc_asker *asker, const struct dmarc_records *records,
+                const struct dmarc_request *request, struct dmarc_verdict *ret_verdict)
 {
     struct dmarc_verdict worst = {.result = DMARC_PERMERROR, .reason = records->problem};
     for (size_t i = 0; i < records->count; i++) {
         struct dmarc_verdict verdict = records->found[i];
-        if (verdict.has_record)
-            judge(request, &verdict);
+        int result = verdict.found.has_record ? judge(asker, request, &verdict) : 0;
+        if (result != 0)
+            return result;
         if (i == 0 || badness(&verdict) > badness(&worst))
             worst = verdict;
     }
     *ret_verdict = worst;
+    return 0;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "trust/dkim/verify.h"
-#include "trust/dmarc/record.h"
+#include "trust/dmarc/find.h"
 #include "trust/spf/check.h"
 
 /* What a domain wants done with mail that names it in From and cannot show that it is its own (RFC 7489 §6.6). */
@@ -12,19 +12,17 @@ enum dmarc_result { DMARC_RESULT_NONE, DMARC_PASS, DMARC_FAIL, DMARC_TEMPERROR, 
 struct dmarc_request {
     const struct spf_verdict *spf;
     const struct dkim_verifier *dkim;
-    unsigned sample; /* 0 to 99, at random: for pct= */
+    unsigned sample; /* 0 to 99, at random: for pct= and t= */
 };
 
 struct dmarc_verdict {
     enum dmarc_result result;
     const char *reason;            /* or "" */
-    bool has_record;               /* what follows, but domain, is set */
+    struct dmarc_found found;      /* with a record: what follows, but domain, is set */
     enum dmarc_policy policy;      /* of the domain in From */
     enum dmarc_policy disposition; /* what to do, after pct= (RFC 7489 §6.6.4); DMARC_NONE unless it failed */
     span_t domain;                 /* in From, normal; empty where there is none */
-    span_t policy_domain;          /* whose record it is */
-    struct dmarc_record record;
-    bool is_dkim_aligned; /* and passed */
+    bool is_dkim_aligned;          /* and passed */
     bool is_spf_aligned;
 };
 
@@ -35,20 +33,16 @@ struct dmarc_records {
     struct dmarc_verdict found[DMARC_DOMAINS_MAX];
 };
 
-/* What stands at that very name, for reports: sets has_record, record and policy_domain of a verdict that has none yet,
- * or its result to DMARC_TEMPERROR. 0, -ENOMEM, -ECANCELED. */
-MUST_USE int dmarc_record_ask(const struct dns_lookup *lookup, span_t domain, struct arena *arena,
-                              struct dmarc_verdict *verdict);
-
 /* 0, -ENOMEM, -ECANCELED. */
-MUST_USE int dmarc_find(const struct dns_lookup *lookup, const struct dkim_header *header, struct arena *arena,
-                        struct dmarc_records *ret_records);
+MUST_USE int dmarc_ask(const struct dmarc_asker *asker, const struct dkim_header *header,
+                       struct dmarc_records *ret_records);
 
 /*
  * Of several domains in From all count, and the worst verdict is given: none of them may be forged (RFC 7489 §6.6.1).
+ * 0, -ENOMEM, -ECANCELED.
  */
-void dmarc_check(const struct dmarc_records *records, const struct dmarc_request *request,
-                 struct dmarc_verdict *ret_verdict);
+MUST_USE int dmarc_check(const struct dmarc_asker *asker, const struct dmarc_records *records,
+                         const struct dmarc_request *request, struct dmarc_verdict *ret_verdict);
 
 const char *dmarc_result_text(enum dmarc_result result); /* RFC 7489 §11.2 */
 const char *dmarc_policy_text(enum dmarc_policy policy);

@@ -24,7 +24,7 @@ static void add_name(struct buf *list, span_t name)
 void dmarc_tally_context(const struct dmarc_verdict *verdict, struct buf *context)
 {
     char percent[16];
-    const struct dmarc_record *record = &verdict->record;
+    const struct dmarc_record *record = &verdict->found.record;
     (void)snprintf(percent, sizeof(percent), "%u", record->percent);
     add_word(context, record->is_dkim_strict ? "s" : "r");
     add_word(context, record->is_spf_strict ? "s" : "r");

@@ -23,7 +23,7 @@ static int run_judge(struct probe *probe, const struct judge_request *request, s
     return result;
 }
 
-static bool read_request(char **words, struct judge_request *ret_request)
+static bool read_request(const struct probe *probe, char **words, struct judge_request *ret_request)
 {
     *ret_request = (struct judge_request){
         .now = strtoull(words[1], NULL, 10),
@@ -36,6 +36,7 @@ static bool read_request(char **words, struct judge_request *ret_request)
         .checks_spf = true,
         .checks_dkim = true,
         .checks_dmarc = true,
+        .dmarc_edition = probe->edition,
     };
     return ip_parse(span_of_text(words[2]), &ret_request->client);
 }
@@ -47,7 +48,7 @@ void probe_judge(struct probe *probe, char **words)
     struct judge_request request;
     struct judgement judgement;
     buf_init(&lines, 65536);
-    if (!read_request(words, &request) || run_judge(probe, &request, 100, &judge, &judgement) != 0 ||
+    if (!read_request(probe, words, &request) || run_judge(probe, &request, 100, &judge, &judgement) != 0 ||
         judge_write(judge, &judgement, &lines) != 0) {
         puts("error");
         return;
@@ -59,7 +60,7 @@ void probe_judge(struct probe *probe, char **words)
         printf("dkim\t%s\n", dkim_result_text(judgement.dkim->tasks[i].verdict.result));
     printf("arc\t%s\t%u\t%s\n", arc_result_text(judgement.arc->result), judgement.arc->count, judgement.arc->reason);
     printf("dmarc\t%s\t%s\t%.*s\t%.*s\t%s\n", dmarc_result_text(dmarc->result), dmarc_policy_text(dmarc->disposition),
-           SPAN_PRINT(dmarc->domain), SPAN_PRINT(dmarc->policy_domain), dmarc->reason);
+           SPAN_PRINT(dmarc->domain), SPAN_PRINT(dmarc->found.policy_domain), dmarc->reason);
     printf("vouched\t%d\n", judgement.is_vouched_for);
     printf("field\t");
     probe_print_hex(buf_span(&lines));
@@ -79,7 +80,7 @@ static int seal(struct probe *probe, EVP_PKEY *key, char **words, struct buf *li
     size_t header_len = mime_header_len(message);
     buf_init(&results, 65536);
     char *asked[] = {words[0], words[4], words[5], words[6], words[7], words[8], words[9]};
-    int result = read_request(asked, &request) ? run_judge(probe, &request, 100, &judge, &judgement) : -1;
+    int result = read_request(probe, asked, &request) ? run_judge(probe, &request, 100, &judge, &judgement) : -1;
     if (result == 0)
         result = dkim_header_index(span_upto(message, header_len), probe->arena, &header);
     if (result == 0)

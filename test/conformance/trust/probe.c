@@ -4,6 +4,7 @@
  *
  *   clear                                      forgets the zone
  *   zone NAME TYPE OUTCOME [HEX]               a record: type and outcome as numbers (proto/dns/lookup.h)
+ *   edition RFC                                of DMARC, from now on: 7489, as at first, or 9989
  *   message LENGTH                             so many bytes follow the line: what the commands below are about
  *   dkim NOW CHUNK                             a line for each signature: result, reason, domain, selector, bits
  *   dkim-sign DOMAIN SELECTOR KEY NOW          the field, in hex; KEY: a file, PEM
@@ -49,6 +50,11 @@ static void on_zone(struct probe *probe, char **words)
         puts("error");
 }
 
+static void on_edition(struct probe *probe, char **words)
+{
+    probe->edition = strcmp(words[1], "9989") == 0 ? DMARC_RFC9989 : DMARC_RFC7489;
+}
+
 static void on_spf(struct probe *probe, char **words)
 {
     struct spf_request request = {
@@ -82,10 +88,11 @@ static const struct {
     const char *name;
     void (*run)(struct probe *probe, char **words);
 } commands[] = {
-    {"clear", on_clear},    {"zone", on_zone},
-    {"spf", on_spf},        {"message", on_message},
-    {"dkim", probe_dkim},   {"dkim-sign", probe_dkim_sign},
-    {"judge", probe_judge}, {"arc-seal", probe_arc_seal},
+    {"clear", on_clear},     {"zone", on_zone},
+    {"spf", on_spf},         {"message", on_message},
+    {"dkim", probe_dkim},    {"dkim-sign", probe_dkim_sign},
+    {"judge", probe_judge},  {"arc-seal", probe_arc_seal},
+    {"edition", on_edition},
 };
 
 static void run(struct probe *probe, char *line)

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "trust/dkim/signature.h"
+#include "trust/dmarc/record.h"
 #include "zone.h"
 
 #define PROBE_WORDS_MAX 16U
@@ -14,6 +15,7 @@ struct probe {
     struct zone *zone;
     struct arena *arena;
     struct buf message;
+    enum dmarc_edition edition;
 };
 
 /* probe-dkim.c, and at the end keys to sign with. */
