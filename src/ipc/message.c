@@ -80,6 +80,7 @@ static const struct {
     {IPC_spend, IPC_spend_done},
     {IPC_received, IPC_received_done},
     {IPC_filters, IPC_filters_done},
+    {IPC_visit, IPC_visit_done},
     {IPC_report_next, IPC_report_next_done},
     {IPC_report_over, IPC_done},
     {IPC_report_rows, IPC_report_rows_done},

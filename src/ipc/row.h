@@ -38,6 +38,7 @@ enum resolve_outcome {
     RESOLVE_REMOTE,
     RESOLVE_LOCKED,
     RESOLVE_FULL, /* every account behind it holds as much as its quota allows */
+    RESOLVE_WAIT, /* so much has come from the client's network that it is to come again later */
     RESOLVE_UNAVAILABLE
 };
 enum forward_outcome {
@@ -76,6 +77,7 @@ enum hold_change {
     HOLD_TOLD,    /* the owner and the operator know */
     HOLD_CHANGE_COUNT,
 };
+enum visit_outcome { VISIT_WELCOME, VISIT_WAIT };
 enum append_outcome { APPEND_OK, APPEND_FULL, APPEND_FAILED };
 
 enum deliver_flag {
@@ -89,6 +91,8 @@ enum deliver_flag {
     DELIVER_REQUIRE_TLS = 128,
     DELIVER_REPORT = 256,       /* from courier: a report of our own, which gets no report in turn */
     DELIVER_TLS_OPTIONAL = 512, /* the same, where TLS may fail */
+    DELIVER_OUT_OF_TURN = 1024, /* the client spoke before it was its turn */
+    DELIVER_BAD_HELO = 2048,    /* what it calls itself is not its name */
 };
 
 /* What stands for an account where it is the queue of outgoing mail: the account of no person. Its public key comes

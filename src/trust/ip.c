@@ -77,6 +77,17 @@ bool ip_matches(const struct ip *one, const struct ip *other, unsigned bits)
     return rest == 0 || (one->bytes[whole] ^ other->bytes[whole]) >> (8 - rest) == 0;
 }
 
+bool ip_is_within(const struct ip *ip, span_t networks)
+{
+    for (span_t word; span_cut(&networks, ',', &word);) {
+        unsigned bits = 0;
+        struct ip network;
+        if (ip_parse_network(span_trim(word), &network, &bits) && ip_matches(ip, &network, bits))
+            return true;
+    }
+    return false;
+}
+
 void ip_print(const struct ip *ip, struct buf *text)
 {
     char room[TEXT_MAX];

@@ -21,5 +21,8 @@ bool ip_of_record(span_t rdata, struct ip *ret_ip);
 /* Whether the first bits are the same; addresses of two kinds never match. */
 bool ip_matches(const struct ip *one, const struct ip *other, unsigned bits);
 
+/* Whether it is in one of these networks: ADDRESS or ADDRESS/BITS, comma-separated. */
+bool ip_is_within(const struct ip *ip, span_t networks);
+
 void ip_print(const struct ip *ip, struct buf *text);
 void ip_print_reverse(const struct ip *ip, struct buf *text); /* as a name for PTR (RFC 1035 §3.5, RFC 3596 §2.5) */

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* What the engine asks for is answered by the next byte of the input. */
 static enum smtp_step answer(struct smtp_engine *engine, enum smtp_step step, uint8_t byte, struct buf *reply)
 {
-    enum smtp_answer verdict = (enum smtp_answer)(byte % (SMTP_CROWDED + 1U));
+    enum smtp_answer verdict = (enum smtp_answer)(byte % (SMTP_WAIT + 1U));
     switch (step) {
     case SMTP_NEED_SENDER:
         return smtp_engine_sender(engine, verdict, reply);
@@ -54,6 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     struct smtp_settings settings = {.kind = data[0] % 2 == 0 ? SMTP_RECEIVING : SMTP_SUBMISSION,
+                                     .turn = (enum smtp_strictness)(data[0] / 2 % 3),
+                                     .helo = (enum smtp_strictness)(data[0] / 6 % 3),
+                                     .address = SPAN("192.0.2.1"),
                                      .hostname = SPAN("mx.test"),
                                      .message_max = 1000,
                                      .recipients_max = 3,

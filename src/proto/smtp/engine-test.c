@@ -305,6 +305,96 @@ static void small_talk(void **state)
     PLAY(SMTP_RECEIVING, rows);
 }
 
+/* Lines that come with more behind them, or without: what becomes of those who do not wait. */
+static const struct {
+    const char *line;
+    bool has_more;
+    enum smtp_step step;
+    const char *reply;
+} turns[] = {
+    {"EHLO client.test\r\n", false, SMTP_GO_ON, "250-"},
+    {"MAIL FROM:<a@b.test>\r\n", true, SMTP_GO_ON, "250 2.1.0"}, /* RFC 2920 §3.1: a group */
+    {"RCPT TO:<me@mx.test>\r\n", true, SMTP_NEED_RECIPIENT, ""},
+    {"DATA\r\n", true, SMTP_NEED_CLOSE, "554 5.5.0"},
+    {"RSET\r\n", true, SMTP_GO_ON, "250"},
+    {"EHLO client.test\r\n", true, SMTP_NEED_CLOSE, "554 5.5.0"},
+    {"HELO client.test\r\n", true, SMTP_NEED_CLOSE, "554 5.5.0"},
+    {"HELO client.test\r\n", false, SMTP_GO_ON, "250"},
+    {"MAIL FROM:<a@b.test>\r\n", true, SMTP_NEED_CLOSE, "554 5.5.0"}, /* who says HELO knows of no groups */
+    {"QUIT\r\n", true, SMTP_NEED_CLOSE, "221"},
+};
+
+static void who_does_not_wait_for_an_answer_is_sent_away(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf reply;
+    struct smtp_engine engine;
+    struct smtp_settings settings = settings_of(SMTP_RECEIVING);
+    settings.turn = SMTP_STRICT;
+    settings.errors_max = 100;
+    buf_init(&reply, 8192);
+    smtp_engine_init(&engine, &settings);
+    for (size_t at = 0; at < COUNT_OF(turns); at++) {
+        buf_clear(&reply);
+        engine.more_input = turns[at].has_more;
+        enum smtp_step step = smtp_engine_line(&engine, span_of_text(turns[at].line), &reply);
+        if (step != turns[at].step || !span_starts(buf_span(&reply), span_of_text(turns[at].reply)))
+            fail_msg("%s: step %d, %.*s", turns[at].line, (int)step, SPAN_PRINT(buf_span(&reply)));
+        if (step == SMTP_NEED_RECIPIENT)
+            assert_int_equal(smtp_engine_recipient(&engine, SMTP_YES, &reply), SMTP_GO_ON);
+    }
+    assert_true(engine.out_of_turn);
+    buf_clear(&reply);
+    assert_int_equal(smtp_engine_early(&engine, &reply), SMTP_NEED_CLOSE);
+    assert_true(span_starts(buf_span(&reply), SPAN("554 5.5.0")));
+    smtp_engine_deinit(&engine);
+}
+
+static void who_does_not_wait_is_only_marked_where_that_is_wanted(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf reply;
+    for (enum smtp_strictness turn = SMTP_LENIENT; turn <= SMTP_MARKING; turn++) {
+        struct smtp_engine engine;
+        struct smtp_settings settings = settings_of(SMTP_RECEIVING);
+        settings.turn = turn;
+        buf_init(&reply, 8192);
+        smtp_engine_init(&engine, &settings);
+        engine.more_input = true;
+        assert_int_equal(smtp_engine_line(&engine, SPAN("EHLO client.test\r\n"), &reply), SMTP_GO_ON);
+        assert_true(span_starts(buf_span(&reply), SPAN("250-mx.test")));
+        assert_int_equal(engine.out_of_turn, turn == SMTP_MARKING);
+        smtp_engine_deinit(&engine);
+        buf_deinit(&reply);
+    }
+}
+
+static void a_name_that_cannot_be_the_clients_is_refused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"EHLO mx.test\r\n", SMTP_GO_ON, 0, "550 5.7.1"},       {"HELO localhost\r\n", SMTP_GO_ON, 0, "550 5.7.1"},
+        {"EHLO 192.0.2.1\r\n", SMTP_GO_ON, 0, "501 5.5.2"},     {"MAIL FROM:<>\r\n", SMTP_GO_ON, 0, "503"},
+        {"EHLO client.test\r\n", SMTP_GO_ON, 0, "250-mx.test"}, {"MAIL FROM:<>\r\n", SMTP_GO_ON, 0, "250"},
+    };
+    struct smtp_engine engine;
+    struct smtp_settings settings = settings_of(SMTP_RECEIVING);
+    settings.helo = SMTP_STRICT;
+    settings.errors_max = 100;
+    smtp_engine_init(&engine, &settings);
+    play(&engine, rows, COUNT_OF(rows));
+    assert_int_equal(engine.helo_fault, SMTP_HELO_FINE);
+    smtp_engine_deinit(&engine);
+    AUTO_BUF struct buf reply;
+    buf_init(&reply, 8192);
+    settings.helo = SMTP_MARKING;
+    smtp_engine_init(&engine, &settings);
+    assert_int_equal(smtp_engine_line(&engine, SPAN("EHLO mx.test\r\n"), &reply), SMTP_GO_ON);
+    assert_true(span_starts(buf_span(&reply), SPAN("250-mx.test")));
+    assert_int_equal(engine.helo_fault, SMTP_HELO_OURS);
+    smtp_engine_deinit(&engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +410,9 @@ int main(void)
         cmocka_unit_test(who_makes_only_mistakes_is_sent_away),
         cmocka_unit_test(the_message_has_its_own_replies),
         cmocka_unit_test(small_talk),
+        cmocka_unit_test(who_does_not_wait_for_an_answer_is_sent_away),
+        cmocka_unit_test(who_does_not_wait_is_only_marked_where_that_is_wanted),
+        cmocka_unit_test(a_name_that_cannot_be_the_clients_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,48 @@ void smtp_engine_greet(const struct smtp_engine *engine, struct buf *reply)
     buf_append(reply, SPAN(" ESMTP Waxwing\r\n"));
 }
 
+/* Nothing that follows can be trusted to be an answer to what we say. */
+static enum smtp_step close_over_turn(struct smtp_engine *engine, struct buf *reply, const char *text)
+{
+    engine->out_of_turn = true;
+    if (engine->settings.turn != SMTP_STRICT)
+        return SMTP_GO_ON;
+    smtp_reply(reply, 554, "5.5.0", text);
+    return SMTP_NEED_CLOSE;
+}
+
+enum smtp_step smtp_engine_early(struct smtp_engine *engine, struct buf *reply)
+{
+    return close_over_turn(engine, reply, "A client waits for the greeting before it speaks; closing the connection");
+}
+
+/* RFC 2920 §3.1: these end a group of commands, since what follows depends on the answer; and without EHLO there are
+ * no groups. */
+static bool is_out_of_turn(const struct smtp_engine *engine, enum smtp_verb verb)
+{
+    const bool ends_group = verb == SMTP_EHLO || verb == SMTP_HELO || verb == SMTP_DATA;
+    const bool is_grouped = verb == SMTP_MAIL || verb == SMTP_RCPT;
+    return engine->settings.turn != SMTP_LENIENT && engine->more_input &&
+           (ends_group || (is_grouped && !engine->extended));
+}
+
+/* False: it is refused. */
+static bool may_be_called(struct smtp_engine *engine, span_t name)
+{
+    const struct smtp_helo_facts facts = {.hostname = engine->settings.hostname,
+                                          .address = engine->settings.address,
+                                          .is_from_here = engine->settings.is_helo_from_here};
+    engine->helo_fault = engine->settings.helo == SMTP_LENIENT ? SMTP_HELO_FINE : smtp_helo_judge(name, &facts);
+    return engine->helo_fault == SMTP_HELO_FINE || engine->settings.helo != SMTP_STRICT;
+}
+
+static enum smtp_step refuse_name(struct smtp_engine *engine, struct buf *reply)
+{
+    const bool is_syntax = engine->helo_fault == SMTP_HELO_MALFORMED || engine->helo_fault == SMTP_HELO_BARE_ADDRESS;
+    return refuse(engine, reply, is_syntax ? 501 : 550, is_syntax ? "5.5.2" : "5.7.1",
+                  smtp_helo_words(engine->helo_fault));
+}
+
 static void greet_name(struct smtp_engine *engine, const struct smtp_command *command)
 {
     buf_clear(&engine->helo);
@@ -142,6 +184,8 @@ static void greet_hold(const struct smtp_engine *engine, struct buf *reply)
 
 static enum smtp_step on_ehlo(struct smtp_engine *engine, const struct smtp_command *command, struct buf *reply)
 {
+    if (!may_be_called(engine, command->argument))
+        return refuse_name(engine, reply);
     greet_name(engine, command);
     engine->extended = true;
     smtp_reply_line(reply, 250, SMTP_REPLY_MORE, engine->settings.hostname);
@@ -167,6 +211,8 @@ static enum smtp_step on_ehlo(struct smtp_engine *engine, const struct smtp_comm
 
 static enum smtp_step on_helo(struct smtp_engine *engine, const struct smtp_command *command, struct buf *reply)
 {
+    if (!may_be_called(engine, command->argument))
+        return refuse_name(engine, reply);
     greet_name(engine, command);
     engine->extended = false;
     smtp_reply_line(reply, 250, SMTP_REPLY_LAST, engine->settings.hostname);
@@ -268,6 +314,8 @@ enum smtp_step smtp_engine_recipient(struct smtp_engine *engine, enum smtp_answe
         return refuse(engine, reply, 550, "5.2.1", "That mailbox is switched off");
     case SMTP_CROWDED:
         return refuse(engine, reply, 452, "4.5.3", "Too many recipients for one message");
+    case SMTP_WAIT: /* RFC 3463 §3.8 */
+        return answer(reply, 450, "4.7.1", "Too much has come from your network, please try again later");
     case SMTP_FULL: /* RFC 3463 §3.3 */
         return answer(reply, 452, "4.2.2", "That mailbox is full");
     case SMTP_LATER:
@@ -475,6 +523,7 @@ enum smtp_step smtp_engine_login(struct smtp_engine *engine, enum smtp_answer ve
     case SMTP_ELSEWHERE:
     case SMTP_CROWDED:
     case SMTP_FULL:
+    case SMTP_WAIT:
         break;
     }
     return refuse(engine, reply, 535, "5.7.8", "Wrong name or password" SASL_SCRAM_HINT);
@@ -530,6 +579,10 @@ enum smtp_step smtp_engine_line(struct smtp_engine *engine, span_t line, struct 
         const struct parse_reply *row = &parse_replies[parse];
         return refuse(engine, reply, row->code, row->status, row->text);
     }
+    if (is_out_of_turn(engine, command.verb) &&
+        close_over_turn(engine, reply, "A client waits for the answer to that command; closing the connection") !=
+            SMTP_GO_ON)
+        return SMTP_NEED_CLOSE;
     const struct rule *rule = &rules[command.verb];
     if ((rule->states & engine->state) == 0)
         return refuse(engine, reply, 503, "5.5.1", rule->otherwise);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "proto/sasl/exchange.h"
 #include "proto/smtp/command.h"
+#include "proto/smtp/helo.h"
 
 /*
  * The server's side of SMTP (RFC 5321) and of message submission (RFC 6409), pure: lines in, replies and things to do
@@ -19,6 +20,13 @@ enum smtp_kind {
     SMTP_SUBMISSION, /* 587 and 465: mail from people here */
 };
 
+/* What becomes of a client that breaks a rule which honest ones keep. */
+enum smtp_strictness {
+    SMTP_LENIENT,
+    SMTP_MARKING, /* it is noted: engine->out_of_turn, engine->helo_fault */
+    SMTP_STRICT,  /* and refused */
+};
+
 struct smtp_settings {
     enum smtp_kind kind;
     span_t hostname;
@@ -30,6 +38,11 @@ struct smtp_settings {
     uint64_t hold_max;   /* submission: seconds a message may be held before it goes out (RFC 4865); 0: not at all */
     bool can_bind;       /* the TLS connection gives channel bindings: -PLUS is offered */
     enum sasl_scram scram;
+    enum smtp_strictness
+        turn; /* RFC 5321 §3.1, RFC 2920 §3.1: to wait for the greeting, and for what may not be grouped */
+    enum smtp_strictness helo; /* helo.h */
+    bool is_helo_from_here;    /* as in struct smtp_helo_facts */
+    span_t address;            /* likewise; lives as long as the engine */
 };
 
 enum smtp_step {
@@ -56,6 +69,7 @@ enum smtp_answer {
     SMTP_LATER,     /* nobody there to decide */
     SMTP_CROWDED,   /* recipient: the list is full */
     SMTP_FULL,      /* recipient: no room left for it */
+    SMTP_WAIT,      /* recipient: too much has come from this client's network */
 };
 
 enum smtp_body_end {
@@ -85,8 +99,10 @@ struct smtp_engine {
     bool extended; /* EHLO rather than HELO */
     bool tls;
     bool authenticated;
-    bool more_input;       /* set by the caller before each line: bytes stand behind it already */
-    int64_t now;           /* likewise: seconds since 1970 */
+    bool more_input;  /* set by the caller before each line: bytes stand behind it already */
+    int64_t now;      /* likewise: seconds since 1970 */
+    bool out_of_turn; /* the client has spoken before it was its turn */
+    enum smtp_helo helo_fault;
     struct buf helo;       /* what the client calls itself */
     struct smtp_path path; /* being asked about */
     struct buf sender;     /* reverse-path of the transaction; empty for <> */
@@ -113,6 +129,9 @@ void smtp_engine_init(struct smtp_engine *engine, const struct smtp_settings *se
 void smtp_engine_deinit(struct smtp_engine *engine);
 
 void smtp_engine_greet(const struct smtp_engine *engine, struct buf *reply); /* RFC 5321 §4.2, 220 */
+
+/* The client spoke before it was greeted. SMTP_GO_ON: greet it. */
+MUST_USE enum smtp_step smtp_engine_early(struct smtp_engine *engine, struct buf *reply);
 
 /* One line, CRLF included. The reply buffer's fault, if any, is the caller's to see. */
 MUST_USE enum smtp_step smtp_engine_line(struct smtp_engine *engine, span_t line, struct buf *reply);

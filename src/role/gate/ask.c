@@ -76,6 +76,17 @@ int ask_resolve(struct task *task, struct gate *gate, const struct ipc_resolve *
     return result == RESOLVE_LOCAL ? outcome : result;
 }
 
+int ask_visit(struct task *task, struct gate *gate, span_t client, bool *ret_known)
+{
+    AUTO(ipc_message) struct ipc_message *reply = NULL;
+    struct ipc_message request = {.type = IPC_visit, .visit = {.client = client}};
+    int result = call_keeper(task, gate, &request, &reply);
+    *ret_known = result == 0 && reply->visit_done.is_known == 1;
+    if (result != 0)
+        return result < 0 ? result : (int)VISIT_WELCOME;
+    return reply->visit_done.outcome == VISIT_WAIT ? VISIT_WAIT : VISIT_WELCOME;
+}
+
 int ask_may_send(struct task *task, struct gate *gate, uint64_t account, span_t address)
 {
     AUTO(ipc_message) struct ipc_message *reply = NULL;

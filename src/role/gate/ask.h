@@ -16,6 +16,9 @@
 MUST_USE int ask_resolve(struct task *task, struct gate *gate, const struct ipc_resolve *asked, struct buf *rows,
                          struct buf *forwards);
 
+/* A client from outside is here: an enum visit_outcome; VISIT_WELCOME where nobody can be asked. */
+MUST_USE int ask_visit(struct task *task, struct gate *gate, span_t client, bool *ret_known);
+
 enum ask_may { ASK_MAY, ASK_MAY_NOT, ASK_MAY_UNKNOWN };
 MUST_USE int ask_may_send(struct task *task, struct gate *gate, uint64_t account, span_t address);
 

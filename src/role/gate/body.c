@@ -184,3 +184,8 @@ int body_end(struct task *task, struct body *body, enum smtp_body_end *ret_end, 
     body->gate->messages += *ret_end == SMTP_BODY_ACCEPTED;
     return 0;
 }
+
+bool body_is_junk(const struct body *body)
+{
+    return body->verdict != NULL && body->verdict->delivered.is_junk != 0;
+}

@@ -32,5 +32,8 @@ struct buf *body_room(struct body *body);
 /* Moves on what is in the room. Faults of intake are kept for body_end: only -ECANCELED and -ENOMEM come back. */
 MUST_USE int body_push(struct task *task, struct body *body);
 
+/* After body_end: it was filed as junk. */
+bool body_is_junk(const struct body *body);
+
 /* All is there: waits for intake to have it durably. *ret_text (until body_free): what it says, or SPAN_NONE. */
 MUST_USE int body_end(struct task *task, struct body *body, enum smtp_body_end *ret_end, span_t *ret_text);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "crypto/secret.h"
 #include "priv/rights.h"
+#include "role/gate/outsider.h"
 #include "rt/tls.h"
 
 #define PEM_MAX 262144U
@@ -98,9 +99,11 @@ static void drain(struct gate *gate)
 
 static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
 {
-    (void)channel;
     if (message->type == IPC_drain)
         drain(arg);
+    int result = message->type == IPC_filters ? outsider_tell(arg, channel, message->call) : 0;
+    if (result < 0)
+        log_debug("gate.answer.unheard", F_FAULT(result));
     ipc_message_free(message);
 }
 
@@ -141,6 +144,7 @@ static int gate_open(struct gate *gate, const struct role_start *start, struct l
     list_init(&gate->splices);
     task_group_init(&gate->listeners);
     event_init(&gate->wired);
+    outsider_begin(gate);
     random_bytes(gate->hash_key, sizeof(gate->hash_key));
     int result = map_new(&gate->addresses);
     if (result == 0)

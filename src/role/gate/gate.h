@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "conf/conf.h"
+#include "ipc/filterrow.h"
 #include "ipc/wiring.h"
 #include "proto/sasl/plain.h"
 #include "role/start.h"
@@ -20,6 +21,7 @@
  *   imap.c        an IMAP connection up to its login      pop3.c     a POP3 connection up to its login
  *   splice.c      either, after it                        dialog.c   what the two have in common
  *   ask.c         what is asked of the keeper             sasl.c     a SASL exchange with the client and the keeper
+ *   outsider.c    what clients from outside go through
  */
 int gate_run(const struct role_start *start);
 
@@ -41,6 +43,9 @@ struct gate {
     uint64_t accepted;
     uint64_t refused;
     uint64_t messages;
+    struct filter_row turns; /* outsider.c: of clients that spoke before it was their turn */
+    struct filter_row names; /* of what clients call themselves */
+    struct filter_row rates; /* of how much comes from a network */
 };
 
 #define GATE_ADDRESS_MAX 64U

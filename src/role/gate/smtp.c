@@ -11,6 +11,7 @@
 #include "role/gate/ask.h"
 #include "role/gate/body.h"
 #include "role/gate/gate.h"
+#include "role/gate/outsider.h"
 
 #define REPLY_MAX 16384U     /* beyond this replies go out even while more commands wait */
 #define COMMANDS_MAX 100000U /* in one connection */
@@ -22,6 +23,7 @@
 
 struct smtp {
     struct connection *connection;
+    struct outsider outsider;
     struct smtp_engine engine;
     struct login login;
     struct buf reply;
@@ -123,6 +125,8 @@ static enum smtp_answer answer_of_resolve(int outcome)
         return SMTP_FULL;
     case RESOLVE_CROWDED:
         return SMTP_CROWDED;
+    case RESOLVE_WAIT:
+        return SMTP_WAIT;
     default:
         return SMTP_LATER;
     }
@@ -191,13 +195,19 @@ static int perform_recipient(struct task *task, struct smtp *smtp, enum smtp_ste
         buf_clear(&smtp->remote);
         smtp->forwarding = 0;
     }
-    const struct ipc_resolve asked = {.address = smtp_path_address(&smtp->engine.path),
-                                      .is_report = buf_len(&smtp->engine.sender) == 0};
+    const struct ipc_resolve asked = {
+        .address = smtp_path_address(&smtp->engine.path),
+        .client = smtp->outsider.is_outside ? span_of_text(smtp->connection->address) : SPAN_NONE,
+        .sender = buf_span(&smtp->engine.sender),
+        .is_first = smtp->engine.recipients == 0,
+        .is_report = buf_len(&smtp->engine.sender) == 0,
+    };
     const size_t rows = buf_len(&smtp->rows);
     const size_t remote = buf_len(&smtp->remote);
     const bool is_submission = smtp->engine.settings.kind == SMTP_SUBMISSION;
     buf_clear(&smtp->forwards);
     int outcome = ask_resolve(task, smtp->connection->gate, &asked, &smtp->rows, &smtp->forwards);
+    outsider_asked(&smtp->outsider, outcome == RESOLVE_WAIT);
     if (outcome == RESOLVE_REMOTE && is_submission)
         outcome = add_remote(smtp, 0) == 0 ? RESOLVE_REMOTE : RESOLVE_CROWDED;
     else if (outcome == RESOLVE_LOCAL)
@@ -301,6 +311,8 @@ static uint32_t flags_of(const struct smtp_engine *engine)
         {engine->ret == SMTP_RETURN_FULL, DELIVER_RETURN_FULL},
         {engine->ret == SMTP_RETURN_HEADERS, DELIVER_RETURN_HEADERS},
         {engine->require_tls, DELIVER_REQUIRE_TLS},
+        {engine->out_of_turn, DELIVER_OUT_OF_TURN},
+        {engine->helo_fault != SMTP_HELO_FINE, DELIVER_BAD_HELO},
     };
     uint32_t flags = 0;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -349,6 +361,8 @@ static int end_body(struct task *task, struct smtp *smtp, enum smtp_step *ret_st
     else
         result = body_end(task, smtp->body, &end, &text);
     if (result == 0) {
+        if (end == SMTP_BODY_ACCEPTED && smtp->body != NULL && !body_is_junk(smtp->body))
+            outsider_vouch(&smtp->outsider);
         if (end != SMTP_BODY_ACCEPTED)
             log_info("smtp.message.refused", F_U64("end", end), F_U64("size", smtp->data.size));
         *ret_step = smtp_engine_body(&smtp->engine, end, text, &smtp->reply);
@@ -498,8 +512,17 @@ static int serve_line(struct task *task, struct smtp *smtp)
 /* RFC 5321 §3.1; a client that begins with a TLS handshake learns where it is. */
 static int greet(struct task *task, struct smtp *smtp)
 {
+    int result = outsider_enter(task, &smtp->outsider);
+    if (result == OUTSIDER_WAIT) {
+        smtp_reply(&smtp->reply, 421, "4.7.0", "Too many connections from your network, please try again later");
+        smtp->is_closing = true;
+    }
+    if (result == OUTSIDER_EARLY && !looks_like_tls(stream_input(smtp->connection->stream)))
+        smtp->is_closing = smtp_engine_early(&smtp->engine, &smtp->reply) == SMTP_NEED_CLOSE;
+    if (result < 0 || smtp->is_closing)
+        return result < 0 ? result : flush_reply(task, smtp);
     smtp_engine_greet(&smtp->engine, &smtp->reply);
-    int result = fill(task, smtp, STREAM_CHUNK);
+    result = result == OUTSIDER_EARLY ? flush_reply(task, smtp) : fill(task, smtp, STREAM_CHUNK);
     if (result < 0 || !looks_like_tls(stream_input(smtp->connection->stream)))
         return result;
     log_info("smtp.tls.unexpected", F_U64("service", smtp->connection->service));
@@ -555,6 +578,8 @@ static struct smtp *smtp_new(struct connection *connection)
         .scram = gate_scram(connection->gate),
     };
     smtp->connection = connection;
+    outsider_init(&smtp->outsider, connection);
+    outsider_settle(&smtp->outsider, &settings);
     smtp_engine_init(&smtp->engine, &settings);
     login_init(&smtp->login, connection, SPAN_NONE);
     buf_init(&smtp->reply, REPLY_MAX);
@@ -575,6 +600,7 @@ void smtp_serve(struct task *task, struct connection *connection)
     while (result == 0 && !smtp->is_closing)
         result = serve_line(task, smtp);
     close_body(task, smtp);
+    outsider_count(&smtp->outsider, &smtp->engine);
     if (result < 0)
         say_farewell(task, smtp, result);
     else

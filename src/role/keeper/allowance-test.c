@@ -34,11 +34,25 @@ static void a_clock_that_goes_back_grants_nothing_more(void **state)
     assert_int_equal(allowance_take(allowance, 1, 100, 39600, 100), ALLOWANCE_GRANTED);
 }
 
+static void what_is_left_is_told_without_taking_it(void **state)
+{
+    (void)state;
+    AUTO(allowance) struct allowance *allowance = NULL;
+    assert_int_equal(allowance_new(&allowance), 0);
+    assert_int_equal(allowance_left(allowance, 1, 36000, 100), 100);
+    assert_int_equal(allowance_take(allowance, 1, 60, 36000, 100), ALLOWANCE_GRANTED);
+    assert_int_equal(allowance_left(allowance, 1, 36000, 100), 40);
+    assert_int_equal(allowance_left(allowance, 1, 36000, 50), 0);
+    assert_int_equal(allowance_left(allowance, 1, 39600, 100), 100);
+    assert_int_equal(allowance_left(allowance, 1, 36000, 100), 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_hour_holds_so_many_recipients),
         cmocka_unit_test(a_clock_that_goes_back_grants_nothing_more),
+        cmocka_unit_test(what_is_left_is_told_without_taking_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,3 +118,14 @@ int allowance_take(struct allowance *allowance, uint64_t account_id, uint64_t re
     account->counts[(uint64_t)account->step % ALLOWANCE_STEPS] += recipients;
     return ALLOWANCE_GRANTED;
 }
+
+uint64_t allowance_left(const struct allowance *allowance, uint64_t account_id, int64_t now, uint64_t per_hour)
+{
+    const struct account *account = map_get(allowance->accounts, account_id);
+    if (account == NULL)
+        return per_hour;
+    struct account then = *account;
+    advance(&then, now / STEP_SECONDS);
+    const uint64_t sum = used(&then);
+    return sum < per_hour ? per_hour - sum : 0;
+}

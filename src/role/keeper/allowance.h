@@ -21,4 +21,7 @@ void allowance_free(struct allowance *allowance);
 MUST_USE int allowance_take(struct allowance *allowance, uint64_t account, uint64_t recipients, int64_t now,
                             uint64_t per_hour);
 
+/* How many it still has, without taking any. */
+uint64_t allowance_left(const struct allowance *allowance, uint64_t account, int64_t now, uint64_t per_hour);
+
 SCOPE_OF(allowance)

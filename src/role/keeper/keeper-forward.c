@@ -70,6 +70,8 @@ void keeper_resolve(struct keeper *keeper, struct keeper_request *request)
     buf_init(&rows, ROWS_MAX);
     buf_init(&forwards, FORWARDS_MAX);
     int outcome = resolve(keeper, &request->message->resolve, &rows, &forwards);
+    if (outcome >= 0 && request->message->resolve.client.len > 0)
+        outcome = keeper_count_recipient(keeper, &request->message->resolve, outcome);
     int result = outcome < 0 ? outcome : 0;
     if (outcome == RESOLVE_REMOTE)
         buf_clear(&rows);

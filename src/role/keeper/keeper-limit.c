@@ -17,7 +17,9 @@ int keeper_limit_begin(struct keeper *keeper)
     int result = greylist_new(key, &keeper->greylist);
     if (result == 0)
         result = allowance_new(&keeper->forwards);
-    return result == 0 ? allowance_new(&keeper->allowance) : result;
+    if (result == 0)
+        result = allowance_new(&keeper->allowance);
+    return result == 0 ? visitors_new(key, &keeper->visitors) : result;
 }
 
 static int64_t now_seconds(void)

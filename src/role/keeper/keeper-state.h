@@ -6,6 +6,7 @@
 #include "role/keeper/auth.h"
 #include "role/keeper/domainkeys.h"
 #include "role/keeper/greylist.h"
+#include "role/keeper/visitors.h"
 #include "role/keeper/reports.h"
 #include "rt/event.h"
 #include "rt/task.h"
@@ -27,6 +28,7 @@ struct keeper {
     struct allowance *forwards; /* the same, for addresses that mail is sent on to, by keyed hashes */
     uint8_t forwards_key[16];
     struct pasts *pasts; /* keeper-conduct.c */
+    struct visitors *visitors;
     struct timer *trust_timer;
     struct directory *directory;
     struct event begun; /* set once the directory is open */
@@ -73,6 +75,12 @@ keeper_handler keeper_queue_key;
 MUST_USE int keeper_limit_begin(struct keeper *keeper);
 keeper_handler keeper_greylist;
 keeper_handler keeper_spend;
+
+/* keeper-visit.c */
+keeper_handler keeper_visit;
+void keeper_vouch(struct keeper *keeper, span_t client);
+/* Counts a recipient of mail from outside, and answers what becomes of it: outcome, or RESOLVE_WAIT. */
+MUST_USE int keeper_count_recipient(struct keeper *keeper, const struct ipc_resolve *resolve, int outcome);
 
 /* keeper-reports.c */
 void keeper_reports_begin(struct keeper *keeper);

@@ -61,6 +61,7 @@ static keeper_handler *handler_of(enum ipc_type type)
         {IPC_queue_key, keeper_queue_key},
         {IPC_greylist, keeper_greylist},
         {IPC_spend, keeper_spend},
+        {IPC_visit, keeper_visit},
         {IPC_tally, keeper_tally},
         {IPC_report_next, keeper_report_next},
         {IPC_report_rows, keeper_report_rows},
@@ -111,6 +112,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         note_full(keeper, &message->account_full);
     else if (message->type == IPC_bounced)
         keeper_conduct_bounced(keeper, &message->bounced);
+    else if (message->type == IPC_vouch && keeper->visitors != NULL)
+        keeper_vouch(keeper, message->vouch.client);
     else if (message->type == IPC_may_send && keeper->directory != NULL)
         may_send(keeper, &at_once);
     else if (is_quick || handler_of(message->type) != NULL)
@@ -254,6 +257,7 @@ int keeper_run(const struct role_start *start)
     greylist_free(keeper.greylist);
     allowance_free(keeper.allowance);
     allowance_free(keeper.forwards);
+    visitors_free(keeper.visitors);
     hasher_free(keeper.hasher);
     reports_free(keeper.reports);
     secret_free(keeper.reports_key);

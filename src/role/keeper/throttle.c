@@ -1,6 +1,5 @@
 #include "role/keeper/throttle.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -10,10 +9,10 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "role/keeper/network.h"
 
 #define FAILURES_MAX 1000U
 #define DOUBLINGS_MAX 16U
-#define NETWORK_SIZE 9U
 #define NEVER INT64_MIN
 
 struct entry {
@@ -119,29 +118,6 @@ void throttle_free(struct throttle *throttle)
     table_deinit(&throttle->failures);
     table_deinit(&throttle->trusted);
     scope_free(&throttle);
-}
-
-/* What one household or one rented machine has: /24 of IPv4 (mapped addresses too), /64 of IPv6. */
-static void network_of(span_t client, uint8_t network[NETWORK_SIZE])
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char text[INET6_ADDRSTRLEN + 1] = {0};
-    uint8_t address[16];
-    memset(network, 0, NETWORK_SIZE);
-    if (client.len >= sizeof(text))
-        return;
-    if (client.len > 0)
-        memcpy(text, client.at, client.len);
-    if (inet_pton(AF_INET, text, address) == 1) {
-        network[0] = 4;
-        memcpy(network + 1, address, 3);
-    } else if (inet_pton(AF_INET6, text, address) == 1 && memcmp(address, mapped, sizeof(mapped)) == 0) {
-        network[0] = 4;
-        memcpy(network + 1, address + 12, 3);
-    } else if (inet_pton(AF_INET6, text, address) == 1) {
-        network[0] = 6;
-        memcpy(network + 1, address, 8);
-    }
 }
 
 struct subjects {
