@@ -19,6 +19,7 @@
 
 #define SIGNATURES_MAX 8192U
 #define FORWARDS_MEMORY (1U << 20)
+#define JUNK_LINES_MAX 1024U
 
 /* The message lies in one block, behind room for the lines that go in front of it. */
 struct delivery {
@@ -35,6 +36,7 @@ struct delivery {
     struct arena *forwards_arena;
     struct buf findings;
     struct filter_opinion opinion;
+    bool is_junk;
 };
 
 static void delivery_free(struct delivery *delivery)
@@ -210,17 +212,12 @@ static int send_to(struct task *task, struct delivery *delivery, enum outgoing_w
     return intake_send(task, delivery->intake, meta, message, buf_span(&rows));
 }
 
-static bool is_junk(const struct delivery *delivery)
-{
-    return delivery->judged.is_junk || delivery->opinion.advice == FILTER_JUNK;
-}
-
 static struct forward_letter letter_of(const struct delivery *delivery, span_t header)
 {
     return (struct forward_letter){.deliver = &delivery->message->deliver,
                                    .header = header,
                                    .judged = &delivery->judged,
-                                   .is_junk = is_junk(delivery)};
+                                   .is_junk = delivery->is_junk};
 }
 
 /* An enum deliver_outcome or a fault. */
@@ -257,7 +254,7 @@ static int send_all(struct task *task, struct delivery *delivery, span_t message
     struct record_meta meta = {
         .kind = RECORD_DELIVERY,
         .arrived = arrived,
-        .flags = is_junk(delivery) ? SPAN(RECORD_FLAG_JUNK) : SPAN_NONE,
+        .flags = delivery->is_junk ? SPAN(RECORD_FLAG_JUNK) : SPAN_NONE,
         .return_path = span_upto(deliver->sender, RECORD_PATH_MAX),
     };
     int result = send_to(task, delivery, OUTGOING_ACCOUNTS, &meta, message);
@@ -323,7 +320,6 @@ static int filter(struct task *task, struct delivery *delivery, span_t message)
                                                     [FILTER_LATER] = DELIVER_WAIT};
     if (!filters_matter(delivery->intake))
         return DELIVER_OK;
-    buf_init(&delivery->findings, FILTER_LINES_MAX);
     delivery->opinion.lines = &delivery->findings;
     int result = arena_new(FILTER_MEMORY, &delivery->arena);
     if (result != 0)
@@ -332,7 +328,8 @@ static int filter(struct task *task, struct delivery *delivery, span_t message)
     result = filter_ask(task, delivery->intake, &letter, &delivery->opinion);
     if (result != 0)
         return result;
-    if (buf_fault(&delivery->findings) != 0) /* no room for all of them: none, rather than half of one */
+    if (buf_len(&delivery->findings) > FILTER_LINES_MAX ||
+        buf_fault(&delivery->findings) != 0) /* no room for all of them: none, rather than half of one */
         buf_clear(&delivery->findings);
     if (delivery->opinion.reply.len > 0)
         delivery->text = arena_text(delivery->arena, delivery->opinion.reply);
@@ -359,6 +356,29 @@ static int report(struct task *task, struct delivery *delivery, span_t message, 
     return result;
 }
 
+/* Every reason for which a message is junk stands in it; nobody else's does. What is of our own users is never junk. */
+static void note_junk(struct delivery *delivery)
+{
+    const struct ipc_deliver *deliver = &delivery->message->deliver;
+    const struct {
+        bool is_so;
+        const char *words;
+    } reasons[] = {
+        {delivery->judged.is_junk, delivery->judged.quarantine},
+        {(deliver->flags & DELIVER_OUT_OF_TURN) != 0, "the sending server spoke before it was its turn"},
+        {(deliver->flags & DELIVER_BAD_HELO) != 0, "what the sending server calls itself cannot be its name"},
+        {delivery->opinion.advice == FILTER_JUNK, "rspamd takes it for spam; see X-Spam-Status"},
+    };
+    if ((deliver->flags & ((uint32_t)DELIVER_SUBMISSION | (uint32_t)DELIVER_REPORT)) != 0)
+        return;
+    delivery->opinion.removed[delivery->opinion.removed_count++] = SPAN("X-Junk-Reason");
+    for (size_t at = 0; at < COUNT_OF(reasons); at++) {
+        if (reasons[at].is_so)
+            (void)buf_append_format(&delivery->findings, "X-Junk-Reason: %s\r\n", reasons[at].words);
+        delivery->is_junk = delivery->is_junk || reasons[at].is_so;
+    }
+}
+
 /* An enum deliver_outcome or a fault. */
 static int deliver(struct task *task, struct delivery *delivery)
 {
@@ -378,6 +398,8 @@ static int deliver(struct task *task, struct delivery *delivery)
     bool is_over = false;
     if (result == DELIVER_OK)
         result = report(task, delivery, message, &is_over);
+    if (result == DELIVER_OK)
+        note_junk(delivery);
     if (result == DELIVER_OK && !is_over)
         result = plan_forwards(task, delivery, span_upto(message, facts.header_len));
     if (result != DELIVER_OK || is_over)
@@ -397,7 +419,7 @@ static void answer(struct delivery *delivery, int outcome)
 {
     struct ipc_message reply = {
         .type = IPC_delivered,
-        .delivered = {.outcome = (uint32_t)outcome, .text = span_of_text(delivery->text)},
+        .delivered = {.outcome = (uint32_t)outcome, .is_junk = delivery->is_junk, .text = span_of_text(delivery->text)},
     };
     int result = channel_reply(delivery->channel, delivery->message->call, &reply);
     if (result != 0)
@@ -436,6 +458,7 @@ void intake_deliver(struct intake *intake, struct channel *channel, struct ipc_m
             (struct delivery){.intake = intake, .channel = channel_ref(channel), .message = TAKE(owned), .text = ""};
         buf_init(&delivery->judged.lines, JUDGED_LINES_MAX);
         buf_init(&delivery->judged.results, JUDGED_LINES_MAX);
+        buf_init(&delivery->findings, FILTER_LINES_MAX + JUNK_LINES_MAX);
         result = task_group_spawn(&intake->tasks, intake->loop, "intake.delivery", deliver_task, delivery);
     }
     if (result == 0) {

@@ -88,7 +88,7 @@ static void add_reason(struct filter_opinion *opinion, const struct rspamd_verdi
 
 static void add_subject(struct filter_opinion *opinion, span_t subject)
 {
-    if (subject.len == 0 || opinion->removed_count == FILTER_REMOVED_MAX)
+    if (subject.len == 0 || opinion->removed_count + 1 >= FILTER_REMOVED_MAX)
         return;
     opinion->removed[opinion->removed_count++] = SPAN("Subject");
     add_line(opinion, SPAN("Subject"), subject);
@@ -109,7 +109,7 @@ static void obey(const struct rspamd_verdict *verdict, struct filter_opinion *op
         add_subject(opinion, verdict->subject);
     for (size_t at = 0; at < verdict->add_count; at++)
         add_line(opinion, verdict->add[at].name, verdict->add[at].value);
-    for (size_t at = 0; at < verdict->remove_count && opinion->removed_count < FILTER_REMOVED_MAX; at++)
+    for (size_t at = 0; at < verdict->remove_count && opinion->removed_count + 1 < FILTER_REMOVED_MAX; at++)
         opinion->removed[opinion->removed_count++] = verdict->remove[at];
 }
 

@@ -17,8 +17,8 @@ enum filter_advice {
     FILTER_LATER,  /* the client is to try again: greylisted, or a filter is down and its mail is to wait */
 };
 
-#define FILTER_REMOVED_MAX 33U
-#define FILTER_LINES_MAX 4096U
+#define FILTER_REMOVED_MAX 34U /* rspamd's, and two of ours */
+#define FILTER_LINES_MAX 3072U
 #define FILTER_MEMORY (4U << 20)
 
 struct filter_opinion {

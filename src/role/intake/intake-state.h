@@ -59,7 +59,8 @@ struct intake_judged {
     bool is_junk;
     bool is_judged;
     char refusal[512];
-    struct buf lines; /* Authentication-Results, or empty */
+    char quarantine[512]; /* why it is junk */
+    struct buf lines;     /* Authentication-Results, or empty */
     /* Of what is to be sent on, for its ARC set: */
     struct buf results; /* as judge_append_results() has it */
     enum arc_result arc;

@@ -31,14 +31,7 @@ static bool is_on(const char *setting)
 
 bool intake_is_local(const struct conf *conf, const struct ip *client)
 {
-    span_t rest = span_of_text(conf->trust_local);
-    for (span_t word; conf_next_word(&rest, &word);) {
-        unsigned bits = 0;
-        struct ip network;
-        if (ip_parse_network(word, &network, &bits) && ip_matches(client, &network, bits))
-            return true;
-    }
-    return false;
+    return ip_is_within(client, span_of_text(conf->trust_local));
 }
 
 /* For reports a signature is asked for whatever the settings are, and from whatever client they come. */
@@ -119,6 +112,15 @@ static void refuse(const struct dmarc_verdict *dmarc, struct intake_judged *judg
                    (const char *)dmarc->domain.at);
 }
 
+static void quarantine(const struct dmarc_verdict *dmarc, struct intake_judged *judged)
+{
+    const int len = dmarc->domain.len < DNS_NAME_MAX ? (int)dmarc->domain.len : DNS_NAME_MAX;
+    judged->is_junk = true;
+    (void)snprintf(judged->quarantine, sizeof(judged->quarantine),
+                   "the DMARC policy of %.*s wants it: neither SPF nor DKIM shows that it comes from there", len,
+                   (const char *)dmarc->domain.at);
+}
+
 static int decide(const struct conf *conf, const struct judgement *judgement, struct intake_judged *judged)
 {
     const struct dmarc_verdict *dmarc = &judgement->dmarc;
@@ -129,7 +131,8 @@ static int decide(const struct conf *conf, const struct judgement *judgement, st
         return DELIVER_LATER;
     if (dmarc->result != DMARC_FAIL)
         return DELIVER_OK;
-    judged->is_junk = dmarc->disposition == DMARC_QUARANTINE;
+    if (dmarc->disposition == DMARC_QUARANTINE)
+        quarantine(dmarc, judged);
     if (dmarc->disposition != DMARC_REJECT)
         return DELIVER_OK;
     refuse(dmarc, judged);
