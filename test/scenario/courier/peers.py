@@ -3,10 +3,14 @@ Real servers as the other side, Postfix, Exim and OpenSMTPD, each behind names w
 certificates that are right, run out or another's, and with somebody on the way who means ill: one table of what becomes
 of mail. And the way back: the three deliver to us, and prove us by DANE.
 """
+import collections
 import dataclasses
+import datetime
+import gzip
 import json
 import random
 import smtplib
+import time
 
 import pytest
 
@@ -32,10 +36,16 @@ retry_longest = 1
 reply_timeout = 10
 connect_timeout = 2
 require_tls = .strict.test
+[reports]
+interval = {interval}
 """
+INTERVAL = 1
 SERVERS = {"postfix": Postfix, "exim": Exim, "opensmtpd": OpenSMTPD}
 WRONG = "TLSA 3 1 1 " + "00" * 32
+REPORTS = "reports.plain.test"
 POLICY = "version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 86400\r\n"
+EXPIRED, MISMATCH, UNTRUSTED = "certificate-expired", "certificate-host-mismatch", "certificate-not-trusted"
+NOTLS, INVALID = "starttls-not-supported", "validation-failure"
 BROKEN, REFUSED, DARK, UNNAMED = "broke off", "refuses to begin it", "does not offer it", "does not name"
 
 
@@ -57,6 +67,7 @@ class Case:
     to: str = "bob"
     options: tuple = ()
     copies: int = 1       # 2: nobody can know that it was taken the first time
+    told: str = None      # the domain's TLS report has this failure (RFC 8460 §4.3); "": none; None: nobody asks for it
     name: str = ""
 
 
@@ -65,49 +76,50 @@ def matrix():
     for server in ("postfix", "exim"):
         def add(*words, server=server, **more):
             rows.append(Case(server, *words, **more))
-        add("right", "signed", "tls", tlsa="3 1 1")
-        add("right", "signed", "tls", tlsa="2 1 1")
-        add("old", "signed", "tls", tlsa="3 1 1")  # RFC 7672 §3.1.1
-        add("old", "signed", BROKEN, tlsa="2 1 1")
-        add("other", "signed", BROKEN, tlsa="2 1 1")
-        add("right", "signed", BROKEN, tlsa="wrong")
-        add("none", "signed", DARK, tlsa="3 1 1")
-        add("right", "signed", "tls", tlsa="3 1 1", policy="enforce elsewhere")  # RFC 8461 §2: DANE alone counts
-        add("right", "plain", "tls", tlsa="wrong")
-        add("right", "plain", "tls", policy="enforce")
-        add("old", "plain", BROKEN, policy="enforce")
-        add("other", "plain", BROKEN, policy="enforce")
-        add("unknown", "plain", BROKEN, policy="enforce")
-        add("none", "plain", DARK, policy="enforce")
-        add("right", "plain", UNNAMED, policy="enforce elsewhere")
-        add("old", "plain", "tls", policy="testing")
-        add("none", "plain", "clear", policy="testing")
-        add("old", "plain", "tls")
-        add("none", "plain", "clear")
-        add("right", "strict", "tls")
-        add("unknown", "strict", BROKEN)
-        add("none", "strict", DARK)
+        add("right", "signed", "tls", tlsa="3 1 1", told="")
+        add("right", "signed", "tls", tlsa="2 1 1", told="")
+        add("old", "signed", "tls", tlsa="3 1 1", told="")  # RFC 7672 §3.1.1
+        add("old", "signed", BROKEN, tlsa="2 1 1", told=EXPIRED)
+        add("other", "signed", BROKEN, tlsa="2 1 1", told=MISMATCH)
+        add("right", "signed", BROKEN, tlsa="wrong", told="tlsa-invalid")
+        add("none", "signed", DARK, tlsa="3 1 1", told=NOTLS)
+        add("right", "signed", "tls", tlsa="3 1 1", policy="enforce elsewhere", told="")  # RFC 8461 §2: DANE alone counts
+        add("right", "plain", "tls", tlsa="wrong", told="")
+        add("right", "plain", "tls", policy="enforce", told="")
+        add("old", "plain", BROKEN, policy="enforce", told=EXPIRED)
+        add("other", "plain", BROKEN, policy="enforce", told=MISMATCH)
+        add("unknown", "plain", BROKEN, policy="enforce", told=UNTRUSTED)
+        add("none", "plain", DARK, policy="enforce", told=NOTLS)
+        add("right", "plain", UNNAMED, policy="enforce elsewhere", told=INVALID)
+        add("old", "plain", "tls", policy="testing", told=EXPIRED)
+        add("none", "plain", "clear", policy="testing", told=NOTLS)
+        add("old", "plain", "tls", told="")
+        add("none", "plain", "clear", told=NOTLS)
+        add("right", "strict", "tls", told="")
+        add("unknown", "strict", BROKEN, told=UNTRUSTED)
+        add("none", "strict", DARK, told=NOTLS)
         add("right", "plain", "5.1.1", to="nobody")
         add("right", "signed", "5.7.30", tlsa="3 1 1", options=("REQUIRETLS",))  # neither of them knows it
         add("none", "plain", "clear", habit="greylist")
         add("none", "plain", "clear", habit="slow")
         add("none", "plain", "did not answer in time", habit="stuck")
-        add("right", "signed", DARK, tlsa="3 1 1", attack=Attack("strip", times=0))
-        add("right", "plain", DARK, policy="enforce", attack=Attack("strip", times=0))
-        add("right", "plain", "clear", attack=Attack("strip", times=0))
-        add("right", "signed", REFUSED, tlsa="3 1 1", attack=Attack("refuse", times=0))
-        add("right", "plain", "clear", attack=Attack("refuse", times=0))
+        add("right", "signed", DARK, tlsa="3 1 1", attack=Attack("strip", times=0), told=NOTLS)
+        add("right", "plain", DARK, policy="enforce", attack=Attack("strip", times=0), told=NOTLS)
+        add("right", "plain", "clear", attack=Attack("strip", times=0), told=NOTLS)
+        add("right", "signed", REFUSED, tlsa="3 1 1", attack=Attack("refuse", times=0), told=NOTLS)
+        add("right", "plain", "clear", attack=Attack("refuse", times=0), told=NOTLS)
         add("right", "strict", "tls", attack=Attack("strip"))  # the second time nobody is on the way
         add("none", "plain", "did not answer in time", attack=Attack("stall", times=0))
     rows.append(Case("postfix", "none", "plain", "storm", habit="storm"))
     rows += [Case("exim", "none", "plain", "clear", habit="storm", name=f"exim-storm-{number}") for number in range(8)]
     # The OpenSMTPD of Debian 12 offers STARTTLS, and then breaks off every handshake: its way of keeping keys in another
     # process does not go with OpenSSL 3.
-    rows += [Case("opensmtpd", "none", "plain", "clear"), Case("opensmtpd", "right", "plain", "clear"),
-             Case("opensmtpd", "right", "signed", BROKEN, tlsa="3 1 1"),
-             Case("opensmtpd", "right", "plain", BROKEN, policy="enforce"),
-             Case("opensmtpd", "right", "plain", "clear", policy="testing"),
-             Case("opensmtpd", "right", "strict", BROKEN), Case("opensmtpd", "none", "signed", DARK, tlsa="3 1 1"),
+    rows += [Case("opensmtpd", "none", "plain", "clear", told=NOTLS), Case("opensmtpd", "right", "plain", "clear", told=INVALID),
+             Case("opensmtpd", "right", "signed", BROKEN, tlsa="3 1 1", told=INVALID),
+             Case("opensmtpd", "right", "plain", BROKEN, policy="enforce", told=INVALID),
+             Case("opensmtpd", "right", "plain", "clear", policy="testing", told=INVALID),
+             Case("opensmtpd", "right", "strict", BROKEN, told=INVALID),
+             Case("opensmtpd", "none", "signed", DARK, tlsa="3 1 1", told=NOTLS),
              Case("opensmtpd", "none", "plain", "5.0.0", to="nobody")]
     return rows + cuts()
 
@@ -136,6 +148,10 @@ for case in matrix():
     CASES[case.name] = case
 
 
+def today():
+    return datetime.datetime.now(datetime.timezone.utc).date()
+
+
 class World:
     def __init__(self):
         self.block = f"127.{random.randrange(64, 200)}.{random.randrange(1, 200)}"
@@ -146,6 +162,9 @@ class World:
         self.cutters, self.ways, self.doors, self.closing = {}, {}, {name: {} for name in SERVERS}, []
         for case in CASES.values():
             self.lay(case)
+        self.policies.certificates[REPORTS] = self.authority.certificate(REPORTS)
+        self.net.zone("plain.test").add("reports", f"A {self.block}.2")
+        self.days = {today()}
 
     def address(self):
         self.next += 1
@@ -176,6 +195,8 @@ class World:
             zone.add(f"_{self.port}._tcp.{host}.", self.tlsa(case, tls))
         if case.policy:
             self.policy(case, zone, host)
+        if case.told is not None:
+            zone.add_text(f"_smtp._tls.{case.name}", f"v=TLSRPTv1; rua=https://{REPORTS}/")
 
     def tlsa(self, case, tls):
         if case.tlsa == "wrong":
@@ -192,7 +213,7 @@ class World:
     def start(self):
         ours = self.authority.certificate("mx.demo.test")
         settings = SETTINGS.format(roots=self.authority.roots, chain=ours[0], key=ours[1], port=self.port,
-                                   sts_port=self.policies.port)
+                                   sts_port=self.policies.port, interval=INTERVAL)
         self.server = Server(settings + self.net.settings(), linger=1)
         self.closing.append(self.server.remove)
         port = self.server.port(25)
@@ -274,6 +295,30 @@ def test_every_combination_has_its_outcome(world, name):
     else:
         wait_until(lambda: case.outcome in world.said(case), 40, f"it waits: {case.outcome}")
     assert not world.mail(case)
+
+
+@pytest.fixture(scope="module")
+def told(world):
+    """What TLS reports say: domain -> type of policy -> types of failures; "" where there were sessions without one."""
+    time.sleep(INTERVAL + 1)  # what is counted is written down then
+    for day in world.days | {today()}:
+        world.server.tool("reports", "send", "--day", str(day))
+    asked = sum(case.told is not None for case in CASES.values())
+    wait_until(lambda: len(world.policies.posted) >= asked, 40, "the reports have come")
+    found = collections.defaultdict(lambda: collections.defaultdict(set))
+    for _, _, _, content in world.policies.posted:
+        for one in json.loads(gzip.decompress(content))["policies"]:
+            types = found[one["policy"]["policy-domain"]][one["policy"]["policy-type"]]
+            types |= {detail["result-type"] for detail in one.get("failure-details", [])}
+            types |= {""} if one["summary"]["total-successful-session-count"] > 0 else set()
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.told is not None])
+def test_its_domain_is_told_what_was_wrong(told, name):
+    case = CASES[name]
+    kind = "tlsa" if case.tlsa and case.zone == "signed" else "sts" if case.policy else "no-policy-found"
+    assert told[f"{name}.{case.zone}.test"] == {kind: {case.told}}
 
 
 def test_nothing_is_delivered_twice_that_was_acknowledged(world):
