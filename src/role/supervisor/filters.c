@@ -7,7 +7,7 @@
 #include "ipc/filterrow.h"
 #include "role/supervisor/state.h"
 
-/* Each intake knows its own part of what filters have done: here it is added up for `waxwing status`. */
+/* Each gate and each intake knows its own part of what filters have done: here it is added up for `waxwing status`. */
 
 #define ANSWER_MS 1000
 
@@ -36,7 +36,7 @@ static void gather(struct task *task, struct supervisor *supervisor, struct sums
         const struct child *child = &supervisor->children[at];
         struct ipc_message request = {.type = IPC_filters};
         AUTO(ipc_message) struct ipc_message *reply = NULL;
-        const bool is_asked = child->role == ROLE_INTAKE; /* gates have no answer to give */
+        const bool is_asked = child->role == ROLE_INTAKE || child->role == ROLE_GATE;
         if (!is_asked || !child->is_ready || child->channel == NULL || child->stage == CHILD_ON_TRIAL)
             continue;
         if (channel_call_within(task, child->channel, &request, ANSWER_MS, &reply) == 0)
