@@ -18,9 +18,9 @@
 #define QUESTIONS_MAX 40U
 #define QUESTIONS_MS 60000
 #define REPORTS_MAX 10000U /* of one kind and run; the rest is for the next one */
-#define MARGIN 600         /* seconds after midnight: what others have counted is written down by then */
 #define AGAIN 14400        /* seconds until what could not be sent is tried once more */
 #define LOOK_MS 3600000    /* the clock may be set */
+#define MARGIN 2           /* times that counts are written down, after midnight or our start, before they are read */
 
 struct reporting {
     struct courier *courier;
@@ -265,9 +265,9 @@ static void wind(struct reporting *reporting)
 }
 
 /* RFC 8460 §4.1 asks for it: some time after midnight that nobody else has chosen, too. */
-static int64_t time_on(int64_t day, uint64_t spread)
+static int64_t time_after(const struct courier *courier, int64_t start)
 {
-    return day * TALLY_DAY_SECONDS + MARGIN + by_chance(spread);
+    return start + MARGIN * (int64_t)courier->conf->reports_interval + by_chance(courier->conf->reports_spread);
 }
 
 static void daily_task(struct task *task, void *arg)
@@ -281,7 +281,7 @@ static void daily_task(struct task *task, void *arg)
     if (result < 0 && result != -ECANCELED)
         log_warn("courier.reporting.failed", F_FAULT(result));
     bool is_over = result == 0 && done.of[TALLY_TLS].open == 0 && done.of[TALLY_DMARC].open == 0;
-    int64_t tomorrow = time_on(today + 1, courier->conf->reports_spread);
+    int64_t tomorrow = time_after(courier, (today + 1) * TALLY_DAY_SECONDS);
     int64_t again = courier_seconds() + AGAIN;
     reporting->next = is_over || tomorrow < again ? tomorrow : again;
     wind(reporting);
@@ -327,9 +327,9 @@ void reporting_free(struct reporting *reporting)
 /* What a day has left over, because the server was off at its time, is sent soon. */
 void reporting_begin(struct reporting *reporting)
 {
-    const uint64_t spread = reporting->courier->conf->reports_spread;
+    const struct courier *courier = reporting->courier;
     int64_t now = courier_seconds();
-    int64_t planned = time_on(now / TALLY_DAY_SECONDS, spread);
-    reporting->next = planned > now ? planned : now + MARGIN + by_chance(spread);
+    int64_t planned = time_after(courier, now / TALLY_DAY_SECONDS * TALLY_DAY_SECONDS);
+    reporting->next = planned > now ? planned : time_after(courier, now);
     wind(reporting);
 }

@@ -10,13 +10,20 @@
 
 /* Reports are worth less than mail: what fails here is said, and keeps nobody waiting. */
 
+static uint32_t first_day_kept(void)
+{
+    uint64_t today = (uint64_t)time(NULL) / TALLY_DAY_SECONDS;
+    return today > REPORTS_KEPT_DAYS ? (uint32_t)(today - REPORTS_KEPT_DAYS) : 0;
+}
+
 static int open_it(struct keeper *keeper)
 {
     char path[PATH_MAX];
     int len = snprintf(path, sizeof(path), "%s/reports.db", keeper->start->data);
     if (len < 0 || (size_t)len >= sizeof(path))
         return -ENAMETOOLONG;
-    return reports_open(path, secret_bytes(keeper->reports_key), &keeper->reports);
+    int result = reports_open(path, secret_bytes(keeper->reports_key), &keeper->reports);
+    return result == 0 ? reports_trim(keeper->reports, first_day_kept()) : result;
 }
 
 void keeper_reports_begin(struct keeper *keeper)
@@ -27,12 +34,6 @@ void keeper_reports_begin(struct keeper *keeper)
                   F_TEXT("do", "stop the server and remove DATA/reports.db and DATA/reports.db-wal"));
     secret_free(keeper->reports_key);
     keeper->reports_key = NULL;
-}
-
-static uint32_t first_day_kept(void)
-{
-    uint64_t today = (uint64_t)time(NULL) / TALLY_DAY_SECONDS;
-    return today > REPORTS_KEPT_DAYS ? (uint32_t)(today - REPORTS_KEPT_DAYS) : 0;
 }
 
 static int count_all(struct keeper *keeper, span_t rows, uint64_t *left_out)

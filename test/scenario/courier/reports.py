@@ -7,8 +7,10 @@ import datetime
 import email
 import gzip
 import json
+import pathlib
 import shutil
 import smtplib
+import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -30,10 +32,12 @@ interval = 3600
 [courier]
 port = {port}
 sts_port = {sts_port}
+routes = other.test={other}
 retry_first = 3600
 reply_timeout = 10
 """
 HERE = "127.0.0.1"
+TOMORROW = pathlib.Path(__file__).resolve().parents[2] / "harness/tomorrow.c"
 WRONG = "TLSA 3 1 1 " + "00" * 32
 ENFORCE = "version: STSv1\r\nmode: enforce\r\nmx: mx.{0}.test\r\nmax_age: 86400\r\n"
 TESTING = ENFORCE.replace("enforce", "testing")
@@ -100,12 +104,22 @@ class World:
                 "_dmarc", f"v=DMARC1; p=reject; sp=none; adkim=s; rua={rua}").add_text(
                     "s._domainkey", "v=DKIM1; k=rsa; p=" + base64.b64encode(public).decode())
         self.net.zone("silent.test").add_text("_dmarc", "v=DMARC1; p=none")
+        self.net.zone("other.test").add_text("_dmarc", "v=DMARC1; p=none; rua=mailto:mail-reports@other.test")
+        self.net.zone("sub.other.test").add("MX 10 mx.any.test.").add_text(
+            "_smtp._tls", "v=TLSRPTv1; rua=mailto:mail-reports@other.test")
+        self.other = Server("[trust]\nlocal =\n" + self.net.settings())
+        self.server = Server(SETTINGS.format(port=self.port, sts_port=self.policies.port, roots=self.authority.roots,
+                                             other=f"{HERE}:{self.other.port(25)}") + self.net.settings(), linger=1)
         self.net.publish()
-        self.server = Server(SETTINGS.format(port=self.port, sts_port=self.policies.port, roots=self.authority.roots) +
-                             self.net.settings(), linger=1)
         self.server.start()
         self.server.domain()
         self.server.account("alice")
+        ours = self.net.zone(DOMAIN)
+        for row in json.loads(self.server.tool("dkim", "list", DOMAIN, "--json").stdout):
+            ours.add_text(f"{row['selector']}._domainkey", row["record"])
+        self.net.publish()
+        self.other.start()
+        self.other.domain("other.test")
 
     def add_case(self, name, address, what, holder, days, policy_holder):
         tls = None
@@ -142,14 +156,14 @@ class World:
     def send_all(self):
         """All mail there is; then a restart, which what was counted has to outlive."""
         with self.server.submission("alice") as client:
-            for to in [f"bob@{name}.test" for name in CASES] + ["bob@quiet.test"]:
+            for to in [f"bob@{name}.test" for name in CASES] + ["bob@quiet.test", "bob@sub.other.test"]:
                 client.sendmail(f"alice@{DOMAIN}", [to], f"From: alice@{DOMAIN}\r\nTo: {to}\r\n\r\nhello\r\n")
         for domain in RUAS:
             assert [self.letter(domain) for _ in range(3)] == [550] * 3
             assert self.letter(domain, signs=True) == 250
             assert self.letter(domain, "Report Domain: demo.test", signs=True) == 250  # a report of theirs
             assert self.letter(domain, "Report Domain: demo.test") == 550  # somebody else's
-        assert self.letter("silent.test") == 250
+        assert self.letter("silent.test") == 250 and self.letter("other.test") == 250
         wait_until(self.is_tried, 30, "all mail has been tried")
         for entry in json.loads(self.server.tool("queue", "list", "--json").stdout):
             self.server.tool("queue", "remove", entry["id"])  # a restart would try it again
@@ -167,6 +181,7 @@ class World:
 
     def close(self):
         self.server.remove()
+        self.other.remove()
         self.net.close()
         self.policies.close()
         for peer in [self.collector, *self.peers.values()]:
@@ -291,8 +306,19 @@ def test_a_dmarc_report_counts_what_came_and_what_was_done(world):
     assert rows == {("reject", "fail", "fail"): 4, ("none", "pass", "fail"): 1}
 
 
+def test_another_server_of_this_kind_takes_them(world):
+    """It wants them signed, and reads them as it would those of any other."""
+    def known():
+        return {one["domain"]: one for one in json.loads(world.other.tool("reports", "--json").stdout)}
+    found = wait_until(lambda: len(known()) == 2 and known(), 30, "both reports are taken")
+    dmarc, tls = found["other.test"]["dmarc"], found["sub.other.test"]["tls"]
+    assert (dmarc["reports"], dmarc["messages"], dmarc["failures"][0]["source"]) == (1, 1, HERE)
+    assert (tls["reports"], tls["successful"], tls["failed"]) == (1, 1, 0)
+    assert {one["domain"] for domain in found.values() for one in domain["reporters"]} == {DOMAIN}
+
+
 def test_what_is_told_is_told_once(world):
-    assert "tls: 17 sent" in world.said and "dmarc: 3 sent, 2 unwanted" in world.said
+    assert "tls: 18 sent" in world.said and "dmarc: 4 sent, 2 unwanted" in world.said
     before = len(world.collector.taken), len(world.policies.posted)
     for day in world.days:
         assert world.report(day) == NOTHING
@@ -302,3 +328,25 @@ def test_what_is_told_is_told_once(world):
 def test_a_day_that_is_none_is_refused(world):
     done = world.server.tool("reports", "send", "--day", "yesterday", check=False)
     assert done.returncode == 2 and "usage" in done.stderr
+
+
+def test_a_day_is_told_of_by_itself_once_it_is_over(world, monkeypatch):
+    day = datetime.datetime.now(datetime.timezone.utc).date()
+    assert world.letter("told.test") == 550
+    world.server.stop()
+    before = len(mails(world, "dmarc@collector.test"))
+    text = world.server.conf.read_text()
+    world.server.conf.write_text(text.replace("interval = 3600", "interval = 1\nspread = 0"))
+    tomorrow = world.authority.folder / "tomorrow.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tomorrow, TOMORROW], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(tomorrow))
+    world.server.start()
+    monkeypatch.delenv("LD_PRELOAD")
+    try:
+        wait_until(lambda: len(mails(world, "dmarc@collector.test")) > before, 30, "the report has arrived")
+    finally:
+        world.server.stop()
+    _, message, file = mails(world, "dmarc@collector.test")[-1]
+    report = ET.fromstring(gzip.decompress(file.get_payload(decode=True)))
+    start = datetime.datetime.fromtimestamp(int(report.findtext("report_metadata/date_range/begin")), datetime.timezone.utc)
+    assert start.date() == day and report.findtext("record/row/count") == "1"
