@@ -262,6 +262,16 @@ static int keep_pace(struct task *task, struct destination *destination)
     return 0;
 }
 
+static void wait_for_more(struct task *task, struct destination *destination)
+{
+    destination->idle++;
+    list_remove(&destination->idler);
+    list_push(&destination->courier->idlers, &destination->idler);
+    (void)!event_wait(task, &destination->news, IDLE_MS);
+    if (--destination->idle == 0)
+        list_remove(&destination->idler);
+}
+
 static struct leg *next_leg(struct task *task, struct connection *connection)
 {
     struct destination *destination = connection->destination;
@@ -269,15 +279,14 @@ static struct leg *next_leg(struct task *task, struct connection *connection)
     bool may_wait = connection->messages > 0 && list_is_empty(&courier->starved);
     if (courier->is_stopping || connection->messages >= courier->conf->courier_messages_per_connection)
         return NULL;
-    if (destination->waiting_count == 0 && may_wait) {
-        destination->idle++;
-        (void)!event_wait(task, &destination->news, IDLE_MS);
-        destination->idle--;
-    }
+    if (destination->waiting_count == 0 && may_wait)
+        wait_for_more(task, destination);
     if (destination->waiting_count == 0 || keep_pace(task, destination) < 0 || settle_wait(task, courier) < 0 ||
         courier->is_stopping)
         return NULL;
-    return destination_take(destination);
+    struct leg *leg = destination_take(destination);
+    destination_start(destination); /* another one, where too much is left */
+    return leg;
 }
 
 static void quit(struct task *task, struct connection *connection)

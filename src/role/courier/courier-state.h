@@ -112,7 +112,9 @@ struct destination {
     struct smtp_response response; /* of the last one */
     int64_t minute;                /* when pacing began to count */
     uint64_t paced;
+    int64_t moved;            /* when a leg was last taken, by loop_now() */
     struct list_link starved; /* waits for a connection to become free anywhere */
+    struct list_link idler;   /* has a connection that waits for more to do */
     char name[];
 };
 
@@ -146,6 +148,7 @@ struct courier {
     bool is_unsettled; /* store could not be told of them */
     uint64_t newest;   /* record read from store */
     struct list starved;
+    struct list idlers;
     struct list lookers; /* entries due for a look when a looker is free */
     size_t looking;
     size_t connections;

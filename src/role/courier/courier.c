@@ -261,6 +261,7 @@ static int courier_init(struct courier *courier, const struct role_start *start)
     event_init(&courier->keeper_came);
     event_init(&courier->settled);
     list_init(&courier->starved);
+    list_init(&courier->idlers);
     list_init(&courier->lookers);
     buf_init(&courier->over, OVER_MAX);
     random_bytes(courier->hash_key, sizeof(courier->hash_key));

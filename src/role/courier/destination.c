@@ -24,6 +24,21 @@ static uint64_t key_of(const struct courier *courier, const char *name, bool is_
     return hash_keyed(courier->hash_key, span_of_text(name)) ^ (uint64_t)is_optional;
 }
 
+/*
+ * It takes about seven round trips until a connection can carry a message (TCP, greeting, EHLO, STARTTLS, TLS, EHLO),
+ * and a message takes three. Another one is for more than what the open ones will have taken by then, or for when
+ * nothing has moved for a while.
+ */
+#define LEGS_BEFORE_ANOTHER 4U
+#define STILL_MS 1000
+
+static bool wants_another(const struct destination *destination)
+{
+    if (destination->connections == 0 || destination->waiting_count > LEGS_BEFORE_ANOTHER * destination->connections)
+        return true;
+    return loop_now(destination->courier->loop) - destination->moved > STILL_MS;
+}
+
 static int destination_new(struct courier *courier, const char *name, bool is_optional,
                            struct destination **ret_destination)
 {
@@ -70,6 +85,7 @@ static void destination_free(struct destination *destination)
     struct courier *courier = destination->courier;
     schedule_remove(&courier->schedule, &destination->due);
     list_remove(&destination->starved);
+    list_remove(&destination->idler);
     (void)map_remove(courier->destinations, key_of(courier, destination->name, destination->is_optional));
     free(destination);
 }
@@ -86,6 +102,21 @@ void destination_leave(struct destination *destination)
     forget_unused(destination);
 }
 
+/*
+ * Half of all connections there may be are for the first ones of destinations: else some have many, the others wait for
+ * one of these to end, and all open new ones all the time. Where even they are used up, one that waits for more to do
+ * ends for the sake of this one.
+ */
+static void starve(struct destination *destination)
+{
+    struct courier *courier = destination->courier;
+    list_remove(&destination->starved);
+    list_push(&courier->starved, &destination->starved);
+    struct list_link *link = list_pop(&courier->idlers);
+    if (link != NULL)
+        event_pulse(&LIST_ITEM(link, struct destination, idler)->news);
+}
+
 void destination_start(struct destination *destination)
 {
     struct courier *courier = destination->courier;
@@ -95,11 +126,11 @@ void destination_start(struct destination *destination)
         event_pulse(&destination->news);
         return;
     }
-    if (destination->connections >= connections_max(destination))
+    if (destination->connections >= connections_max(destination) || !wants_another(destination))
         return;
-    if (courier->connections >= courier->conf->courier_connections) {
-        list_remove(&destination->starved);
-        list_push(&courier->starved, &destination->starved);
+    if (courier->connections >= courier->conf->courier_connections / (destination->connections > 0 ? 2 : 1)) {
+        if (destination->connections == 0)
+            starve(destination);
         return;
     }
     int result = task_group_spawn(&courier->tasks, courier->loop, "courier.connection", connection_task, destination);
@@ -148,6 +179,7 @@ struct leg *destination_take(struct destination *destination)
         return NULL;
     struct leg *leg = LIST_ITEM(link, struct leg, waiting);
     destination->waiting_count--;
+    destination->moved = loop_now(destination->courier->loop);
     leg->is_busy = true;
     return leg;
 }
@@ -167,10 +199,7 @@ void destination_worked(struct destination *destination)
     destination->failures = 0;
     destination->has_worked = true;
     schedule_remove(&destination->courier->schedule, &destination->due);
-    for (size_t more = destination->waiting_count;
-         more > 0 && destination->connections < connections_max(destination) &&
-         destination->connections < destination->waiting_count;
-         more--)
+    for (size_t more = connections_max(destination); more > 0; more--)
         destination_start(destination);
 }
 
