@@ -12,10 +12,13 @@ AIMS = [
     ("4 KiB to", 10), ("50 KiB to", 5), ("1024 KiB to", 3),
     ("FETCH FLAGS", 3), ("FETCH ENVELOPE", 2), ("BODY[]", 3), ("SEARCH", 20),
 ]  # fmt: skip
+WORLD = (" sent on to ", "queue drained to", " checked, to ")  # in titles of what has to do with other servers
+WORLD_AIM = 3
 # What a figure is to be at most, or of a rate at least, whatever the peers do; by how a title begins or ends.
 LIMITS = [
     ("start until ready", 100), ("memory idle", 25), (": written per byte", 1.3), ("idle TLS IMAP connection", 40),
     ("index, of the letters", 40), ("taken in", 1000),
+    ("large queue, start until ready", 500), ("large queue, listed", 2), ("large queue, memory", 100),
 ]  # fmt: skip
 
 # count: how many it was measured with, where that is not the same for all; is_whole: it took so long for all of them.
@@ -27,8 +30,10 @@ def fits(title, pattern):
 
 
 def aim_of(title):
-    if any(part in title for part in (": written", ": acknowledged", " among ")):
+    if any(part in title for part in (": written", ": acknowledged", " among ", ": CPU")):
         return 1
+    if any(part in title for part in WORLD):
+        return WORLD_AIM
     return next((aim for pattern, aim in AIMS if title.startswith(pattern)), 1)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -15,15 +16,17 @@ import idle
 import peers
 import pop3
 import reading
+import relays
 from dovecot import PostfixDovecot
 from peers import connect
 
 CLIENTS = 20
 # size in bytes, messages
 SIZES = [(4096, 4000), (51200, 1000), (1048576, 100)]
+WORLD_SECONDS = 1200
 INOTIFY = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")  # Dovecot wants one for each idle connection
 
-PARTS = ("delivery", "idle", "reading", "pop3")
+PARTS = ("delivery", "idle", "reading", "pop3", "world")
 READS = ("lists", "searches", "orders", "reconnect", "bodies")
 ACTS = (*READS, "changes")
 # What is compared with what. Of letters that take long (mail_crypt: 4 ms each, in and out; fts: 20 to 100, in) fewer are enough.
@@ -177,6 +180,8 @@ def enough_inotify():
 
 
 def compare(chosen, parts, tools):
+    if not parts:
+        return
     ours = measure(lambda folder: peers.Waxwing(folder, chosen.program.resolve()), tools, parts, reading.PARTS, chosen.quick, None)
     others = []
     for make, fit, rows in [] if chosen.alone else PEERS:
@@ -189,6 +194,23 @@ def compare(chosen, parts, tools):
         others.append(measure(make, tools, wanted, rows, chosen.quick, ours))
     if ours is not None:
         tables.table(ours, [figures for figures in others if figures is not None])
+
+
+# A network with nobody else in it, where ports and name servers are what they are in the world.
+ALONE = """ip link set lo up; ip addr add "$1"/24 dev lo; mount --bind "$2" /etc/resolv.conf; shift 2; exec "$@\""""
+
+
+def world(chosen, folder):
+    """Mail to and from other servers: world.py, with a table of its own."""
+    if not chosen.alone and not relays.fetch_opensmtpd():
+        print("\nopensmtpd: its package cannot be had here")
+    resolver = pathlib.Path(folder) / "resolv.conf"
+    resolver.write_text("nameserver 127.0.0.1\n")
+    words = ["unshare", "--net", "--mount", "sh", "-ec", ALONE, "sh", relays.OUTSIDE, resolver, sys.executable,
+             pathlib.Path(__file__).parent / "world.py", chosen.program.resolve()]
+    done = subprocess.run(words + ["--quick"] * chosen.quick + ["--alone"] * chosen.alone, timeout=WORLD_SECONDS)
+    if done.returncode != 0:
+        print("not measured: mail to and from the world (root, namespaces and the packages of tools/deps are needed)")
 
 
 def arguments():
@@ -213,7 +235,9 @@ def main():
         if "reading" in parts:
             tools["load"], tools["letters"] = reading.load_tool(folder), reading.make_letters(folder, chosen.quick)
         with enough_inotify():
-            compare(chosen, parts, tools)
+            compare(chosen, [part for part in parts if part != "world"], tools)
+        if "world" in parts:
+            world(chosen, folder)
     finally:
         shutil.rmtree(folder)
     print(f"\n{time.monotonic() - begun:.0f} s in all", flush=True)
