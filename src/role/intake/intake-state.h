@@ -31,6 +31,7 @@ struct intake {
     uint64_t judged;
     uint64_t reports; /* of others that were read */
     uint64_t reports_refused;
+    int64_t reports_rest_until; /* by the loop's clock: until then none is read */
 };
 
 /* delivery.c: takes the message. */

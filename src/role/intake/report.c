@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -12,6 +13,8 @@
  * intake holds no more than one report unpacked; what goes to keeper afterwards is small.
  */
 #define KEEP_WAIT 30000 /* milliseconds */
+#define TURN_WAIT 60000
+#define REST 9 /* times what reading took */
 
 bool intake_is_for_reports(const struct ipc_deliver *deliver)
 {
@@ -22,30 +25,55 @@ bool intake_is_for_reports(const struct ipc_deliver *deliver)
 }
 
 /*
- * Whose report it is, in *ret_reporter: nobody's word is taken for somebody else's. RFC 8460 §3 wants a signature of
- * the domain that reports; RFC 7489 §7.2 that reports pass DMARC themselves, for which SPF does, too.
+ * Whose report it is: nobody's word is taken for somebody else's. RFC 8460 §3 wants a signature of the domain that
+ * reports; RFC 7489 §7.2 that reports pass DMARC themselves, for which SPF does, too. Nothing is unpacked for others.
  */
 static int find_reporter(const struct intake *intake, const struct ipc_deliver *deliver,
-                         const struct intake_judged *judged, enum reported_kind kind, span_t *ret_reporter,
-                         const char **ret_text)
+                         const struct intake_judged *judged, span_t *ret_reporter, const char **ret_text)
 {
     *ret_reporter = span_of_text(judged->author);
+    if ((deliver->flags & DELIVER_SUBMISSION) != 0) {
+        *ret_text = "Reports are taken from other servers, not from users of this one";
+        return DELIVER_REFUSED;
+    }
     if ((deliver->flags & DELIVER_REPORT) != 0) {
         *ret_reporter = span_of_text(intake->start->conf->server_hostname);
         return DELIVER_OK;
     }
-    if (judged->is_signed || (kind == REPORTED_DMARC && judged->is_aligned))
+    if (judged->is_aligned)
         return DELIVER_OK;
-    *ret_text = judged->is_open ? "The DNS does not say now whether this report is its sender's: please try again later"
-                : kind == REPORTED_TLS
-                    ? "A report on TLS has to be signed by the domain in its From (DKIM; RFC 8460 section 3)"
-                    : "A DMARC report has to be signed (DKIM) by the domain in its From, or to pass DMARC (RFC 7489 "
-                      "section 7.2)";
+    *ret_text = judged->is_open
+                    ? "The DNS does not say now whether this report is its sender's: please try again later"
+                    : "This address takes reports of servers, signed by the domain in From (DKIM; RFC 8460 section 3, "
+                      "RFC 7489 section 7.2)";
     return judged->is_open ? DELIVER_WAIT : DELIVER_REFUSED;
 }
 
+/* Large reports take long to read, and all else waits meanwhile: after each there is a rest nine times as long. */
+static int await_turn(struct task *task, const struct intake *intake, const char **ret_text)
+{
+    int64_t waited = 0;
+    for (int64_t left; (left = intake->reports_rest_until - loop_now(intake->loop)) > 0; waited += left) {
+        if (waited + left > TURN_WAIT) {
+            *ret_text = "Many reports are being read now: please try again later";
+            return DELIVER_WAIT;
+        }
+        int result = task_sleep(task, left);
+        if (result != 0)
+            return result;
+    }
+    return DELIVER_OK;
+}
+
+static int64_t used_ms(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
 /* Reads it and lets go of all but the digest. */
-static int read_report(span_t message, enum reported_kind *ret_kind, struct digest **ret_digest, const char **ret_text)
+static int read_report(span_t message, struct digest **ret_digest, const char **ret_text)
 {
     AUTO(arena) struct arena *arena = NULL;
     struct reported reported;
@@ -57,7 +85,6 @@ static int read_report(span_t message, enum reported_kind *ret_kind, struct dige
     result = digest_new(&reported, arena, ret_digest);
     if (result != 0)
         return result;
-    *ret_kind = reported.kind;
     if ((*ret_digest)->count > 0)
         return DELIVER_OK;
     *ret_text = "The report names no domain that it is about";
@@ -116,24 +143,38 @@ static int keep(struct task *task, struct intake *intake, const struct digest *d
     return (int)rows[best].outcome;
 }
 
+/* The task does not wait between taking its turn and the end of reading. */
+static int read_in_turn(struct task *task, struct intake *intake, span_t message, struct digest **ret_digest,
+                        const char **ret_text)
+{
+    int result = await_turn(task, intake, ret_text);
+    if (result != DELIVER_OK)
+        return result;
+    const int64_t before = used_ms();
+    result = read_report(message, ret_digest, ret_text);
+    intake->reports_rest_until = loop_now(intake->loop) + REST * (used_ms() - before);
+    return result;
+}
+
 int intake_report(struct task *task, struct intake *intake, const struct ipc_deliver *deliver,
                   const struct intake_judged *judged, span_t message, const char **ret_text)
 {
     AUTO(digest) struct digest *digest = NULL;
-    enum reported_kind kind = REPORTED_DMARC;
     span_t reporter = SPAN_NONE;
-    *ret_text = "Reports are taken from other servers, not from users of this one";
-    int result = DELIVER_REFUSED;
-    if ((deliver->flags & DELIVER_SUBMISSION) == 0)
-        result = read_report(message, &kind, &digest, ret_text);
+    int result = find_reporter(intake, deliver, judged, &reporter, ret_text);
     if (result == DELIVER_OK)
-        result = find_reporter(intake, deliver, judged, kind, &reporter, ret_text);
+        result = read_in_turn(task, intake, message, &digest, ret_text);
+    if (result == DELIVER_OK && digest->kind == RECEIVED_TLS && !judged->is_signed &&
+        (deliver->flags & DELIVER_REPORT) == 0) {
+        *ret_text = "A report on TLS has to be signed by the domain in its From (DKIM; RFC 8460 section 3)";
+        result = DELIVER_REFUSED;
+    }
     if (result == DELIVER_OK)
         result = keep(task, intake, digest, reporter, ret_text);
     if (result == DELIVER_OK)
         intake->reports++;
     else
         intake->reports_refused++;
-    log_info("intake.report", F_INT("outcome", result), F_TEXT("kind", kind == REPORTED_DMARC ? "dmarc" : "tls"));
+    log_info("intake.report", F_INT("outcome", result));
     return result;
 }

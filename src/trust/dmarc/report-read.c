@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define DEPTH_MAX 16
+#define ELEMENTS_MAX 500000U /* of a whole report: 25 in each row is more than the schema has */
 #define PATH_MAX_LEN 256U
 
 /*
@@ -68,6 +69,7 @@ struct walk {
     struct dmarc_report *report;
     struct block *blocks; /* the last one first */
     size_t row_count;
+    size_t element_count;
     struct dmarc_report_row *row;             /* inside a record, else NULL */
     struct dmarc_report_signature *signature; /* inside one that is kept, else NULL */
     char path[PATH_MAX_LEN];                  /* of the open elements below the root */
@@ -182,6 +184,8 @@ static void on_text(struct walk *walk, const xmlChar *text)
 static int on_element(struct walk *walk, xmlTextReaderPtr reader, int depth)
 {
     const char *name = (const char *)xmlTextReaderConstLocalName(reader);
+    if (++walk->element_count > ELEMENTS_MAX)
+        return DMARC_REPORT_MALFORMED;
     if (depth == 0)
         return strcmp(name, "feedback") == 0 ? 0 : DMARC_REPORT_MALFORMED;
     int result = on_start(walk, name);

@@ -15,7 +15,7 @@ import pytest
 
 dkim = pytest.importorskip("dkim")
 from internet import Internet  # noqa: E402
-from server import DOMAIN, PROGRAM, Server, crlf, wait_for  # noqa: E402
+from server import DOMAIN, PROGRAM, Server, crlf, wait_for, wait_until  # noqa: E402
 
 HERE = "127.0.0.1"
 ADDRESS = f"mail-reports@{DOMAIN}"
@@ -33,9 +33,12 @@ class Scene:
         self.net = Internet()
         for name in ("one.test", "two.test", "many.test"):
             self.net.zone(name).add_text("s._domainkey", record).add_text("v=spf1 ip4:192.0.2.1 -all")
+        self.net.zone(DOMAIN).add("MX 10 mx").add("mx", f"A {HERE}").add_text("v=spf1 -all").add_text(
+            "_dmarc", f"v=DMARC1; p=reject; rua=mailto:{ADDRESS}")
         self.net.zone("spf.test").add_text(f"v=spf1 ip4:{HERE} -all").add_text("_dmarc", "v=DMARC1; p=reject")
         self.net.publish()
-        self.server = Server(settings=self.net.settings() + "[server]\nintakes = 1\n[trust]\nlocal =\n")
+        self.server = Server(settings=self.net.settings() + "[server]\nintakes = 1\n[trust]\nlocal =\n"
+                             "[reports]\ninterval = 1\n")
         self.server.start()
         self.server.domain()
 
@@ -208,8 +211,8 @@ def peak(server):
 
 
 def test_memory_stays_bounded_whatever_comes(scene):
-    sources = [(f"2001:db8:{number * 7919 % 65536:x}::{number:x}", number * 31 % 1009, "none", "pass", "pass") for number in range(15000)]
-    rows = dmarc("m", sources)  # 7 MiB, and more rows than are kept
+    sources = [(f"2001:db8:{number * 7919 % 65536:x}::{number:x}", number * 31 % 1009, "none", "pass", "pass") for number in range(8000)]
+    rows = dmarc("m", sources)  # 4 MiB, and more rows than are kept
     json_bomb = b'{"date-range":{"start-datetime":"2026-11-19T00:00:00Z","end-datetime":"2026-11-19T23:59:59Z"},"policies":[' \
         + b"0," * 1000000 + b"0]}"
     for number in range(3):
@@ -244,6 +247,47 @@ def test_a_person_with_the_same_address_gets_the_mail_as_well(scene):
     with scene.server.imap("olga") as client:
         wait_for(client, 2)
     assert scene.overview("person.test")["dmarc"]["messages"] == 128
+
+
+def forge(server, to):
+    """A mail in the name of our domain, from somebody else; it is refused, and remembered."""
+    with pytest.raises(smtplib.SMTPDataError):
+        server.deliver(to, crlf(f"From: boss@{DOMAIN}\nSubject: pay this\n\nNow.\n".encode()), sender="x@two.test")
+
+
+def send_reports(server):
+    """Until what was counted has been told."""
+    wait_until(lambda: "dmarc: 1 sent" in server.tool("reports", "send", "--day", "today").stdout, 30, "a report is sent")
+
+
+def reported_by(scene, domain):
+    """How many forged mails from this machine are reported, and who of that domain reports."""
+    found = scene.overview() or {"dmarc": {"failures": []}, "reporters": []}
+    rows = [row for row in found["dmarc"]["failures"] if row["source"] == HERE and row["disposition"] == "reject"]
+    return sum(row["count"] for row in rows), [row["organization"] for row in found["reporters"] if row["domain"] == domain]
+
+
+def test_what_one_of_us_sends_another_reads(scene):
+    before, _ = reported_by(scene, "far.test")
+    settings = scene.net.settings() + ("[server]\nhostname = mx.far.test\n[trust]\nlocal =\n[reports]\ninterval = 1\n"
+                                       f"[courier]\nport = {scene.server.port(25)}\n")
+    with Server(settings=settings) as far:
+        far.domain("far.test")
+        far.account("olaf@far.test")
+        for row in json.loads(far.tool("dkim", "list", "far.test", "--json").stdout):
+            scene.net.zone("far.test").add_text(f"{row['selector']}._domainkey", row["record"])
+        scene.net.publish()
+        forge(far, "olaf@far.test")
+        send_reports(far)
+        wait_until(lambda: reported_by(scene, "far.test") == (before + 1, ["far.test"]), 30, "the report has come")
+
+
+def test_what_we_see_ourselves_is_shown_as_well(scene):
+    before, _ = reported_by(scene, "mx.demo.test")
+    scene.server.account("ida")
+    forge(scene.server, "ida")
+    send_reports(scene.server)
+    wait_until(lambda: reported_by(scene, "mx.demo.test") == (before + 1, [DOMAIN]), 30, "the report has come")
 
 
 def test_users_do_not_report(scene):
