@@ -53,6 +53,10 @@ static int write_report(const struct report_job *job, const struct tally_item *i
     if (report.id == NULL)
         return -ENOMEM;
     result = dmarc_report_write(&report, &xml);
+    for (; result == -ENOBUFS && report.row_count > 1; result = dmarc_report_write(&report, &xml)) {
+        report.row_count /= 2; /* strangers can make rows long */
+        buf_clear(&xml);
+    }
     return result == 0 ? pack_gzip(buf_span(&xml), packed) : result;
 }
 

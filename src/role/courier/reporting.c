@@ -157,7 +157,8 @@ static int make(struct report_job *job, span_t own)
     if (result >= 0 || result == -ECANCELED)
         return result;
     log_warn("courier.domain_report.failed", F_HASH("domain", span_of_text(job->domain)), F_FAULT(result));
-    return REPORT_OPEN;
+    bool is_too_large = result == -ENOBUFS || result == -ENOMEM; /* and will be, every day */
+    return is_too_large ? REPORT_UNWANTED : REPORT_OPEN;
 }
 
 /* An enum report_outcome; faults are those that end all reporting for now. */

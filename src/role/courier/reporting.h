@@ -53,7 +53,7 @@ struct report_job {
 
 enum report_outcome {
     REPORT_SENT,
-    REPORT_UNWANTED, /* nobody is there who wants it */
+    REPORT_UNWANTED, /* nobody is there who wants it, or could take it */
     REPORT_OPEN,     /* not to be told, or not to be done, now */
 };
 
