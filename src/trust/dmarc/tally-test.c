@@ -18,14 +18,15 @@ static void make(struct one *one)
 {
     *one = (struct one){
         .request = {.sender = SPAN("bounce@mail.x.test"), .checks_spf = true},
-        .judgement = {.spf = {.result = SPF_SOFTFAIL, .domain = SPAN("mail.x.test")},
-                      .dmarc = {.result = DMARC_FAIL,
-                                .has_record = true,
-                                .policy = DMARC_REJECT,
-                                .disposition = DMARC_REJECT,
-                                .domain = SPAN("x.test"),
+        .judgement = {
+            .spf = {.result = SPF_SOFTFAIL, .domain = SPAN("mail.x.test")},
+            .dmarc = {.result = DMARC_FAIL,
+                      .policy = DMARC_REJECT,
+                      .disposition = DMARC_REJECT,
+                      .domain = SPAN("x.test"),
+                      .found = {.has_record = true,
                                 .policy_domain = SPAN("x.test"),
-                                .record = {.policy = DMARC_REJECT, .subdomains = DMARC_NONE, .percent = 50}}}};
+                                .record = {.policy = DMARC_REJECT, .subdomains = DMARC_NONE, .percent = 50}}}}};
     one->judgement.dkim = &one->dkim;
     assert_true(ip_parse(SPAN("2001:db8::7"), &one->request.client));
 }
