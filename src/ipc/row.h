@@ -89,10 +89,11 @@ enum deliver_flag {
     DELIVER_RETURN_FULL = 32,
     DELIVER_RETURN_HEADERS = 64,
     DELIVER_REQUIRE_TLS = 128,
-    DELIVER_REPORT = 256,       /* from courier: a report of our own, which gets no report in turn */
-    DELIVER_TLS_OPTIONAL = 512, /* the same, where TLS may fail */
+    DELIVER_REPORT = 256, /* from courier: complete as it is, and judged already: above all, a report of our own */
+    DELIVER_TLS_OPTIONAL = 512, /* of such a report, where TLS may fail */
     DELIVER_OUT_OF_TURN = 1024, /* the client spoke before it was its turn */
     DELIVER_BAD_HELO = 2048,    /* what it calls itself is not its name */
+    DELIVER_SEVENBIT = 4096,    /* from courier: into the queue anew, converted, for a server that takes no more */
 };
 
 /* What stands for an account where it is the queue of outgoing mail: the account of no person. Its public key comes

@@ -152,6 +152,13 @@ class Conversation:
         if self.say("rcpt", address, "250 2.1.5 ok"):
             self.to.append(address)
 
+    def on_bdat(self, text):
+        data = self.file.read(int(text.split()[1]))
+        if not self.to:
+            self.client.sendall(b"554 5.5.1 no recipients\r\n")
+        else:
+            self.end(data)
+
     def on_data(self, _):
         if not self.to:
             self.client.sendall(b"554 5.5.1 no recipients\r\n")
@@ -165,12 +172,15 @@ class Conversation:
             if not line:
                 raise EOFError
             data.append(line[1:] if line.startswith(b".") else line)
-        answer = self.peer.ask("end", b"".join(data))
+        self.end(b"".join(data))
+
+    def end(self, data):
+        answer = self.peer.ask("end", data)
         if answer is CUT:
             raise EOFError
         text = answer or "250 2.0.0 taken"
         if text.startswith("2"):
             with self.peer.lock:
-                self.peer.taken.append(Taken(self.sender, self.to, b"".join(data), self.number, self.is_tls))
+                self.peer.taken.append(Taken(self.sender, self.to, data, self.number, self.is_tls))
         self.sender, self.to = None, []
         self.client.sendall(text.encode() + b"\r\n")

@@ -107,6 +107,27 @@ static void a_message_for_nobody_is_only_a_dot(void **state)
     assert_int_equal(recipients[0].outcome, SMTP_CLIENT_REFUSED);
 }
 
+static void a_binary_message_goes_in_one_chunk_once_somebody_wants_it(void **state)
+{
+    (void)state;
+    start(&plain);
+    hear("220 x\r\n", SMTP_CLIENT_READ, "EHLO mx.test\r\n");
+    hear("250-x\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 BINARYMIME\r\n", SMTP_CLIENT_READY, "");
+    struct smtp_client_mail mail = mail_to(2);
+    mail.is_binary = true;
+    assert_false(smtp_client_wants_less(&client, &mail));
+    send_mail(&mail, "MAIL FROM:<s@y.test> BODY=BINARYMIME\r\nRCPT TO:<a@x.test>\r\nRCPT TO:<b@x.test>\r\n");
+    hear("250 ok\r\n250 ok\r\n550 no\r\n", SMTP_CLIENT_CHUNK, "BDAT 100 LAST\r\n");
+    assert_int_equal(smtp_client_content(&client), SMTP_CLIENT_READ);
+    hear("250 taken\r\n", SMTP_CLIENT_SENT, "");
+    assert_int_equal(recipients[0].outcome, SMTP_CLIENT_DELIVERED);
+    assert_int_equal(recipients[1].outcome, SMTP_CLIENT_REFUSED);
+    send_mail(&mail, "MAIL FROM:<s@y.test> BODY=BINARYMIME\r\nRCPT TO:<a@x.test>\r\nRCPT TO:<b@x.test>\r\n");
+    hear("250 ok\r\n550 no\r\n550 no\r\n", SMTP_CLIENT_SENT, "");
+    client.extensions &= ~(unsigned)SMTP_EXT_CHUNKING;
+    assert_true(smtp_client_wants_less(&client, &mail));
+}
+
 static void nothing_said_before_tls_counts_after_it(void **state)
 {
     (void)state;
@@ -193,6 +214,7 @@ int main(void)
         cmocka_unit_test_teardown(commands_go_out_together_where_the_server_pipelines, teardown),
         cmocka_unit_test_teardown(one_command_at_a_time_where_it_does_not, teardown),
         cmocka_unit_test_teardown(a_message_for_nobody_is_only_a_dot, teardown),
+        cmocka_unit_test_teardown(a_binary_message_goes_in_one_chunk_once_somebody_wants_it, teardown),
         cmocka_unit_test_teardown(nothing_said_before_tls_counts_after_it, teardown),
         cmocka_unit_test_teardown(tls_that_is_demanded_is_not_done_without, teardown),
         cmocka_unit_test_teardown(a_login_is_said_only_under_tls, teardown),

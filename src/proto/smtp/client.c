@@ -92,6 +92,8 @@ static void note_extension(struct smtp_client *client, span_t words)
         {"DSN", SMTP_EXT_DSN},               /* RFC 3461 */
         {"STARTTLS", SMTP_EXT_STARTTLS},     /* RFC 3207 */
         {"REQUIRETLS", SMTP_EXT_REQUIRETLS}, /* RFC 8689 */
+        {"CHUNKING", SMTP_EXT_CHUNKING},     /* RFC 3030 */
+        {"BINARYMIME", SMTP_EXT_BINARYMIME}, /* RFC 3030 */
     };
     span_t name = SPAN_NONE;
     (void)span_cut(&words, ' ', &name);
@@ -202,6 +204,18 @@ static enum smtp_client_step on_login_end(struct smtp_client *client, struct buf
 
 /* --- a transaction ------------------------------------------------------------------------------------------------ */
 
+static bool takes_binary(const struct smtp_client *client)
+{
+    const unsigned both = (unsigned)SMTP_EXT_CHUNKING | (unsigned)SMTP_EXT_BINARYMIME; /* RFC 3030 §3 */
+    return (client->extensions & both) == both;
+}
+
+bool smtp_client_wants_less(const struct smtp_client *client, const struct smtp_client_mail *mail)
+{
+    return mail->is_binary ? !takes_binary(client)
+                           : mail->is_8bit && (client->extensions & SMTP_EXT_8BITMIME) == 0; /* RFC 6152 §3 */
+}
+
 const char *smtp_client_lacks(const struct smtp_client *client, const struct smtp_client_mail *mail,
                               const char **ret_status)
 {
@@ -209,9 +223,10 @@ const char *smtp_client_lacks(const struct smtp_client *client, const struct smt
         *ret_status = "5.6.7";
         return "The other server does not take addresses and headers beyond ASCII (SMTPUTF8)";
     }
-    if (mail->is_8bit && (client->extensions & SMTP_EXT_8BITMIME) == 0) { /* RFC 6152 §3 */
+    if (smtp_client_wants_less(client, mail)) {
         *ret_status = "5.6.3";
-        return "The other server takes seven-bit messages only (it lacks 8BITMIME)";
+        return mail->is_binary ? "The other server takes no binary messages (it lacks BINARYMIME or CHUNKING)"
+                               : "The other server takes seven-bit messages only (it lacks 8BITMIME)";
     }
     if (mail->require_tls && (!client->is_tls || (client->extensions & SMTP_EXT_REQUIRETLS) == 0)) { /* RFC 8689 §4.2 */
         *ret_status = "5.7.30";
@@ -232,8 +247,8 @@ static void say_mail(const struct smtp_client *client, struct buf *commands)
     buf_append_byte(commands, '>');
     if ((client->extensions & SMTP_EXT_SIZE) != 0)
         buf_append_format(commands, " SIZE=%llu", (unsigned long long)mail->size);
-    if (mail->is_8bit)
-        buf_append(commands, SPAN(" BODY=8BITMIME"));
+    if (mail->is_8bit || mail->is_binary)
+        buf_append_text(commands, mail->is_binary ? " BODY=BINARYMIME" : " BODY=8BITMIME");
     if (mail->is_utf8)
         buf_append(commands, SPAN(" SMTPUTF8"));
     if (mail->require_tls)
@@ -324,6 +339,15 @@ static enum smtp_client_step end_transaction(struct smtp_client *client)
     return enter(client, SMTP_CLIENT_AT_REST, SMTP_CLIENT_SENT);
 }
 
+/* RFC 3030 §2: nothing asks for the content, so it waits until it is known that somebody wants it. */
+static enum smtp_client_step pump_chunk(struct smtp_client *client, struct buf *commands)
+{
+    if (client->answered < client->sent)
+        return enter(client, SMTP_CLIENT_AT_COMMANDS, SMTP_CLIENT_READ);
+    buf_append_format(commands, "BDAT %llu LAST\r\n", (unsigned long long)client->mail.size);
+    return enter(client, SMTP_CLIENT_AT_CONTENT, SMTP_CLIENT_CHUNK);
+}
+
 /* As many commands as may go out now. DATA waits for all answers before it, where nobody may have been accepted. */
 static enum smtp_client_step pump(struct smtp_client *client, struct buf *commands)
 {
@@ -337,6 +361,8 @@ static enum smtp_client_step pump(struct smtp_client *client, struct buf *comman
             client->needs_reset = true;
             return end_transaction(client);
         }
+        if (part == PART_DATA && client->mail.is_binary)
+            return pump_chunk(client, commands);
         say_part(client, part, recipient, commands);
     }
     return enter(client, SMTP_CLIENT_AT_COMMANDS, SMTP_CLIENT_READ);

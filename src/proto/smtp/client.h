@@ -13,6 +13,7 @@ enum smtp_client_step {
     SMTP_CLIENT_TLS,     /* shake hands, with nothing read beyond the last line (RFC 3207 §4.2): smtp_client_tls */
     SMTP_CLIENT_READY,   /* smtp_client_send, or smtp_client_quit */
     SMTP_CLIENT_CONTENT, /* send the message, dots doubled, and the dot at its end: smtp_client_content */
+    SMTP_CLIENT_CHUNK,   /* send the message, byte for byte: smtp_client_content */
     SMTP_CLIENT_NOTHING, /* send the dot alone, as nobody was accepted: smtp_client_content */
     SMTP_CLIENT_SENT,    /* the transaction is over: every recipient has its outcome; then as READY */
     SMTP_CLIENT_CLOSED,  /* close; client->failure says why where that is not asked for */
@@ -28,6 +29,8 @@ enum smtp_client_extension {
     SMTP_EXT_AUTH_PLAIN = 64,
     SMTP_EXT_AUTH_LOGIN = 128,
     SMTP_EXT_REQUIRETLS = 256,
+    SMTP_EXT_CHUNKING = 512,
+    SMTP_EXT_BINARYMIME = 1024,
 };
 
 enum smtp_client_demand { SMTP_CLIENT_TLS_MAY, SMTP_CLIENT_TLS_MUST, SMTP_CLIENT_TLS_NEVER };
@@ -61,6 +64,7 @@ struct smtp_client_mail {
     enum smtp_return ret;
     uint64_t size;
     bool is_8bit;
+    bool is_binary; /* it goes in one chunk */
     bool is_utf8;
     bool require_tls;
     struct smtp_client_recipient *recipients;
@@ -110,6 +114,9 @@ void smtp_client_is_tls(struct smtp_client *client);
 /* What of the message this server cannot take, or NULL: with *ret_status an enhanced code for it. */
 const char *smtp_client_lacks(const struct smtp_client *client, const struct smtp_client_mail *mail,
                               const char **ret_status);
+
+/* Whether it would take the message if that came in seven bits (mime/sevenbit.h). */
+bool smtp_client_wants_less(const struct smtp_client *client, const struct smtp_client_mail *mail);
 
 /* Starts a transaction; mail is copied, its recipients stay the caller's. */
 MUST_USE enum smtp_client_step smtp_client_send(struct smtp_client *client, const struct smtp_client_mail *mail,

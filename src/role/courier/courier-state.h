@@ -34,6 +34,7 @@
  *   destination.c  who waits for which other server     route.c      where that server is
  *   connection.c   a connection to it                   transfer.c   a message over it
  *   demand.c       what its TLS has to prove              sts.c        policies that say so, stskept.c: as kept
+ *   convert.c      for servers without 8BITMIME
  *   append.c       records of courier's own
  *   report.c       the text of a report (pure)          inject.c     its way to the sender
  *   holds.c        accounts whose mail is held          notice.c     what their owners are told (pure)
@@ -144,9 +145,10 @@ struct courier {
     struct event arrived;
     struct event settling;
     struct event settled;
-    struct buf over;   /* records that are done with, 8 bytes each */
-    bool is_unsettled; /* store could not be told of them */
-    uint64_t newest;   /* record read from store */
+    struct event converted; /* clear while a message is held for conversion: one at a time */
+    struct buf over;        /* records that are done with, 8 bytes each */
+    bool is_unsettled;      /* store could not be told of them */
+    uint64_t newest;        /* record read from store */
     struct list starved;
     struct list idlers;
     struct list lookers; /* entries due for a look when a looker is free */
@@ -311,6 +313,12 @@ bool transfer_leg(struct task *task, struct connection *connection, struct leg *
 /* The leg's recipients cannot be sent to at all. */
 void transfer_fail(struct task *task, struct courier *courier, struct leg *leg, const struct smtp_response *response,
                    span_t host);
+
+/* convert.c: has intake put the message into the queue anew, in seven bits and signed as such, for those of its
+ * recipients: CONVERT_DONE where it is there durably, or a fault. */
+enum convert_outcome { CONVERT_DONE, CONVERT_IMPOSSIBLE };
+MUST_USE int convert_message(struct task *task, struct courier *courier, struct work *work, const size_t *which,
+                             size_t count);
 
 /* inject.c: gives the sender a report on those recipients whose status is DELIVERED, RELAYED or FAILED, or on the delay
  * of those that are OPEN. 0 where it is durable, or nobody wants it. */

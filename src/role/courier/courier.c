@@ -258,6 +258,8 @@ static int courier_init(struct courier *courier, const struct role_start *start)
     task_group_init(&courier->tasks);
     event_init(&courier->arrived);
     event_init(&courier->settling);
+    event_init(&courier->converted);
+    event_raise(&courier->converted);
     event_init(&courier->keeper_came);
     event_init(&courier->settled);
     list_init(&courier->starved);

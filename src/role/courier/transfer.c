@@ -94,11 +94,29 @@ static struct smtp_client_mail mail_of(const struct transfer *transfer)
                                                                   : SMTP_RETURN_ANY,
         .size = work_message_len(transfer->work),
         .is_8bit = (envelope->flags & ENVELOPE_8BIT) != 0,
+        .is_binary = (envelope->flags & ENVELOPE_BINARY) != 0,
         .is_utf8 = (envelope->flags & ENVELOPE_UTF8) != 0,
         .require_tls = (envelope->flags & ENVELOPE_REQUIRE_TLS) != 0,
         .recipients = transfer->recipients,
         .count = transfer->count,
     };
+}
+
+/* RFC 3030 §2: as it is. */
+static int send_chunk(struct task *task, struct transfer *transfer)
+{
+    struct stream *stream = transfer->connection->stream;
+    AUTO_BUF struct buf piece;
+    uint64_t len = work_message_len(transfer->work);
+    buf_init(&piece, PIECE);
+    int result = 0;
+    for (uint64_t at = 0; result == 0 && at < len; at += PIECE) {
+        buf_clear(&piece);
+        result = work_read(transfer->work, at, PIECE, &piece);
+        if (result == 0)
+            result = stream_write(task, stream, buf_span(&piece), CONTENT_MS);
+    }
+    return result == 0 ? stream_flush(task, stream, CONTENT_MS) : result;
 }
 
 /* To the end of the transaction, or of the connection. */
@@ -113,10 +131,12 @@ static int talk(struct task *task, struct transfer *transfer, enum smtp_client_s
         if (result < 0)
             return result;
         transfer->has_answer = true;
-        if (*step != SMTP_CLIENT_CONTENT && *step != SMTP_CLIENT_NOTHING)
+        if (*step != SMTP_CLIENT_CONTENT && *step != SMTP_CLIENT_CHUNK && *step != SMTP_CLIENT_NOTHING)
             return 0;
         if (*step == SMTP_CLIENT_CONTENT)
             result = send_content(task, transfer);
+        else if (*step == SMTP_CLIENT_CHUNK)
+            result = send_chunk(task, transfer);
         else
             result = buf_append(&connection->commands, SPAN(".\r\n"));
         if (result < 0)
@@ -184,10 +204,6 @@ static bool is_lacking(struct transfer *transfer)
     const struct smtp_client_mail mail = mail_of(transfer);
     const char *status = NULL;
     const char *why = smtp_client_lacks(&transfer->connection->client, &mail, &status);
-    if ((transfer->work->envelope.flags & ENVELOPE_BINARY) != 0) { /* RFC 3030 §3 */
-        status = "5.6.3";
-        why = "The message is binary, which is not sent on to other servers";
-    }
     if (why == NULL)
         return false;
     span_t rest = span_of_text(status);
@@ -199,6 +215,28 @@ static bool is_lacking(struct transfer *transfer)
         subject = detail = 0;
     struct smtp_response response = response_of(550, (uint16_t)subject, (uint16_t)detail, why);
     fail_recipients(transfer, &response, span_of_text(transfer->connection->host->name));
+    return true;
+}
+
+/* RFC 6152 §3, RFC 3030 §3: where this server would take the message in seven bits, it goes back into the queue as
+ * such, signed anew. These recipients are then done here. */
+static bool is_converted(struct task *task, struct transfer *transfer)
+{
+    const struct smtp_client_mail mail = mail_of(transfer);
+    const struct smtp_response later = response_of(451, 3, 2, "The message could not be converted now");
+    struct connection *connection = transfer->connection;
+    if (!smtp_client_wants_less(&connection->client, &mail))
+        return false;
+    int result = convert_message(task, connection->courier, transfer->work, transfer->which, transfer->count);
+    if (result == CONVERT_IMPOSSIBLE)
+        return false;
+    for (size_t i = 0; i < transfer->count; i++) {
+        if (result == CONVERT_DONE)
+            work_set(transfer->work, transfer->which[i], NOTE_DONE, NULL, SPAN_NONE);
+        else
+            work_set(transfer->work, transfer->which[i], NOTE_OPEN, &later, SPAN_NONE);
+    }
+    transfer->is_deferred = transfer->is_deferred || result != CONVERT_DONE;
     return true;
 }
 
@@ -240,7 +278,7 @@ static int send_all(struct task *task, struct transfer *transfer)
 {
     for (collect(transfer); transfer->count > 0; collect(transfer)) {
         enum smtp_client_step step = SMTP_CLIENT_CLOSED;
-        if (is_lacking(transfer) || is_exposed(transfer))
+        if (is_converted(task, transfer) || is_lacking(transfer) || is_exposed(transfer))
             continue;
         if (is_put_off(transfer))
             return 0;

@@ -266,7 +266,9 @@ static int send_all(struct task *task, struct delivery *delivery, span_t message
     if (forward_is_asked(deliver))
         return send_on(task, delivery, rest, arrived);
     uint8_t *start = delivery->block.bytes + delivery->block.start + (rest.at - whole.at) - envelope_len;
-    result = outgoing_envelope(deliver, start);
+    struct ipc_deliver outgoing = *deliver;
+    outgoing.flags = outgoing_flags(deliver->flags, rest);
+    result = outgoing_envelope(&outgoing, start);
     meta.kind = RECORD_OUTGOING;
     meta.flags = SPAN_NONE;
     return result != 0 ? result
@@ -379,10 +381,29 @@ static void note_junk(struct delivery *delivery)
     }
 }
 
+/* In place of what came: in seven bits, and without signatures, which hold no more. */
+static int convert(struct delivery *delivery)
+{
+    const size_t most = 2 * delivery->intake->start->conf->smtp_message_max;
+    AUTO_BUF struct buf block = {0};
+    if ((delivery->message->deliver.flags & DELIVER_SEVENBIT) == 0)
+        return DELIVER_OK;
+    int result = intake_convert(span_from(buf_span(&delivery->block), delivery->front), delivery->front, most, &block);
+    if (result != DELIVER_OK)
+        return result;
+    const struct buf before = delivery->block;
+    delivery->block = block;
+    block = before;
+    delivery->opinion.removed[delivery->opinion.removed_count++] = SPAN("DKIM-Signature");
+    return DELIVER_OK;
+}
+
 /* An enum deliver_outcome or a fault. */
 static int deliver(struct task *task, struct delivery *delivery)
 {
     int result = read_body(task, delivery);
+    if (result == DELIVER_OK)
+        result = convert(delivery);
     if (result != DELIVER_OK)
         return result;
     span_t message = span_from(buf_span(&delivery->block), delivery->front);

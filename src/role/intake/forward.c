@@ -139,6 +139,7 @@ int forward_send(struct task *task, struct intake *intake, const struct forward_
     deliver.account = 0;
     deliver.sender = copy->sender;
     deliver.remote = copy->rows;
+    deliver.flags = outgoing_flags(deliver.flags, message);
     const struct record_meta meta = {
         .kind = RECORD_OUTGOING, .arrived = arrived, .return_path = span_upto(copy->sender, RECORD_PATH_MAX)};
     int result = write_lines(task, intake, letter, copy, message, &lines);

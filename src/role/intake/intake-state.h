@@ -130,6 +130,10 @@ MUST_USE int forward_plan(struct task *task, struct intake *intake, const struct
 MUST_USE int forward_send(struct task *task, struct intake *intake, const struct forward_letter *letter,
                           const struct forward_copy *copy, span_t message, uint64_t arrived);
 
+/* convert.c: puts the message in seven bits behind so many bytes of room. DELIVER_OK; DELIVER_REFUSED where it is
+ * signed as it stands; DELIVER_TOO_LARGE; or a fault. */
+MUST_USE int intake_convert(span_t message, size_t front, size_t most, struct buf *block);
+
 /* outgoing.c: a message that also goes, or only goes, to other servers. */
 MUST_USE size_t outgoing_envelope_len(const struct ipc_deliver *deliver); /* 0: it does not */
 /* Whether the queue stands among the recipients just where there are some for it to send to. */
@@ -137,5 +141,7 @@ MUST_USE bool outgoing_is_sound(const struct ipc_deliver *deliver);
 /* Appends the recipients that are accounts, or that which is the queue. */
 enum outgoing_which { OUTGOING_ACCOUNTS, OUTGOING_QUEUE };
 MUST_USE int outgoing_pick(span_t recipients, enum outgoing_which which, struct buf *rows);
+/* The flags, with what the message really asks of a server in place of what its sender said (BODY=). */
+uint32_t outgoing_flags(uint32_t flags, span_t message);
 /* Writes the envelope to where it is to stand, outgoing_envelope_len() bytes. */
 MUST_USE int outgoing_envelope(const struct ipc_deliver *deliver, uint8_t *into);

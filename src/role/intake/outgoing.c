@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "ipc/envelope.h"
+#include "mime/sevenbit.h"
 #include "role/intake/intake-state.h"
 
 size_t outgoing_envelope_len(const struct ipc_deliver *deliver)
@@ -50,6 +51,15 @@ static uint32_t flags_of(uint32_t flags)
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         result |= (flags & (uint32_t)rows[i].from) != 0 ? (uint32_t)rows[i].to : 0U;
     return result;
+}
+
+uint32_t outgoing_flags(uint32_t flags, span_t message)
+{
+    enum mime_encoding need = mime_need(message);
+    if (need == MIME_ENCODING_BINARY)
+        return flags;
+    flags &= ~((uint32_t)DELIVER_8BIT | (uint32_t)DELIVER_BINARY);
+    return need == MIME_ENCODING_8BIT ? flags | (uint32_t)DELIVER_8BIT : flags;
 }
 
 int outgoing_envelope(const struct ipc_deliver *deliver, uint8_t *into)
