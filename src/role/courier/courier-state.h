@@ -113,7 +113,7 @@ struct destination {
     struct smtp_response response; /* of the last one */
     int64_t minute;                /* when pacing began to count */
     uint64_t paced;
-    int64_t moved;            /* when a leg was last taken, by loop_now() */
+    int64_t moved;            /* when a leg was last taken or a connection begun, by loop_now() */
     struct list_link starved; /* waits for a connection to become free anywhere */
     struct list_link idler;   /* has a connection that waits for more to do */
     char name[];

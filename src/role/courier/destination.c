@@ -27,7 +27,7 @@ static uint64_t key_of(const struct courier *courier, const char *name, bool is_
 /*
  * It takes about seven round trips until a connection can carry a message (TCP, greeting, EHLO, STARTTLS, TLS, EHLO),
  * and a message takes three. Another one is for more than what the open ones will have taken by then, or for when
- * nothing has moved for a while.
+ * nothing has moved for a while: no message begun, and no connection.
  */
 #define LEGS_BEFORE_ANOTHER 4U
 #define STILL_MS 1000
@@ -139,6 +139,7 @@ void destination_start(struct destination *destination)
         courier_schedule(courier, &destination->due, courier_seconds() + 1);
         return;
     }
+    destination->moved = loop_now(courier->loop);
     destination->connections++;
     courier->connections++;
 }
