@@ -177,7 +177,9 @@ class World:
         return len(entries) == len(WAITING) and waiting == WAITING
 
     def report(self, day):
-        return self.server.tool("reports", "send", "--day", str(day)).stdout
+        def send():
+            return self.server.tool("reports", "send", "--day", str(day), check=False).stdout
+        return wait_until(send, 15, "reports can be sent")  # a role may just have started
 
     def close(self):
         self.server.remove()
