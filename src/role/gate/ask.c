@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 
+#define ADDRESS_ROOM 1024U
 #define KEEPER_PATIENCE_MS 3000 /* for a keeper that restarts, with new settings or after a crash */
 
 /* As channel_call_within; -ENOTCONN where no keeper came in time. */
@@ -101,6 +102,7 @@ void login_init(struct login *login, struct connection *connection, span_t prelu
 {
     *login = (struct login){.connection = connection, .prelude = prelude, .session_fd = -1};
     buf_init(&login->answer, SASL_RESPONSE_MAX);
+    buf_init(&login->address, ADDRESS_ROOM);
 }
 
 void login_deinit(struct login *login)
@@ -108,6 +110,7 @@ void login_deinit(struct login *login)
     scope_close(&login->session_fd);
     login->session_fd = -1;
     buf_deinit(&login->answer);
+    buf_deinit(&login->address);
 }
 
 static int take_login_done(struct login *login, struct ipc_message *reply)
@@ -118,7 +121,8 @@ static int take_login_done(struct login *login, struct ipc_message *reply)
     login->account = done->account;
     login->session_fd = ipc_message_take_fd(reply, 0);
     buf_clear(&login->answer);
-    if (buf_append(&login->answer, done->server_final) < 0)
+    buf_clear(&login->address);
+    if (buf_append(&login->answer, done->server_final) < 0 || buf_append(&login->address, done->address) < 0)
         return LOGIN_UNAVAILABLE;
     if (service_has_sessions(login->connection->service) && login->session_fd < 0)
         return LOGIN_UNAVAILABLE;

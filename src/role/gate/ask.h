@@ -28,8 +28,9 @@ struct login {
     span_t prelude;
     uint64_t scram; /* keeper's handle */
     uint64_t account;
-    int session_fd;    /* -1 until there is one */
-    struct buf answer; /* SCRAM: what goes to the client next */
+    struct buf address; /* the account's */
+    int session_fd;     /* -1 until there is one */
+    struct buf answer;  /* SCRAM: what goes to the client next */
 };
 void login_init(struct login *login, struct connection *connection, span_t prelude);
 void login_deinit(struct login *login);

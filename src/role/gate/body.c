@@ -70,6 +70,7 @@ static int call_intake(struct task *task, struct body *body)
                                   .fds = {TAKE_FD(body->socket), -1},
                                   .deliver = {.flags = envelope->flags,
                                               .account = envelope->account,
+                                              .user = envelope->user,
                                               .client = envelope->client,
                                               .helo = envelope->helo,
                                               .sender = envelope->sender,

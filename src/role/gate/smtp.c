@@ -326,6 +326,7 @@ static int open_body(struct smtp *smtp)
     struct body_envelope envelope = {
         .flags = flags_of(engine),
         .account = smtp->account,
+        .user = smtp->account != 0 ? buf_span(&smtp->login.address) : SPAN_NONE,
         .client = span_of_text(smtp->connection->address),
         .helo = buf_span(&engine->helo),
         .sender = buf_span(&engine->sender),

@@ -37,19 +37,27 @@ static int add(const struct fields *fields, const char *name, span_t value)
     return 0;
 }
 
-/* Names and meanings are those of rspamd's protocol; the answer is wanted with the fields it would have a mail server
- * add. */
+static bool is_submission(const struct ipc_deliver *envelope)
+{
+    return (envelope->flags & DELIVER_SUBMISSION) != 0;
+}
+
+/* From where our users write is not rspamd's business, either: it is told who has logged in, which exempts them from
+ * what is asked of strangers. Names and meanings are those of rspamd's protocol; the answer is wanted with the fields
+ * it would have a mail server add. */
 static int describe(struct intake *intake, const struct filter_letter *letter, struct fetch_request *request)
 {
     const struct ipc_deliver *envelope = letter->envelope;
+    const bool is_own = is_submission(envelope);
     const struct fields fields = {request, letter->arena};
     bool is_tls = (envelope->flags & DELIVER_TLS) != 0;
     const struct {
         const char *name;
         span_t value;
     } rows[] = {
-        {"IP", envelope->client},
-        {"Helo", envelope->helo},
+        {"IP", is_own ? SPAN("") : envelope->client},
+        {"Helo", is_own ? SPAN("") : envelope->helo},
+        {"User", envelope->user},
         {"From", envelope->sender},
         {"Rcpt", envelope->for_address},
         {"MTA-Name", span_of_text(intake->start->conf->server_hostname)},
@@ -94,7 +102,8 @@ static void add_subject(struct filter_opinion *opinion, span_t subject)
     add_line(opinion, SPAN("Subject"), subject);
 }
 
-static void obey(const struct rspamd_verdict *verdict, struct filter_opinion *opinion)
+/* Mail of our own goes or does not; nothing is written into it. */
+static void obey(const struct rspamd_verdict *verdict, bool is_own, struct filter_opinion *opinion)
 {
     static const enum filter_advice advice[RSPAMD_ACTION_COUNT] = {
         [RSPAMD_NO_ACTION] = FILTER_ACCEPT,     [RSPAMD_GREYLIST] = FILTER_ACCEPT,   [RSPAMD_ADD_HEADER] = FILTER_JUNK,
@@ -102,7 +111,10 @@ static void obey(const struct rspamd_verdict *verdict, struct filter_opinion *op
         [RSPAMD_DISCARD] = FILTER_JUNK,         [RSPAMD_QUARANTINE] = FILTER_JUNK,
     };
     span_t words = verdict->reply.len > 0 ? verdict->reply : SPAN("The message looks like spam");
-    filter_advise(opinion, advice[verdict->action], words);
+    const bool is_spared = is_own && advice[verdict->action] == FILTER_JUNK;
+    filter_advise(opinion, is_spared ? FILTER_ACCEPT : advice[verdict->action], words);
+    if (is_own)
+        return;
     if (advice[verdict->action] == FILTER_JUNK)
         add_reason(opinion, verdict);
     if (verdict->action == RSPAMD_REWRITE_SUBJECT)
@@ -163,8 +175,8 @@ static int exchange(struct task *task, struct intake *intake, struct arena *aren
 
 bool filter_concerns_rspamd(const struct conf *conf, const struct filter_letter *letter)
 {
-    const uint32_t own = (uint32_t)DELIVER_SUBMISSION | (uint32_t)DELIVER_REPORT;
-    return letter->message.len <= conf->filter_scan_max && (letter->envelope->flags & own) == 0;
+    const bool is_wanted = !is_submission(letter->envelope) || strcmp(conf->filter_rspamd_outbound, "on") == 0;
+    return is_wanted && letter->message.len <= conf->filter_scan_max && (letter->envelope->flags & DELIVER_REPORT) == 0;
 }
 
 int filter_ask_rspamd(struct task *task, struct intake *intake, const struct filter_letter *letter,
@@ -188,8 +200,10 @@ int filter_ask_rspamd(struct task *task, struct intake *intake, const struct fil
     result = rspamd_verdict_read(buf_span(&content), letter->arena, &verdict);
     if (result != RSPAMD_OK)
         return result < 0 ? result : silent(reason, "its answer cannot be read");
-    opinion->removed[opinion->removed_count++] = SPAN("X-Spam-Status"); /* nobody else's word for it */
-    obey(&verdict, opinion);
+    const bool is_own = is_submission(letter->envelope);
+    if (!is_own)
+        opinion->removed[opinion->removed_count++] = SPAN("X-Spam-Status"); /* nobody else's word for it */
+    obey(&verdict, is_own, opinion);
     return 0;
 }
 

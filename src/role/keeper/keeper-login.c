@@ -88,6 +88,7 @@ static void finish(struct task *task, struct keeper *keeper, struct keeper_reque
     if (outcome == LOGIN_OK) {
         keeper->logins++;
         reply.login_done.account = opened->account.id;
+        reply.login_done.address = span_of_text(opened->account.address);
     } else {
         keeper->refusals++;
         log_info("keeper.login.refused", F_INT("outcome", outcome), F_HASH("client", handoff->client));

@@ -1,14 +1,17 @@
 """rspamd and clamd, asked for real: present, slow and dead."""
-import os
 import shutil
 import signal
+import smtplib
 
 import pytest
 
 from filters import ADD_HEADER, CARRIER, REJECT, REWRITE, Clamd, Rspamd
+from server import PASSWORD, wait_until
 from site_of_one import Site
 
 PLAIN = "From: ann@example.org\r\nSubject: hello\r\nX-Spam-Status: No, trust me\r\n\r\n{}\r\n"
+
+OFF = "rspamd = off\nclamd = off\n"  # before the one that is to be asked
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,7 @@ def test_junk_is_filed_as_junk_and_says_why(judged):
     judged.send(PLAIN.format(ADD_HEADER))
     letter = judged.mail("Junk", 1)[0]
     assert b"X-Spam-Status: Yes, score=" in letter and b"GTUBE" in letter
+    assert b"X-Junk-Reason: rspamd takes it for spam; see X-Spam-Status\r\n" in letter
     assert b"trust me" not in letter
     with judged.server.imap(judged.user, mailbox="Junk") as client:
         assert b"$Junk" in client.fetch("1", "(FLAGS)")[1][0]
@@ -72,30 +76,83 @@ def test_a_virus_is_refused_and_other_mail_is_not(clamd, way):
         assert len(site.mail("INBOX", 2)) == 2
 
 
-DEAD = {"rspamd": "rspamd = http://127.0.0.1:9\n", "clamd": "clamd = /nowhere/clamd.sock\n"}
+FILTERS = {"rspamd": lambda filter_: f"rspamd = {filter_.url()}\n", "clamd": lambda filter_: f"clamd = {filter_.socket()}\n"}
 
 
-@pytest.mark.parametrize("which", DEAD)
-def test_mail_waits_while_a_filter_is_dead(which):
-    with Site("[filter]\n" + DEAD[which]) as site:
-        code, words = site.refusal(PLAIN.format("hello"))
-        assert (code, words[:5]) == (451, "4.7.1"), words
+@pytest.fixture(params=FILTERS)
+def spoilt(request):
+    """A filter of the test's own, and the setting that names it."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    with {"rspamd": Rspamd, "clamd": Clamd}[request.param]() as filter_:
+        yield filter_, FILTERS[request.param](filter_)
 
 
-@pytest.mark.parametrize("which", DEAD)
-def test_mail_passes_a_dead_filter_where_that_is_wanted(which):
-    with Site("[filter]\nwhen_down = pass\n" + DEAD[which]) as site:
+def outcome(site):
+    try:
         site.send(PLAIN.format("hello"))
-        assert len(site.mail("INBOX", 1)) == 1
+    except smtplib.SMTPDataError as refused:
+        return refused.smtp_code, refused.smtp_error[:5]
+    return 250, b""
 
 
-def test_a_filter_that_does_not_answer_costs_its_time_and_no_more(clamd):
-    with Site(f"[filter]\nclamd = {clamd.socket()}\ntimeout = 2\n") as site:
-        os.kill(clamd.process.pid, signal.SIGSTOP)
+WAITS, PASSES = (451, b"4.7.1"), (250, b"")
+
+
+@pytest.mark.parametrize("when_down, expected", [("defer", WAITS), ("pass", PASSES)])
+def test_a_filter_that_dies_and_comes_back(spoilt, when_down, expected):
+    filter_, setting = spoilt
+    with Site(f"[filter]\nwhen_down = {when_down}\n" + OFF + setting) as site:
+        assert outcome(site) == PASSES
+        filter_.kill()
+        assert outcome(site) == expected
+        assert site.server.status()["state"] == "degraded"
+        filter_.start()
+        assert outcome(site) == PASSES
+        name = type(filter_).__name__.lower()
+        row = next(row for row in site.server.status()["filters"] if row["name"] == name)
+        assert row["passed"] == 2 and row["failed"] <= 1, row
+
+
+@pytest.mark.parametrize("when_down, expected", [("defer", WAITS), ("pass", PASSES)])
+def test_a_filter_that_hangs_costs_its_time_and_no_more(spoilt, when_down, expected):
+    filter_, setting = spoilt
+    with Site(f"[server]\nintakes = 1\n[filter]\ntimeout = 2\nwhen_down = {when_down}\n" + OFF + setting) as site:
+        assert outcome(site) == PASSES
+        filter_.signal(signal.SIGSTOP)
         try:
-            code, words = site.refusal(PLAIN.format("hello"))
+            assert outcome(site) == expected
+            assert outcome(site) == expected
         finally:
-            os.kill(clamd.process.pid, signal.SIGCONT)
-        assert (code, words[:5]) == (451, "4.7.1"), words
-        site.send(PLAIN.format("again"))
+            filter_.signal(signal.SIGCONT)
+        assert wait_until(lambda: outcome(site) == PASSES, 30, "it to be asked again")
+        name = type(filter_).__name__.lower()
+        row = next(row for row in site.server.status()["filters"] if row["name"] == name)
+        assert row["failed"] == 1, row  # the second did not wait for it
+
+
+def test_a_filter_that_is_nowhere_holds_mail_back_from_the_start():
+    for setting in ("rspamd = http://127.0.0.1:9\nclamd = off\n", "clamd = /nowhere/clamd.sock\nrspamd = off\n"):
+        with Site("[filter]\n" + setting) as site:
+            assert outcome(site) == WAITS
+
+
+def test_what_our_users_send_is_looked_at_where_that_is_wanted(rspamd):
+    """rspamd is told who has logged in, not from where; what it only doubts goes out as it is."""
+    with Site(f"[filter]\nrspamd_outbound = on\nrspamd = {rspamd.url()}\n[courier]\nrelay = 127.0.0.1:9\n") as site:
+        with site.server.submission("ann", PASSWORD) as client:
+            for text in ("nothing special", ADD_HEADER):
+                client.sendmail(site.user, [site.user], f"From: {site.user}\r\nSubject: x\r\n\r\n{text}\r\n")
+            with pytest.raises(smtplib.SMTPDataError) as caught:
+                client.sendmail(site.user, ["a@example.org"], f"From: {site.user}\r\nSubject: x\r\n\r\n{REJECT}\r\n")
+        assert caught.value.smtp_code == 550
+        letters = site.mail("INBOX", 2)
+        assert not any(b"X-Spam" in letter or b"X-Junk" in letter for letter in letters)
+        said = [line for line in (rspamd.home / "log").read_text().splitlines() if f"from: <{site.user}>" in line]
+        assert said and all(f"user: {site.user}" in line and " ip: " not in line for line in said), said
+
+
+def test_what_our_users_send_is_their_own_business_otherwise(rspamd):
+    with Site(f"[filter]\nrspamd = {rspamd.url()}\n") as site, site.server.submission("ann", PASSWORD) as client:
+        client.sendmail(site.user, [site.user], f"From: {site.user}\r\nSubject: x\r\n\r\n{REJECT}\r\n")
         assert len(site.mail("INBOX", 1)) == 1

@@ -1,10 +1,13 @@
 """What strangers are asked without any other program: lists in the DNS, and greylisting; and how much our own may send."""
+import os
+import signal
 import smtplib
+import time
 
 import pytest
 
 from internet import Internet
-from server import DOMAIN, PASSWORD, wait_until
+from server import DOMAIN, PASSWORD, children, wait_until
 from site_of_one import Site
 
 PLAIN = "From: ann@example.org\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -73,3 +76,47 @@ def test_an_account_writes_to_so_many_people_an_hour():
         submit(site, "c@example.org")
         submit(site, f"ann@{DOMAIN}")
         assert len(site.mail("INBOX", 1)) == 1
+
+
+def send_from(site, source):
+    """What becomes of a letter from there, and how long it took."""
+    began = time.monotonic()
+    with smtplib.SMTP("127.0.0.1", site.server.port(25), local_hostname="client.example", source_address=(source, 0),
+                      timeout=30) as client:
+        try:
+            client.sendmail("ann@example.org", [site.user], PLAIN)
+        except smtplib.SMTPDataError as refused:
+            return refused.smtp_code, time.monotonic() - began
+    return 250, time.monotonic() - began
+
+
+def signal_all(process, number):
+    """NSD answers from processes below its first one."""
+    for pid in [process.pid, *children(process.pid)]:
+        os.kill(pid, number)
+
+
+@pytest.mark.parametrize("when_down", ["defer", "pass"])
+def test_a_list_whose_server_hangs_or_dies_holds_nothing_back(when_down):
+    """NSD serves the list; what it has said before is known still, and of the rest it has no say."""
+    with Internet() as net:
+        for last in range(1, 5):
+            net.zone("bl.test").add(f"{last}.0.0.127", "A 127.0.0.2")
+        net.publish()
+        settings = JUDGED + f"[filter]\ndnsbl = bl.test\ntimeout = 2\nwhen_down = {when_down}\ngreeting_wait = 0\n"
+        with Site(settings + net.settings()) as site:
+            assert send_from(site, "127.0.0.1")[0] == 550
+            signal_all(net.processes["authority"], signal.SIGSTOP)
+            try:
+                code, seconds = send_from(site, "127.0.0.2")
+            finally:
+                signal_all(net.processes["authority"], signal.SIGCONT)
+            assert code == 250 and seconds < 15
+            assert send_from(site, "127.0.0.1")[0] == 550
+            signal_all(net.processes["authority"], signal.SIGKILL)
+            net.processes["authority"].wait()
+            assert send_from(site, "127.0.0.3")[0] == 250
+            assert len(site.mail("INBOX", 2)) == 2
+            row = next(row for row in site.server.status()["filters"] if row["name"] == "dnsbl")
+            assert (row["refused"], row["failed"]) == (2, 2) and row["state"] == "up"
+            assert site.server.status()["state"] == "healthy"

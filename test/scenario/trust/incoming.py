@@ -108,7 +108,9 @@ def test_what_a_policy_refuses_is_refused_with_its_name(scene):
 def test_what_a_policy_quarantines_is_in_junk(scene):
     user = scene.user()
     scene.server.deliver(user, letter("boss@junk.test"), sender="x@client.test")
-    assert results(received(scene, user, "Junk"))["dmarc"] == "fail"
+    junk = received(scene, user, "Junk")
+    assert results(junk)["dmarc"] == "fail"
+    assert junk["X-Junk-Reason"].startswith("the DMARC policy of junk.test wants it")
     scene.server.deliver(user, scene.signed(letter("boss@junk.test"), "junk.test"), sender="x@client.test")
     assert results(received(scene, user))["dmarc"] == "pass"
     with scene.server.imap(user, mailbox="Junk") as client:
