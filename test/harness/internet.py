@@ -82,8 +82,11 @@ class Zone:
         return self
 
     def remove(self, *words):
-        """Undoes an add() of the same words; with an owner only, all of its records, or those that start so."""
-        owner, record = ("@", words[0]) if len(words) == 1 else words
+        """Undoes an add() of the same words, or of those that start so; with an owner only, all of its records."""
+        if len(words) == 2:
+            owner, record = words
+        else:
+            owner, record = ("@", words[0]) if " " in words[0] else (words[0], "")
         self.records = [(name, text) for name, text in self.records if name != owner or not text.startswith(record)]
         return self
 
