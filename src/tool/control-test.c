@@ -37,7 +37,7 @@ static void nobody_at_the_socket_is_a_fault_of_its_own(void **state)
 {
     (void)state;
     struct control_answer answer = {.status = 0, .session_fd = -1};
-    assert_int_equal(control_ask("/nonexistent/control.sock", SPAN("x"), &answer), -ENOENT);
+    assert_int_equal(control_ask("/nonexistent/control.sock", SPAN("x"), CONTROL_PATIENCE, &answer), -ENOENT);
 }
 
 static void commands_are_found_by_one_or_two_words(void **state)

@@ -9,8 +9,6 @@
 #include "base/bytes.h"
 #include "tool/tool.h"
 
-#define ANSWER_SECONDS 120
-
 int control_write(span_t words, span_t input, struct buf *packet)
 {
     uint8_t length[4];
@@ -36,14 +34,14 @@ int control_read(span_t packet, struct control_answer *answer)
     return result < 0 ? result : buf_append(&answer->error, span_from(rest, length));
 }
 
-static int connect_to(const char *path, int fd)
+static int connect_to(const char *path, int fd, int seconds)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t length = strlen(path);
     if (length >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     memcpy(address.sun_path, path, length);
-    struct timeval patience = {.tv_sec = ANSWER_SECONDS};
+    struct timeval patience = {.tv_sec = seconds};
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return -errno;
@@ -68,7 +66,7 @@ static ssize_t receive(int fd, uint8_t *at, size_t room, struct control_answer *
     return got;
 }
 
-int control_ask(const char *path, span_t packet, struct control_answer *answer)
+int control_ask(const char *path, span_t packet, int seconds, struct control_answer *answer)
 {
     AUTO_BUF struct buf reply;
     uint8_t *at = NULL;
@@ -76,7 +74,7 @@ int control_ask(const char *path, span_t packet, struct control_answer *answer)
     AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int result = connect_to(path, fd);
+    int result = connect_to(path, fd, seconds);
     if (result == 0)
         result = buf_reserve(&reply, TOOL_PACKET_MAX, &at);
     if (result < 0)

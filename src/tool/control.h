@@ -16,7 +16,8 @@ MUST_USE int control_read(span_t packet, struct control_answer *answer); /* -EPR
 
 /*
  * Sends a packet to the server at a socket and waits for its answer. -ENOENT and -ECONNREFUSED: none is running;
- * -EACCES: it does not listen to us; -ECONNRESET: it ended before it answered; -EAGAIN: no answer in two minutes.
- * Packets of one answer are joined.
+ * -EACCES: it does not listen to us; -ECONNRESET: it ended before it answered; -EAGAIN: no answer within so many
+ * seconds. Packets of one answer are joined.
  */
-MUST_USE int control_ask(const char *path, span_t packet, struct control_answer *answer);
+#define CONTROL_PATIENCE 120
+MUST_USE int control_ask(const char *path, span_t packet, int seconds, struct control_answer *answer);

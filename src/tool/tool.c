@@ -64,7 +64,7 @@ static int ask_server(const struct tool_command *command, const char *path, span
     buf_init(&answer.error, TOOL_PACKET_MAX);
     int result = control_write(words, input, &packet);
     if (result == 0)
-        result = control_ask(path, buf_span(&packet), &answer);
+        result = control_ask(path, buf_span(&packet), CONTROL_PATIENCE, &answer);
     if (packet.bytes != NULL)
         explicit_bzero(packet.bytes, packet.room);
     int status = result < 0 ? tool_say_unreachable(command->words, path, result) : finish(&answer);

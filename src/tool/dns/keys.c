@@ -9,6 +9,7 @@
 #include "tool/tool.h"
 
 #define PROBLEM_MAX 512U
+#define KEYS_PATIENCE 5 /* seconds: the rest of half a minute is the DNS's */
 
 static void json_release(json_t **json)
 {
@@ -63,8 +64,10 @@ int facts_ask_keys(struct facts *facts, struct arena *arena)
     (void)buf_append(&words, SPAN("\0--json\0"));
     int result = buf_fault(&words) != 0 ? buf_fault(&words) : control_write(buf_span(&words), SPAN_NONE, &packet);
     if (result == 0)
-        result = control_ask(path, buf_span(&packet), &answer);
-    if (result < 0)
+        result = control_ask(path, buf_span(&packet), KEYS_PATIENCE, &answer);
+    if (result == -EAGAIN)
+        result = note_problem(facts, SPAN("the server did not answer in time; see: waxwing status"), arena);
+    else if (result < 0)
         result = note_problem(facts, SPAN("no server answers; start it with: waxwing serve"), arena);
     else if (answer.status != 0)
         result = note_problem(facts, span_trim(buf_span(&answer.error)), arena);

@@ -53,7 +53,7 @@ static int ask_server(struct link *link, const char *path, span_t words, span_t 
     buf_init(&output, TOOL_PACKET_MAX);
     int result = control_write(words, lines, &packet);
     if (result == 0)
-        result = control_ask(path, buf_span(&packet), &answer);
+        result = control_ask(path, buf_span(&packet), CONTROL_PATIENCE, &answer);
     if (packet.bytes != NULL)
         explicit_bzero(packet.bytes, packet.room);
     int status = 0;

@@ -1,6 +1,7 @@
 """`waxwing dns`: its records load in name servers, and once they are published it is content; what differs it tells."""
 import json
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -161,6 +162,13 @@ def test_the_server_tells_its_signing_keys(asking, internet):
         found = json.loads(asking.run("good.test", "--json"))
         assert {row["state"] for row in found["records"] if row["title"] == "DKIM"} == {"ok"}
         assert found["problem"] == ""
+        internet.zone("good.test").remove(keys[0]["name"].rstrip(".") + ".")
+        internet.publish()
+        states = {row["name"]: row["state"] for row in json.loads(asking.run("good.test", "--json"))["records"]}
+        assert (states[keys[0]["name"]], states[keys[1]["name"]]) == ("missing", "ok")
+        server.process.send_signal(signal.SIGSTOP)  # a server that hangs is not waited for
+        assert "the server did not answer in time" in asking.run("good.test") and asking.seconds < 20
+        server.process.send_signal(signal.SIGCONT)
     finally:
         server.remove()
 
