@@ -58,6 +58,11 @@ static int write_directory_wal(void)
     return try_open("directory.db-wal", O_RDWR | O_CREAT);
 }
 
+static int read_reports(void)
+{
+    return try_open("reports.db", O_RDONLY);
+}
+
 static int read_server_key(void)
 {
     return try_open("server.key", O_RDONLY);
@@ -188,6 +193,7 @@ static const struct row {
     {"write outside the data directory", write_outside, 0, 0},
     {"read the directory", read_directory, ROLE(SUPERVISOR) | ROLE(KEEPER), 0},
     {"write the directory's log", write_directory_wal, ROLE(SUPERVISOR) | ROLE(KEEPER), 0},
+    {"read what was counted for reports", read_reports, ROLE(SUPERVISOR) | ROLE(KEEPER), 0},
     {"read the server's key", read_server_key, ROLE(SUPERVISOR), 0},
     {"make a segment", make_segment, ROLE(SUPERVISOR) | ROLE(STORE), 0},
     {"list the log", list_log, ROLE(SUPERVISOR) | ROLE(STORE), 0},

@@ -39,7 +39,7 @@ void keeper_reports_begin(struct keeper *keeper)
 static int count_all(struct keeper *keeper, span_t rows, uint64_t *left_out)
 {
     struct tally_row row;
-    int result = reports_begin(keeper->reports);
+    int result = reports_begin_lazily(keeper->reports);
     while (result >= 0 && tally_row_next(&rows, &row)) {
         result = reports_count(keeper->reports, &row);
         *left_out += result == REPORTS_FULL;

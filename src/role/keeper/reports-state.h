@@ -65,6 +65,7 @@ enum reports_statement {
 MUST_USE int reports_received_count(struct reports *reports);
 
 struct reports {
+    bool is_lazy; /* the transaction at hand */
     struct database database;
     uint64_t rows;     /* of what is counted */
     uint64_t received; /* rows of what others report, and reports */

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "role/keeper/reports-state.h"
+#include "vault/vfs.h"
 
 #define SCHEMA_VERSION 2
 
@@ -85,12 +87,34 @@ int reports_begin(struct reports *reports)
     return database_begin(&reports->database);
 }
 
+/* Between transactions alone can this be changed. */
+static int set_lazy(struct reports *reports, bool is_lazy)
+{
+    const char *sql = is_lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL";
+    int result = 0;
+    if (reports->is_lazy != is_lazy)
+        result = vfs_fault(sqlite3_exec(reports->database.sqlite, sql, NULL, NULL, NULL));
+    if (result == 0)
+        reports->is_lazy = is_lazy;
+    return result;
+}
+
+int reports_begin_lazily(struct reports *reports)
+{
+    int result = set_lazy(reports, true);
+    return result == 0 ? database_begin(&reports->database) : result;
+}
+
 int reports_commit(struct reports *reports)
 {
-    return database_commit(&reports->database);
+    int result = database_commit(&reports->database);
+    int restored = set_lazy(reports, false);
+    return result != 0 ? result : restored;
 }
 
 void reports_rollback(struct reports *reports)
 {
     database_rollback(&reports->database);
+    if (set_lazy(reports, false) != 0)
+        log_warn("keeper.reports.lazy"); /* until the next end of a transaction */
 }

@@ -20,6 +20,8 @@ void reports_free(struct reports *reports);
 SCOPE_OF(reports)
 
 MUST_USE int reports_begin(struct reports *reports);
+/* The same for what a power cut may undo: its commit waits for no disk. */
+MUST_USE int reports_begin_lazily(struct reports *reports);
 MUST_USE int reports_commit(struct reports *reports); /* rolls back where it fails */
 void reports_rollback(struct reports *reports);       /* nothing where none has begun */
 

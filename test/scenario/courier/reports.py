@@ -352,3 +352,12 @@ def test_a_day_is_told_of_by_itself_once_it_is_over(world, monkeypatch):
     report = ET.fromstring(gzip.decompress(file.get_payload(decode=True)))
     start = datetime.datetime.fromtimestamp(int(report.findtext("report_metadata/date_range/begin")), datetime.timezone.utc)
     assert start.date() == day and report.findtext("record/row/count") == "1"
+
+
+def test_without_its_database_mail_goes_on(world):
+    for file in world.server.data.glob("reports.db*"):
+        file.write_bytes(b"nothing that could be opened\n" * 1000)
+    world.server.start()
+    assert world.letter("told.test") == 550 and world.letter("told.test", signs=True) == 250
+    assert world.report("today") == NOTHING
+    assert "keeper.reports.unavailable" in world.server.log.read_text()
