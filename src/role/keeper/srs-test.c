@@ -113,8 +113,9 @@ static void what_cannot_be_rewritten_stays(void **state)
         longer[at] = 'x';
     memcpy(longer + sizeof(longer) - 7, "@x.test", 7);
     const struct srs srs = {.key = key, .now = NOW};
-    const span_t rows[] = {SPAN(""),        SPAN("user"),  SPAN("\"a b\"@x.test"), SPAN("a@[192.0.2.1]"),
-                           SPAN("@x.test"), SPAN("user@"), SPAN("SRS1=only@x"),    span_of(longer, sizeof(longer))};
+    const span_t rows[] = {
+        SPAN(""),      SPAN("user"),        SPAN("\"a b\"@x.test"), SPAN("a@[192.0.2.1]"),          SPAN("@x.test"),
+        SPAN("user@"), SPAN("SRS1=only@x"), SPAN("user@a=b.test"),  span_of(longer, sizeof(longer))};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO_BUF struct buf address;
         buf_init(&address, 1024);

@@ -71,6 +71,12 @@ static bool is_plain(span_t text)
     return text.len > 0;
 }
 
+/* "=" ends it when the address is read. */
+static bool is_domain(span_t text)
+{
+    return is_plain(text) && span_find_byte(text, '=') == text.len;
+}
+
 /* SRS0 or SRS1, with any of its three separators, taken off the front. */
 static bool take_kind(span_t *local, const char *kind)
 {
@@ -111,7 +117,7 @@ int srs_write(const struct srs *srs, span_t sender, span_t domain, struct buf *a
     span_t own = span_from(sender, at + 1);
     span_t inner = local;
     buf_init(&rest, SRS_LOCAL_MAX);
-    if (at >= sender.len || !is_plain(local) || !is_plain(own))
+    if (at >= sender.len || !is_plain(local) || !is_domain(own))
         return SRS_NONE;
     bool is_again = take_kind(&inner, "SRS0") || take_kind(&inner, "SRS1");
     int result = is_again ? write_again(local, own, &rest) : write_first(srs, local, own, &rest);
