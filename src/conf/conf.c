@@ -87,6 +87,7 @@ uint16_t conf_port(const struct conf *conf, enum ipc_service service)
         [SERVICE_IMAP_TLS] = conf->imap_tls_port,
         [SERVICE_POP3] = conf->pop3_port,
         [SERVICE_POP3_TLS] = conf->pop3_tls_port,
+        [SERVICE_HTTPS] = conf->https_port,
     };
     uint64_t port = service < SERVICE_COUNT ? ports[service] : 0;
     if (port == 0 || conf->server_port_offset == CONF_BY_USER || port + conf->server_port_offset > UINT16_MAX)

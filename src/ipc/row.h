@@ -27,6 +27,7 @@ enum ipc_service {
     SERVICE_IMAP_TLS,
     SERVICE_POP3,
     SERVICE_POP3_TLS,
+    SERVICE_HTTPS,
     SERVICE_COUNT,
     /* None of these: an account's owner at the command line, over a socket of his own (ipc/frame.h). */
     SERVICE_TOOL = SERVICE_COUNT,

@@ -54,7 +54,7 @@ def free_offset():
     while True:
         offset = random.randrange(15000, 50000)
         try:
-            for port in (25, 110, 143, 465, 587, 993, 995):
+            for port in (25, 110, 143, 443, 465, 587, 993, 995):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port + offset))
             return offset

@@ -26,7 +26,7 @@ static const struct service {
     [SERVICE_SMTP] = {GATE_SMTP, false, CROWDED_SMTP},       [SERVICE_SUBMISSION] = {GATE_SMTP, false, CROWDED_SMTP},
     [SERVICE_SUBMISSION_TLS] = {GATE_SMTP, true, {NULL, 0}}, [SERVICE_IMAP] = {GATE_IMAP, false, CROWDED_IMAP},
     [SERVICE_IMAP_TLS] = {GATE_IMAP, true, {NULL, 0}},       [SERVICE_POP3] = {GATE_POP3, false, CROWDED_POP3},
-    [SERVICE_POP3_TLS] = {GATE_POP3, true, {NULL, 0}},
+    [SERVICE_POP3_TLS] = {GATE_POP3, true, {NULL, 0}},       [SERVICE_HTTPS] = {GATE_HTTP, true, {NULL, 0}},
 };
 
 enum gate_protocol service_protocol(enum ipc_service service)
@@ -41,7 +41,7 @@ bool service_is_tls(enum ipc_service service)
 
 bool service_has_sessions(enum ipc_service service)
 {
-    return services[service].protocol != GATE_SMTP;
+    return services[service].protocol == GATE_IMAP || services[service].protocol == GATE_POP3;
 }
 
 int64_t service_idle_ms(const struct gate *gate, enum ipc_service service)
@@ -56,7 +56,8 @@ static uint64_t seconds_to_login(const struct conf *conf, enum ipc_service servi
 {
     const uint64_t seconds[] = {[GATE_SMTP] = conf->smtp_connection_time,
                                 [GATE_IMAP] = conf->imap_login_timeout,
-                                [GATE_POP3] = conf->pop3_login_timeout};
+                                [GATE_POP3] = conf->pop3_login_timeout,
+                                [GATE_HTTP] = GATE_REQUEST_S};
     return seconds[service_protocol(service)];
 }
 
@@ -163,6 +164,7 @@ void connection_say_stopping(const struct connection *connection)
         [GATE_SMTP] = "421 4.3.2 This server is being stopped, please come back\r\n", /* RFC 5321 §3.8 */
         [GATE_IMAP] = "* BYE [UNAVAILABLE] This server is being stopped\r\n",         /* RFC 3501 §7.1.5 */
         [GATE_POP3] = "", /* it only ever answers (RFC 1939 §3) */
+        [GATE_HTTP] = "",
     };
     stream_say_now(connection->stream, span_of_text(words[service_protocol(connection->service)]));
 }
@@ -198,6 +200,9 @@ static void run_connection(struct task *task, void *arg)
         break;
     case GATE_POP3:
         pop3_serve(task, &connection);
+        break;
+    case GATE_HTTP:
+        http_serve(task, connection);
         break;
     }
     if (connection != NULL && task_is_cancelled(task))

@@ -21,6 +21,7 @@
  *   imap.c        an IMAP connection up to its login      pop3.c     a POP3 connection up to its login
  *   splice.c      either, after it                        dialog.c   what the two have in common
  *   ask.c         what is asked of the keeper             sasl.c     a SASL exchange with the client and the keeper
+ *   http.c        an HTTPS request                      site.c     the pages there are
  *   outsider.c    what clients from outside go through
  */
 int gate_run(const struct role_start *start);
@@ -50,6 +51,7 @@ struct gate {
 
 #define GATE_ADDRESS_MAX 64U
 #define GATE_SAY_MS 10000    /* for a last word */
+#define GATE_REQUEST_S 60U   /* for an HTTPS connection, in all */
 #define GATE_HANDSHAKE_S 30U /* for a TLS handshake, at the most */
 #define GATE_CALL_MS 60000   /* for a room to answer */
 
@@ -68,7 +70,7 @@ MUST_USE int gate_listen(struct gate *gate, enum ipc_service service, int fd); /
 void connection_free(struct connection *connection);
 SCOPE_OF(connection)
 
-enum gate_protocol { GATE_SMTP, GATE_IMAP, GATE_POP3 };
+enum gate_protocol { GATE_SMTP, GATE_IMAP, GATE_POP3, GATE_HTTP };
 enum gate_protocol service_protocol(enum ipc_service service);
 bool service_is_tls(enum ipc_service service);       /* from the first byte */
 bool service_has_sessions(enum ipc_service service); /* after login, the client speaks with its account's session */
@@ -91,6 +93,8 @@ bool connection_takes(const struct connection *connection, enum sasl_mechanism m
 /* Whether these first bytes of a connection in clear are a TLS handshake (RFC 8446 §5.1). */
 bool looks_like_tls(span_t input);
 
+/* http.c */
+void http_serve(struct task *task, struct connection *connection);
 /* smtp.c */
 void smtp_serve(struct task *task, struct connection *connection);
 /* imap.c, pop3.c; they take the connection where the client logs in (*connection is NULL then). */

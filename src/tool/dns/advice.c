@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "proto/dns/rdata.h"
+#include "trust/mtasts/policy.h"
 
 #define TEXT_MAX 2048U
-#define POLICY_AGE 604800 /* seconds: a week, as RFC 8461 §3.2 has in its example */
 #define POLICY_ID_SIZE 20U
 
 struct writer {
@@ -144,14 +144,23 @@ static void add_reports(struct writer *writer)
     want_text(writer, advice, "TLSRPTv1", span_of_text(format(writer, "v=TLSRPTv1; rua=mailto:%s@%s", local, domain)));
 }
 
+/* As this server gives it out where [https] port is set. */
+static const char *write_policy(struct writer *writer)
+{
+    AUTO_BUF struct buf text;
+    buf_init(&text, 1024);
+    if (mtasts_policy_write(writer->facts->conf->https_sts_mode, writer->facts->host, &text) < 0)
+        writer->fault = -ENOMEM;
+    return format(writer, "%.*s", SPAN_PRINT(buf_span(&text)));
+}
+
 /* Only with a certificate that strangers can check: a policy that nobody can meet would keep mail away. */
 static void add_sts(struct writer *writer)
 {
     const struct facts *facts = writer->facts;
     if (facts->is_self_signed)
         return;
-    const char *policy =
-        format(writer, "version: STSv1\r\nmode: enforce\r\nmx: %s\r\nmax_age: %d\r\n", facts->host, POLICY_AGE);
+    const char *policy = write_policy(writer);
     struct advice *advice = add(writer, "MTA-STS", format(writer, "_mta-sts.%s", facts->domain), DNS_TXT, check_text);
     advice->level = ADVICE_RIGHT;
     advice->why = "that there is a policy for TLS, and which version of it (RFC 8461 §3.1)";

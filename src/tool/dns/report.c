@@ -38,9 +38,11 @@ static int zone_rows(const struct facts *facts, const struct advice *advice, str
     return result;
 }
 
-static void zone_policy(const struct advice_list *list, struct buf *out)
+static void zone_policy(const struct facts *facts, const struct advice_list *list, struct buf *out)
 {
-    buf_append_format(out, "\n; https://%s/.well-known/mta-sts.txt has to hold:\n", list->policy_host);
+    bool is_served = conf_port(facts->conf, SERVICE_HTTPS) != 0;
+    buf_append_format(out, "\n; https://%s/.well-known/mta-sts.txt %s:\n", list->policy_host,
+                      is_served ? "holds, with a certificate for that name" : "has to hold ([https] port)");
     for (span_t rest = span_of_text(list->policy), line; span_cut(&rest, '\n', &line);)
         if (span_trim(line).len > 0)
             buf_append_format(out, ";   %.*s\n", SPAN_PRINT(span_trim(line)));
@@ -55,7 +57,7 @@ int report_zone(const struct facts *facts, const struct advice_list *list, struc
     for (size_t i = 0; result == 0 && i < list->count; i++)
         result = zone_rows(facts, &list->rows[i], out);
     if (list->policy[0] != '\0')
-        zone_policy(list, out);
+        zone_policy(facts, list, out);
     return result < 0 ? result : buf_fault(out);
 }
 

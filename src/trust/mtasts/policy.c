@@ -147,3 +147,12 @@ bool mtasts_policy_allows(const struct mtasts_policy *policy, span_t host)
     }
     return false;
 }
+
+/* A mode of none has no hosts, and takes an earlier policy back (RFC 8461 §8.3). */
+int mtasts_policy_write(const char *mode, const char *host, struct buf *text)
+{
+    buf_append_format(text, "version: STSv1\r\nmode: %s\r\n", mode);
+    if (!span_equal(span_of_text(mode), SPAN("none")))
+        buf_append_format(text, "mx: %s\r\n", host);
+    return buf_append_format(text, "max_age: %u\r\n", MTASTS_OWN_AGE);
+}

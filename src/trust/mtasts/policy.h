@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/buf.h"
 #include "base/result.h"
 #include "base/span.h"
 
@@ -36,6 +37,10 @@ MUST_USE enum mtasts_result mtasts_policy_parse(span_t text, struct mtasts_polic
 
 /* Whether the policy allows this host as a mail exchanger (RFC 8461 §4.1). A wildcard stands for just one label. */
 bool mtasts_policy_allows(const struct mtasts_policy *policy, span_t host);
+
+/* Appends a policy of one host. A fault of the buffer. */
+#define MTASTS_OWN_AGE 604800U /* seconds: a week, as RFC 8461 §3.2 has in its example */
+int mtasts_policy_write(const char *mode, const char *host, struct buf *text);
 
 /* The mode as a policy writes it. */
 const char *mtasts_mode_name(enum mtasts_mode mode);
