@@ -8,8 +8,7 @@
 static const char *const service_names[SERVICE_COUNT] = {
     [SERVICE_SMTP] = "smtp",         [SERVICE_SUBMISSION] = "submission", [SERVICE_SUBMISSION_TLS] = "submission_tls",
     [SERVICE_IMAP] = "imap",         [SERVICE_IMAP_TLS] = "imap_tls",     [SERVICE_POP3] = "pop3",
-    [SERVICE_POP3_TLS] = "pop3_tls",
-    [SERVICE_HTTPS] = "https",
+    [SERVICE_POP3_TLS] = "pop3_tls", [SERVICE_HTTPS] = "https",
 };
 
 /* A number that courier has said in its answer; empty where it has not. */
