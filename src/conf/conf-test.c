@@ -65,6 +65,7 @@ static const struct {
     {"[tls]\nminimum = 1.0\n", "waxwing.conf:2: ", "one of 1.2|1.3"},
     {"[tls]\nminimum = \n", "waxwing.conf:2: ", "one of 1.2|1.3"},
     {"[tls]\ncertificate = /x\n", "waxwing.conf:", "go together"},
+    {"[reports]\naddress = a@b.test\n", "waxwing.conf:", "before the @"},
     {"[smtp\n", "waxwing.conf:1: ", "[name]"},
     {"[trust]\nlocal = 10.0.0.0/8, 10.0.0.300\n", "waxwing.conf:2: ", "cannot be 10.0.0.300: it wants networks"},
     {"[trust]\nlocal = 10.0.0.0/33\n", "waxwing.conf:2: ", "cannot be 10.0.0.0/33"},

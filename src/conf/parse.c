@@ -168,6 +168,8 @@ static int check_together(const struct conf *conf, const struct place *place)
 {
     if ((conf->tls_certificate[0] == '\0') != (conf->tls_key[0] == '\0'))
         return complain(place, "[tls] certificate and key go together: set both or none");
+    if (strpbrk(conf->reports_address, "@ \"") != NULL)
+        return complain(place, "[reports] address is what stands before the @ alone: every domain has it");
     return 0;
 }
 

@@ -7,9 +7,9 @@
 #define DAY 86400U
 #define DAYS_DEFAULT 7U
 #define DAYS_MAX 3650U
-#define SHOWN_MAX 50U /* rows of each table */
+#define SHOWN_MAX 35U /* rows of each table: with the longest texts 52 KB of DMARC and 18 KB of TLS … */
 #define REPORTERS_MAX 20U
-#define PAGE_MAX 30000U /* a domain of such tables fits behind it, whatever is in them */
+#define PAGE_MAX 12000U /* … so that a domain fits behind this much, whatever strangers have put into it */
 
 /* One domain's overview while it is written. */
 struct overview {

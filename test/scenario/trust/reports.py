@@ -235,6 +235,25 @@ def test_what_they_write_does_not_reach_the_terminal(scene):
     assert b"Evil?[2J?Org" in shown and b"\xc2\x9b" not in shown and b"\xe2\x80\xae" not in shown, shown
 
 
+def test_the_overview_holds_whatever_they_write(scene):
+    names = [f"wide{number}.test" for number in range(3)]
+    for name in names:
+        scene.server.domain(name)
+        rows = [(f"{number:03}" + "x" * 200, number, "quarantine", ("pass", "fail")[number % 2], "fail") for number in range(100)]
+        report = dmarc(f"w-{name}", rows, domain=name).replace(b"<header_from>" + name.encode(), b"<header_from>" + b'"' * 200)
+        report = report.replace(b"<spf><domain>", b"<spf><domain>" + "ü".encode() * 100)
+        report = report.replace(b"<dkim><domain>", b"<dkim><domain>" + b"d" * 200).replace(
+            b"</policy_evaluated>", b"<reason><type>" + b"\\" * 200 + b"</type></reason></policy_evaluated>")
+        assert scene.mail(("application/gzip", gzip.compress(report)), sender="r@many.test")[0] == 250
+        failures = [("certificate-expired", number, f"{number:03}" + "m" * 200) for number in range(100)]
+        assert scene.mail(("application/json", tls(f"w-{name}", 1, failures, domain=name)), sender="r@many.test")[0] == 250
+    found = {row["domain"]: row for row in scene.reports()}
+    assert all(len(found[name]["dmarc"]["failures"]) == len(found[name]["tls"]["failures"]) == 35 for name in names)
+    assert all(found[name]["dmarc"]["messages"] == sum(range(100)) for name in names)
+    text = scene.server.tool("reports").stdout
+    assert all(text.count(f"\n{name}\n") == 1 for name in names)
+
+
 def test_a_person_with_the_same_address_gets_the_mail_as_well(scene):
     scene.server.account("olga")
     scene.server.domain("person.test")
