@@ -14,7 +14,7 @@
 #include "trust/domain.h"
 
 #define ARENA_MAX (48U << 20)
-#define ITEMS_MAX 20000U
+#define ITEMS_MAX 5000U /* as many as keeper counts of a domain and day */
 #define QUESTIONS_MAX 40U
 #define QUESTIONS_MS 60000
 #define REPORTS_MAX 10000U /* of one kind and run; the rest is for the next one */

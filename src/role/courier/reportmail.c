@@ -57,7 +57,7 @@ static void add_header(const struct reportmail *mail, struct buf *text)
     (void)mime_date_format(&date, text);
     buf_append_format(text, "\r\nMessage-ID: <%016llx.report@%.*s>\r\nAuto-Submitted: auto-generated\r\n",
                       (unsigned long long)mail->number, SPAN_PRINT(mail->organization));
-    if (mail->kind == TALLY_TLS) /* RFC 8460 §5.3; and RFC 8689 §5, for those who pass it on */
+    if (mail->kind == TALLY_TLS) /* RFC 8460 §5.3; and RFC 8689 §3, for those who pass it on */
         buf_append_format(text, "TLS-Report-Domain: %.*s\r\nTLS-Report-Submitter: %.*s\r\nTLS-Required: No\r\n",
                           SPAN_PRINT(mail->domain), SPAN_PRINT(mail->organization));
     buf_append_format(text, "MIME-Version: 1.0\r\nContent-Type: %s;\r\n\tboundary=\"=_%016llx\"\r\n\r\n",

@@ -411,6 +411,7 @@ static int deliver(struct task *task, struct delivery *delivery)
     trace_scan(message, &facts);
     if (facts.received > TRACE_RECEIVED_MAX)
         return DELIVER_LOOP;
+    outgoing_read_header(&delivery->message->deliver, span_upto(message, facts.header_len));
     result = check_sender(task, delivery, span_upto(message, facts.header_len));
     if (result == DELIVER_OK)
         result = judge(task, delivery, message);

@@ -136,6 +136,8 @@ MUST_USE int intake_convert(span_t message, size_t front, size_t most, struct bu
 
 /* outgoing.c: a message that also goes, or only goes, to other servers. */
 MUST_USE size_t outgoing_envelope_len(const struct ipc_deliver *deliver); /* 0: it does not */
+/* What the header of a message of our users asks of its way. */
+void outgoing_read_header(struct ipc_deliver *deliver, span_t header);
 /* Whether the queue stands among the recipients just where there are some for it to send to. */
 MUST_USE bool outgoing_is_sound(const struct ipc_deliver *deliver);
 /* Appends the recipients that are accounts, or that which is the queue. */

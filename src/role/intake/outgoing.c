@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "ipc/envelope.h"
+#include "mime/header.h"
 #include "mime/sevenbit.h"
 #include "role/intake/intake-state.h"
 
@@ -21,6 +22,16 @@ bool outgoing_is_sound(const struct ipc_deliver *deliver)
     if (deliver->remote.len == 0)
         return !has_queue;
     return has_queue && envelope_rows_are_sound(deliver->remote);
+}
+
+/* RFC 8689 §3: it is to arrive whatever policies ask for; REQUIRETLS, said in the envelope, is stronger. Strangers
+ * whose mail is sent on do not decide how. */
+void outgoing_read_header(struct ipc_deliver *deliver, span_t header)
+{
+    const bool is_ours = (deliver->flags & (uint32_t)DELIVER_SUBMISSION) != 0;
+    if (is_ours && (deliver->flags & (uint32_t)DELIVER_REQUIRE_TLS) == 0 &&
+        span_equal_nocase(span_trim(mime_field_value(header, SPAN("TLS-Required"))), SPAN("No")))
+        deliver->flags |= (uint32_t)DELIVER_TLS_OPTIONAL;
 }
 
 int outgoing_pick(span_t recipients, enum outgoing_which which, struct buf *rows)

@@ -109,9 +109,9 @@ class World:
         for name in OUTCOMES:
             self.send(f"bob@{name}.test")
 
-    def send(self, to, options=()):
+    def send(self, to, options=(), more=""):
         with self.server.submission("alice") as client:
-            client.sendmail(f"alice@{DOMAIN}", [to], f"From: alice@{DOMAIN}\r\nTo: {to}\r\n\r\nhello\r\n", options)
+            client.sendmail(f"alice@{DOMAIN}", [to], f"From: alice@{DOMAIN}\r\nTo: {to}\r\n{more}\r\nhello\r\n", options)
 
     def said(self, name):
         """What was last said of the mail to that domain, or "" where it is not in the queue."""
@@ -121,6 +121,10 @@ class World:
             if shown["recipients"][0]["address"] == f"bob@{name}.test":
                 return json.dumps(shown)
         return ""
+
+    def all_said(self):
+        for one in json.loads(self.server.tool("queue", "list", "--json").stdout):
+            yield self.server.tool("queue", "show", one["id"], "--json", check=False).stdout
 
     def close(self):
         self.server.remove()
@@ -157,6 +161,22 @@ def test_requiretls_is_given_to_those_alone_who_prove_who_they_are(world):
         report = email.message_from_bytes(wait_for(client, 1)[0])
     assert "carol@unusable.test" in report.as_string() and "Status: 5.7.10" in report.as_string()
     assert not [one for one in world.peers["unusable"].taken if one.recipients == ["carol@unusable.test"]]
+
+
+@pytest.mark.parametrize("name", ["wrong", "stripped", "enforcedname", "enforcedmx"])
+def test_mail_that_says_so_goes_whatever_policies_ask_for(world, name):
+    """RFC 8689 §3"""
+    world.send(f"dora@{name}.test", more="TLS-Required: No\r\n")
+    taken = wait_until(lambda: world.peers[name].taken, 15, "it is delivered")[0]
+    assert taken.recipients == [f"dora@{name}.test"]  # what bob was sent still waits
+    assert taken.tls == (name != "stripped")
+    del world.peers[name].taken[:]
+
+
+def test_what_we_demand_ourselves_is_demanded_all_the_same(world):
+    world.send("dora@wrongname.test", more="TLS-Required: No\r\n")
+    wait_until(lambda: any("dora@wrongname.test" in shown and "broke off" in shown for shown in world.all_said()), 15, "it waits")
+    assert not world.peers["wrongname"].taken
 
 
 def test_a_policy_holds_until_its_age_is_over_though_it_cannot_be_fetched_again(world):
