@@ -44,7 +44,7 @@ static int check_rspamd(void)
 /* Who called listen(2) on the other end. */
 static int check_clamd(int fd)
 {
-    static const char *const names[] = {"clamav", "clamscan", "clamupdate"};
+    static const char *const names[] = {"clamav", "clamscan"};
     struct ucred peer;
     socklen_t size = sizeof(peer);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)

@@ -145,7 +145,7 @@ def test_what_our_users_send_is_looked_at_where_that_is_wanted(rspamd):
                 client.sendmail(site.user, [site.user], f"From: {site.user}\r\nSubject: x\r\n\r\n{text}\r\n")
             with pytest.raises(smtplib.SMTPDataError) as caught:
                 client.sendmail(site.user, ["a@example.org"], f"From: {site.user}\r\nSubject: x\r\n\r\n{REJECT}\r\n")
-        assert caught.value.smtp_code == 550
+        assert caught.value.smtp_code == 550, site.server.tail()
         letters = site.mail("INBOX", 2)
         assert not any(b"X-Spam" in letter or b"X-Junk" in letter for letter in letters)
         said = [line for line in (rspamd.home / "log").read_text().splitlines() if f"from: <{site.user}>" in line]
