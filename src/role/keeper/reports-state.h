@@ -39,7 +39,7 @@
     X(RECEIVED_TODAY, "SELECT count(*), total(rows) FROM received WHERE reporter = ?1 AND arrived > ?2")               \
     X(RECEIVED_WEIGHT, "SELECT count(*) + total(rows) FROM received")                                                  \
     X(RECEIVED_TRIM, "DELETE FROM received WHERE arrived < ?1")                                                        \
-    X(RECEIVED_OLDEST, "DELETE FROM received WHERE id IN (SELECT id FROM received ORDER BY arrived, id LIMIT 100)")    \
+    X(RECEIVED_OLDEST, "DELETE FROM received WHERE id IN (SELECT id FROM received ORDER BY arrived, id LIMIT 10)")     \
     X(RECEIVED_DOMAINS, "SELECT DISTINCT domain FROM received WHERE domain > ?1 AND arrived >= ?2 ORDER BY domain")    \
     X(RECEIVED_TOTALS, "SELECT count(DISTINCT received.id), total(received_row.count),"                                \
                        " total(received_row.count * (text2 = 'pass' OR text3 = 'pass')),"                              \

@@ -62,7 +62,7 @@ MUST_USE int reports_trim(struct reports *reports, uint32_t first_day);
 
 #define REPORTS_RECEIVED_PER_DAY 500U        /* reports of one reporter */
 #define REPORTS_RECEIVED_ROWS_PER_DAY 20000U /* of one reporter */
-#define REPORTS_RECEIVED_ROWS_MAX 200000U    /* of all; where there would be more, the oldest reports go */
+#define REPORTS_RECEIVED_ROWS_MAX 100000U    /* of all; where there would be more, the oldest reports go */
 
 struct reports_received {
     enum received_kind kind;
