@@ -75,16 +75,19 @@ RUAS = {
     "told.test": "mailto:dmarc@collector.test", "strange.test": "mailto:dmarc@collector.test",
     "many.test": ",".join(f"mailto:m{number}@many.test" for number in range(MANY)),
     "sized.test": "mailto:small@sized.test!1k,mailto:large@sized.test!10m,mailto:vast@sized.test!999999999999999999999999t",
+    "refused.test": "mailto:refused@refused.test",
     "nowhere.test": "https://nowhere.test/,mailto:nobody,mailto:a%0d%0aBcc:b@nowhere.test,mailto:x@nowhere.test!9z",
 }
 TOLD = {"told.test": {"dmarc@collector.test"}, "strange.test": set(), "many.test": {f"m{n}@many.test" for n in range(4)},
-        "sized.test": {"large@sized.test", "vast@sized.test"}, "nowhere.test": set()}
+        "sized.test": {"large@sized.test", "vast@sized.test"}, "refused.test": set(),
+        "nowhere.test": set()}
 
 
 class World:
     def __init__(self):
         self.authority, self.net, self.peers = Authority(), Internet(), {}
         self.collector = Peer(address="127.0.22.100", tls=self.authority.certificate("somebody.else.test", -1))
+        self.collector.script["rcpt"] = lambda to, _: "550 5.1.1 nobody" if to.startswith("refused@") else None
         self.port = self.collector.port
         self.policies = PolicyHost("127.0.22.101")
         self.self_made = Authority()
@@ -319,8 +322,16 @@ def test_another_server_of_this_kind_takes_them(world):
     assert {one["domain"] for domain in found.values() for one in domain["reporters"]} == {DOMAIN}
 
 
+def test_of_a_report_that_nobody_takes_nobody_hears(world):
+    wait_until(lambda: json.loads(world.server.tool("queue", "list", "--json").stdout) == [], 15, "the queue is empty")
+    assert "RCPT TO:<refused@refused.test>" in [line.split(" NOTIFY")[0] for line in world.collector.lines]
+    with world.server.imap("alice") as client:
+        assert client.search(None, "FROM", '"Mail Delivery"') == ("OK", [b""])
+        assert client.search(None, "FROM", '"told.test"')[1] != [b""]
+
+
 def test_what_is_told_is_told_once(world):
-    assert "tls: 18 sent" in world.said and "dmarc: 4 sent, 2 unwanted" in world.said
+    assert "tls: 18 sent" in world.said and "dmarc: 5 sent, 2 unwanted" in world.said
     before = len(world.collector.taken), len(world.policies.posted)
     for day in world.days:
         assert world.report(day) == NOTHING
