@@ -16,8 +16,9 @@ void tls_server_free(struct tls_server *server);
 /* What a TLS client is: the roots it trusts. Streams that use it must end before it is freed. */
 struct tls_client;
 
-/* roots: a file of certificates as PEM, read at once; "" or one that is not there: none, and nothing can be proved by
- * a name. -EINVAL where it cannot be read. */
+/* roots: a file of certificates as PEM, opened at once, and read for the first connection, up to where it is no such
+ * file any more; "" or one that is not there: none, and nothing can be proved by a name. -EINVAL where it cannot be
+ * opened. */
 MUST_USE int tls_client_new(const char *roots, struct tls_client **ret_client);
 void tls_client_free(struct tls_client *client);
 

@@ -1,18 +1,25 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "rt/tls.h"
 
+/* The roots are a megabyte once they are parsed, and many servers seldom send mail: they are read when first needed. */
+#define ROOTS_MAX (16U << 20)
+
 struct tls_client {
     SSL_CTX *context;
+    int roots; /* the file they are still to be read from, or -1 */
 };
 
-static int configure(SSL_CTX *context, const char *roots)
+static int configure(SSL_CTX *context)
 {
     (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -22,9 +29,49 @@ static int configure(SSL_CTX *context, const char *roots)
         return -EINVAL;
     /* RFC 7672 §3.1.1: a certificate named by its key is good whatever its dates and names say. */
     (void)SSL_CTX_dane_set_flags(context, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-    if (roots[0] != '\0' && SSL_CTX_load_verify_file(context, roots) != 1 && access(roots, F_OK) == 0)
-        return -EINVAL;
     return 0;
+}
+
+static int add_all(X509_STORE *store, BIO *pem)
+{
+    X509 *certificate;
+    while ((certificate = PEM_read_bio_X509_AUX(pem, NULL, NULL, NULL)) != NULL) {
+        int added = X509_STORE_add_cert(store, certificate); /* one that it has already is no error */
+        X509_free(certificate);
+        if (added != 1)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* From the descriptor: by now there may be no right to open files. */
+static int read_roots(struct tls_client *client)
+{
+    AUTO_FD int fd = TAKE_FD(client->roots);
+    struct stat status;
+    if (fd < 0)
+        return 0;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (status.st_size > ROOTS_MAX)
+        return -EFBIG;
+    AUTO_FREE uint8_t *bytes = mem_new_array((size_t)status.st_size + 1, 1);
+    if (bytes == NULL)
+        return -ENOMEM;
+    ssize_t len = pread(fd, bytes, (size_t)status.st_size, 0);
+    if (len < 0)
+        return -errno;
+    BIO *pem = BIO_new_mem_buf(bytes, (int)len);
+    int result = pem == NULL ? -ENOMEM : add_all(SSL_CTX_get_cert_store(client->context), pem);
+    BIO_free(pem);
+    ERR_clear_error();
+    return result;
+}
+
+static int open_roots(struct tls_client *client, const char *roots)
+{
+    client->roots = roots[0] == '\0' ? -1 : open(roots, O_RDONLY | O_CLOEXEC);
+    return client->roots < 0 && roots[0] != '\0' && errno != ENOENT ? -EINVAL : 0;
 }
 
 int tls_client_new(const char *roots, struct tls_client **ret_client)
@@ -32,8 +79,11 @@ int tls_client_new(const char *roots, struct tls_client **ret_client)
     AUTO(tls_client) struct tls_client *client = mem_new(sizeof(*client));
     if (client == NULL)
         return -ENOMEM;
+    client->roots = -1;
     client->context = SSL_CTX_new(TLS_client_method());
-    int result = client->context == NULL ? -ENOMEM : configure(client->context, roots);
+    int result = client->context == NULL ? -ENOMEM : configure(client->context);
+    if (result == 0)
+        result = open_roots(client, roots);
     ERR_clear_error();
     if (result < 0)
         return result;
@@ -46,6 +96,8 @@ void tls_client_free(struct tls_client *client)
     if (client == NULL)
         return;
     SSL_CTX_free(client->context);
+    if (client->roots >= 0)
+        (void)close(client->roots);
     free(client);
 }
 
@@ -74,10 +126,10 @@ static int demand_records(SSL *ssl, const struct tls_demand *demand)
 
 int tls_client_begin(struct tls_client *client, const struct tls_demand *demand, struct ssl_st **ret_ssl)
 {
-    SSL *ssl = SSL_new(client->context);
+    int result = read_roots(client);
+    SSL *ssl = result == 0 ? SSL_new(client->context) : NULL;
     if (ssl == NULL)
-        return -ENOMEM;
-    int result = 0;
+        return result < 0 ? result : -ENOMEM;
     if (demand->proof == TLS_PROOF_DANE)
         result = demand_records(ssl, demand);
     else if (demand->proof == TLS_PROOF_NAMES)

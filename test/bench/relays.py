@@ -16,7 +16,8 @@ SELECTOR = "bench"
 
 def certificate(folder):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                    folder / "key.pem", "-out", folder / "cert.pem", "-days", "30", "-subj", "/CN=mail.demo.test"], check=True, capture_output=True)
+                    folder / "key.pem", "-out", folder / "cert.pem", "-days", "30", "-subj", "/CN=mail.demo.test"],
+                   check=True, capture_output=True)
     return folder / "cert.pem", folder / "key.pem"
 
 
@@ -96,7 +97,8 @@ class Postfix:
             self._write_opendkim("s", f"Domain demo.test\nSelector {SELECTOR}\nKeyFile {self._key()}\n"
                                  f"InternalHosts {self._hosts(INSIDE)}\n")
         elif milters == "check":
-            self._write_opendkim("v", f"InternalHosts {self._hosts('127.9.9.9')}\nAuthservID mail.demo.test\n")
+            self._write_opendkim("v", f"ResolverConfiguration {self.folder}/etc/unbound.conf\nAuthservID mail.demo.test\n"
+                                 f"InternalHosts {self._hosts('127.9.9.9')}\n")
             self._write_opendmarc()
 
     def _write(self):
@@ -187,7 +189,6 @@ Canonicalization relaxed/relaxed
 Syslog no
 UMask 0
 Background no
-ResolverConfiguration {self.folder}/etc/unbound.conf
 {more}""")
 
     def _write_opendmarc(self):

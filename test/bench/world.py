@@ -178,7 +178,7 @@ def rest(server):
 
 
 def number_of(world, server, messages):
-    return max(100, messages // (5 if world.quick else 1) // server.fewer)
+    return max(40, messages // (5 if world.quick else 1) // server.fewer)
 
 
 def outgoing(world, server, figures):

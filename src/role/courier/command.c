@@ -10,6 +10,7 @@
 #include "role/courier/courier-state.h"
 #include "role/courier/reporting.h"
 
+#define LOADED_MS 20000 /* for the queue to be read after a start */
 #define PAGE_BYTES 65536U
 #define PAGE_ENTRIES 512U
 #define USAGE                                                                                                          \
@@ -536,7 +537,9 @@ static void run(struct task *task, struct command *command)
 static void command_task(struct task *task, void *arg)
 {
     struct command *command = arg;
-    if (command->courier->is_loaded || span_starts(command->message->admin.words, SPAN("reports")))
+    struct courier *courier = command->courier;
+    bool needs_none = span_starts(command->message->admin.words, SPAN("reports"));
+    if (needs_none || courier->is_loaded || event_wait(task, &courier->loaded, LOADED_MS) == 0)
         run(task, command);
     else
         fail(command, 1, "the queue is still being read; try again in a moment\n");

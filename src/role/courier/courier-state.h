@@ -157,6 +157,7 @@ struct courier {
     struct address sources[2];
     size_t source_count;
     bool is_loaded;
+    struct event loaded;
     bool is_stopping;
     uint64_t delivered;
     uint64_t deferred;

@@ -257,6 +257,7 @@ static int courier_init(struct courier *courier, const struct role_start *start)
     courier->conf = start->conf;
     task_group_init(&courier->tasks);
     event_init(&courier->arrived);
+    event_init(&courier->loaded);
     event_init(&courier->settling);
     event_init(&courier->converted);
     event_raise(&courier->converted);

@@ -241,6 +241,7 @@ void queue_task(struct task *task, void *arg)
         result = read_queue(task, courier);
         if (result == 0) {
             courier->is_loaded = true;
+            event_raise(&courier->loaded);
             timer_start(courier->clock, 0);
         } else if (result != -ECANCELED) {
             log_warn("courier.queue.unread", F_FAULT(result));
