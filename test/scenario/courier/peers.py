@@ -66,6 +66,7 @@ class Case:
     habit: str = ""
     to: str = "bob"
     options: tuple = ()
+    field: str = ""       # of the message's header
     copies: int = 1       # 2: nobody can know that it was taken the first time
     told: str = None      # the domain's TLS report has this failure (RFC 8460 §4.3); "": none; None: nobody asks for it
     name: str = ""
@@ -100,6 +101,9 @@ def matrix():
         add("none", "strict", DARK, told=NOTLS)
         add("right", "plain", "5.1.1", to="nobody")
         add("right", "signed", "5.7.30", tlsa="3 1 1", options=("REQUIRETLS",))  # neither of them knows it
+        add("right", "signed", "tls", tlsa="wrong", field="TLS-Required: No")  # RFC 8689 §3
+        add("none", "plain", "clear", policy="enforce", field="TLS-Required: No")
+        add("none", "strict", DARK, field="TLS-Required: No")
         add("none", "plain", "clear", habit="greylist")
         add("none", "plain", "clear", habit="slow")
         add("none", "plain", "did not answer in time", habit="stuck")
@@ -142,7 +146,8 @@ def cuts():
 CASES = {}
 for case in matrix():
     words = [case.server, case.certificate, case.zone, case.tlsa.replace(" ", ""), case.policy.replace(" ", "-"), case.habit,
-             str(case.attack or "").replace(" ", "-"), case.to if case.to != "bob" else "", *case.options]
+             str(case.attack or "").replace(" ", "-"), case.to if case.to != "bob" else "", *case.options,
+             case.field.replace(": ", "-")]
     case.name = (case.name or "-".join(word for word in words if word)).lower()
     assert case.name not in CASES, case.name
     CASES[case.name] = case
@@ -208,7 +213,7 @@ class World:
         domain = f"{case.name}.{zone.name}"
         self.policies.certificates[domain] = self.authority.certificate(f"mta-sts.{domain}")
         self.policies.pages[domain] = (200, "text/plain", POLICY.format(mode=mode, mx="mx.elsewhere.test" if elsewhere else host))
-        zone.add(f"_mta-sts.{domain}.", 'TXT "v=STSv1; id=1;"').add(f"mta-sts.{domain}.", f"A {self.policies.server.server_address[0]}")
+        zone.add(f"_mta-sts.{domain}.", 'TXT "v=STSv1; id=1;"').add(f"mta-sts.{domain}.", f"A {self.block}.2")
 
     def start(self):
         ours = self.authority.certificate("mx.demo.test")
@@ -221,10 +226,12 @@ class World:
         self.net.zone("fraud.test").add("MX 10 mx").add("mx", "A 127.0.0.1").add(f"_{port}._tcp.mx", WRONG)
         self.net.publish()
         resolver = f"{self.block}.3"
-        more = {"postfix": {"out_port": port}, "exim": {"out_port": port}, "opensmtpd": {"way_out": f"smtp+tls://mx.{DOMAIN}:{port}", "roots": self.authority.roots}}
+        more = {"postfix": {"out_port": port}, "exim": {"out_port": port},
+                "opensmtpd": {"way_out": f"smtp+tls://mx.{DOMAIN}:{port}", "roots": self.authority.roots}}
         self.peers = {}
         for name, kind in SERVERS.items():
-            self.peers[name] = kind(["signed.test", "plain.test", "strict.test"], self.port, self.doors[name], resolver, **more[name])
+            self.peers[name] = kind(["signed.test", "plain.test", "strict.test"], self.port, self.doors[name], resolver,
+                                    **more[name])
             self.closing.append(self.peers[name].close)
         for name, (here, there) in self.ways.items():
             self.cutters[name] = Cutter((here, self.port), (there, self.port), CASES[name].attack)
@@ -236,10 +243,10 @@ class World:
             for case in CASES.values():
                 self.send(client, case)
 
-    def send(self, client, case, marker=None):
+    def send(self, client, case):
         to = f"{case.to}@{case.name}.{case.zone}.test"
-        client.sendmail(f"alice@{DOMAIN}", [to], f"From: alice@{DOMAIN}\r\nTo: {to}\r\nX-Marker: {marker or case.name}\r\n\r\nhello\r\n",
-                        case.options)
+        head = [f"From: alice@{DOMAIN}", f"To: {to}", f"X-Marker: {case.name}", *filter(None, [case.field])]
+        client.sendmail(f"alice@{DOMAIN}", [to], "\r\n".join(head) + "\r\n\r\nhello\r\n", case.options)
 
     def mail(self, case):
         return self.peers[case.server].mail(case.name)

@@ -176,7 +176,8 @@ def test_what_was_accepted_goes_out_once_whoever_is_killed():
         assert not [what for what in often if what[1] == f"bob@{DOMAIN}"], "nothing in between could make these come twice"
         knew = sum(count for name, count in killed.items() if name in ("courier", "store", "supervisor", "all"))
         more = sum(count - 1 for count in often.values())
-        print(f"{dict(killed)}: {len(wanted)} recipients of {len(load.kept)} messages, {more} deliveries too many; {time.monotonic() - begun:.0f} s after the last kill")
+        print(f"{dict(killed)}: {len(wanted)} recipients of {len(load.kept)} messages, {more} deliveries too many; "
+              f"{time.monotonic() - begun:.0f} s after the last kill")
         assert more <= TWICE_MAX * knew, often
     finally:
         world.close()
