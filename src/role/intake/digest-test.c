@@ -1,8 +1,10 @@
 #include "base/test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "role/intake/digest.h"
 
 static struct arena *arena;
@@ -165,6 +167,27 @@ static void a_report_on_no_domain_has_no_part(void **state)
     assert_int_equal(digest->count, 0);
 }
 
+static void without_memory_it_says_so(void **state)
+{
+    (void)state;
+    static const struct dmarc_report_row rows[] = {{.count = 1, .source_ip = "192.0.2.1"}};
+    struct reported reported = {.kind = REPORTED_DMARC};
+    reported.dmarc =
+        (struct dmarc_report){.published = {.domain = "example.org"}, .row_count = COUNT_OF(rows), .rows = rows};
+    unsigned failed = 0;
+    int result = -ENOMEM;
+    while (result == -ENOMEM) {
+        AUTO(arena) struct arena *fresh = NULL;
+        assert_int_equal(arena_new(REPORTED_ARENA_MAX, &fresh), 0);
+        mem_fail_after(++failed);
+        result = digest_new(&reported, fresh, &digest);
+        mem_fail_after(0);
+    }
+    assert_int_equal(result, 0);
+    assert_int_equal(digest->count, 1);
+    assert_true(failed > 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +195,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_has_no_row_of_its_own_is_added_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tls_rows_are_apart_by_domain_and_tell_all_sessions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_report_on_no_domain_has_no_part, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_it_says_so, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

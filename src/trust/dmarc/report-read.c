@@ -174,11 +174,12 @@ static int on_end(struct walk *walk)
     return result;
 }
 
-static void on_text(struct walk *walk, const xmlChar *text)
+static int on_text(struct walk *walk, const xmlChar *text)
 {
     span_t piece = span_of_text((const char *)text);
-    if (walk->place != NULL)
-        (void)buf_append(&walk->text, span_upto(piece, DMARC_TEXT_MAX - buf_len(&walk->text)));
+    if (walk->place == NULL)
+        return 0;
+    return buf_append(&walk->text, span_upto(piece, DMARC_TEXT_MAX - buf_len(&walk->text)));
 }
 
 static int on_element(struct walk *walk, xmlTextReaderPtr reader, int depth)
@@ -206,8 +207,7 @@ static int on_node(struct walk *walk, xmlTextReaderPtr reader)
         return depth == 0 ? 0 : on_end(walk);
     case XML_READER_TYPE_TEXT:
     case XML_READER_TYPE_CDATA:
-        on_text(walk, xmlTextReaderConstValue(reader));
-        return 0;
+        return on_text(walk, xmlTextReaderConstValue(reader));
     default:
         return 0;
     }

@@ -1,7 +1,9 @@
 #include "base/test.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "trust/reported/reported.h"
 
 #define ROOM ((size_t)32 << 20)
@@ -180,6 +182,27 @@ static void the_arena_is_enough_for_the_largest(void **state)
     assert_true(arena_used(arena) < REPORTED_ARENA_MAX / 2);
 }
 
+static void without_memory_it_says_so(void **state)
+{
+    (void)state;
+    unsigned failed = 0;
+    int result = -ENOMEM;
+    add_head("multipart/mixed; boundary=b");
+    add("\r\n");
+    add_part("Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64", x_in_gzip);
+    add_part("Content-Type: application/xml", xml);
+    add("--b--\r\n");
+    while (result == -ENOMEM) {
+        AUTO(arena) struct arena *fresh = NULL;
+        assert_int_equal(arena_new(REPORTED_ARENA_MAX, &fresh), 0);
+        mem_fail_after(++failed);
+        result = reported_find(buf_span(&mail), fresh, &reported, &problem);
+        mem_fail_after(0);
+    }
+    assert_int_equal(result, REPORTED_FOUND);
+    assert_true(failed > 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_wrong_is_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_large_is_said_to_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_arena_is_enough_for_the_largest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_it_says_so, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
