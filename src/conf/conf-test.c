@@ -25,6 +25,8 @@ static void nothing_set_gives_every_default(void **state)
     assert_int_equal(conf->smtp_message_max, 50 * 1024 * 1024);
     assert_int_equal(conf->smtp_recipients_max, 1000);
     assert_string_equal(conf->tls_minimum, "1.2");
+    assert_string_equal(conf->filter_rspamd, "auto");
+    assert_string_equal(conf->filter_clamd, "auto");
     assert_int_equal(conf->server_port_offset, CONF_BY_USER);
     assert_int_equal(error.text[0], 0);
 }

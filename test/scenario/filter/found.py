@@ -15,7 +15,8 @@ from site_of_one import Site
 PLAIN = "From: ann@example.org\r\nSubject: hello\r\n\r\n{}\r\n"
 RSPAMD_PORT = 11333
 CLAMD_SOCKET = "/run/clamav/clamd.ctl"
-ONE = "[server]\nintakes = 1\n"  # several look each for itself
+AUTO = "[filter]\nrspamd = auto\nclamd = auto\n"
+ONE = AUTO + "[server]\nintakes = 1\n"  # several look each for itself
 LONG = 30  # seconds: it is looked for every five while it is away
 
 needs_rspamd = pytest.mark.skipif(shutil.which("rspamd") is None, reason="rspamd is not installed")
@@ -95,7 +96,7 @@ def test_clamd_is_found_and_says_its_version():
 @needs_clamd
 @alone
 def test_what_is_switched_off_is_not_looked_for():
-    with FoundRspamd(), FoundClamd(), Site("[filter]\nrspamd = off\nclamd = off\n") as site:
+    with FoundRspamd(), FoundClamd(), Site("") as site:
         assert outcome(site, CARRIER) == 250
         assert len(site.mail("INBOX", 1)) == 1
         assert {filter_of(site, name)["state"] for name in ("rspamd", "clamd")} == {"off"}
@@ -110,7 +111,7 @@ def test_a_strangers_program_at_rspamds_place_is_shown_nothing():
         os.fchown(trap.fileno(), 12345, 12345)
         trap.listen()
         trap.settimeout(0.1)
-        with Site("") as site:
+        with Site(AUTO) as site:
             assert outcome(site, PLAIN.format("private")) == 250
             assert filter_of(site, "rspamd")["state"] == "not found"
             with pytest.raises(TimeoutError):

@@ -11,8 +11,6 @@ from site_of_one import Site
 
 PLAIN = "From: ann@example.org\r\nSubject: hello\r\nX-Spam-Status: No, trust me\r\n\r\n{}\r\n"
 
-OFF = "rspamd = off\nclamd = off\n"  # before the one that is to be asked
-
 
 @pytest.fixture(scope="module")
 def rspamd():
@@ -102,7 +100,7 @@ WAITS, PASSES = (451, b"4.7.1"), (250, b"")
 @pytest.mark.parametrize("when_down, expected", [("defer", WAITS), ("pass", PASSES)])
 def test_a_filter_that_dies_and_comes_back(spoilt, when_down, expected):
     filter_, setting = spoilt
-    with Site(f"[filter]\nwhen_down = {when_down}\n" + OFF + setting) as site:
+    with Site(f"[filter]\nwhen_down = {when_down}\n" + setting) as site:
         assert outcome(site) == PASSES
         filter_.kill()
         assert outcome(site) == expected
@@ -117,7 +115,7 @@ def test_a_filter_that_dies_and_comes_back(spoilt, when_down, expected):
 @pytest.mark.parametrize("when_down, expected", [("defer", WAITS), ("pass", PASSES)])
 def test_a_filter_that_hangs_costs_its_time_and_no_more(spoilt, when_down, expected):
     filter_, setting = spoilt
-    with Site(f"[server]\nintakes = 1\n[filter]\ntimeout = 2\nwhen_down = {when_down}\n" + OFF + setting) as site:
+    with Site(f"[server]\nintakes = 1\n[filter]\ntimeout = 2\nwhen_down = {when_down}\n" + setting) as site:
         assert outcome(site) == PASSES
         filter_.signal(signal.SIGSTOP)
         try:
@@ -132,9 +130,17 @@ def test_a_filter_that_hangs_costs_its_time_and_no_more(spoilt, when_down, expec
 
 
 def test_a_filter_that_is_nowhere_holds_mail_back_from_the_start():
-    for setting in ("rspamd = http://127.0.0.1:9\nclamd = off\n", "clamd = /nowhere/clamd.sock\nrspamd = off\n"):
+    for setting in ("rspamd = http://127.0.0.1:9\n", "clamd = /nowhere/clamd.sock\n"):
         with Site("[filter]\n" + setting) as site:
             assert outcome(site) == WAITS
+
+
+def test_our_own_greylist_steps_back_while_rspamd_is_at_work(rspamd):
+    strangers = "[trust]\nlocal =\ndmarc = off\nspf = off\ndkim = off\niprev = off\n[filter]\ngreylist = auto\n"
+    with Site(strangers + FILTERS["rspamd"](rspamd)) as site:
+        assert outcome(site) == PASSES
+    with Site(strangers) as site:
+        assert outcome(site) == WAITS
 
 
 def test_what_our_users_send_is_looked_at_where_that_is_wanted(rspamd):

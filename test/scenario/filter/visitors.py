@@ -9,7 +9,7 @@ from server import DOMAIN, wait_until
 from site_of_one import Site
 
 PLAIN = "From: ann@example.org\r\nSubject: hello\r\n\r\nhello\r\n"
-QUIET = "[trust]\ndmarc = off\nspf = off\ndkim = off\niprev = off\n[filter]\nrspamd = off\nclamd = off\n"
+QUIET = "[trust]\ndmarc = off\nspf = off\ndkim = off\niprev = off\n[filter]\n"
 ONE, NEIGHBOUR, OTHER, SIX = "192.0.2.7", "192.0.2.8", "198.51.100.7", "2001:db8::7"
 WAIT = "greeting_wait = 2\n"
 
