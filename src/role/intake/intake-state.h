@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/list.h"
 #include "crypto/record.h"
 #include "crypto/recordkey.h"
 #include "dns/resolver.h"
@@ -32,10 +33,20 @@ struct intake {
     uint64_t reports; /* of others that were read */
     uint64_t reports_refused;
     int64_t reports_rest_until; /* by the loop's clock: until then none is read */
+    struct list lessons;        /* teach.c: waiting */
+    size_t lesson_count;
+    bool is_teaching;
+    uint64_t taught;
 };
 
 /* delivery.c: takes the message. */
 void intake_deliver(struct intake *intake, struct channel *channel, struct ipc_message *message);
+
+/* teach.c: what people take for junk or not, for rspamd; leaves the message to the caller. */
+void intake_teach(struct intake *intake, struct ipc_message *message);
+void intake_drop_lessons(struct intake *intake);
+#define INTAKE_TEACH_PORTS_MAX 1U
+size_t intake_teach_ports(const struct conf *conf, uint16_t ret_ports[INTAKE_TEACH_PORTS_MAX]);
 
 /* sender.c: whether all addresses in the header's From belong to the account (RFC 6409 §6.1). SENDER_UNKNOWN where
  * keeper cannot be asked. */

@@ -16,14 +16,15 @@
 #define KEPT_MEMORY ((size_t)64 << 20)
 #define END_WAIT 5000 /* milliseconds for what is under way, once we have to end */
 
-/* Those of the resolver, and of the filters. */
+/* Those of the resolver, of the filters, and of who learns from people. */
 static size_t list_ports(const struct intake *intake, uint16_t ports[PORTS_MAX])
 {
     const uint16_t *asked;
     size_t count = resolver_ports(intake->resolver, &asked);
-    assert(count + FILTER_PORTS_MAX <= PORTS_MAX);
+    assert(count + FILTER_PORTS_MAX + INTAKE_TEACH_PORTS_MAX <= PORTS_MAX);
     memcpy(ports, asked, count * sizeof(*asked));
-    return count + filter_ports(intake->start->conf, ports + count);
+    count += filter_ports(intake->start->conf, ports + count);
+    return count + intake_teach_ports(intake->start->conf, ports + count);
 }
 
 static int on_begin(void *arg)
@@ -56,6 +57,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
     }
     if (message->type == IPC_filters) {
         tell_filters(arg, channel, message->call);
+    } else if (message->type == IPC_teach) {
+        intake_teach(arg, message);
     } else {
         log_error("intake.message.unexpected", F_TEXT("type", ipc_type_name(message->type)));
         channel_close(channel);
@@ -68,10 +71,11 @@ static void on_status(void *arg, struct buf *json)
     const struct intake *intake = arg;
     (void)buf_append_format(json,
                             ",\"delivered\":%llu,\"refused\":%llu,\"judged\":%llu,\"held\":%llu,\"reports\":%llu,"
-                            "\"reports_refused\":%llu",
+                            "\"reports_refused\":%llu,\"taught\":%llu",
                             (unsigned long long)intake->delivered, (unsigned long long)intake->refused,
                             (unsigned long long)intake->judged, (unsigned long long)intake->held,
-                            (unsigned long long)intake->reports, (unsigned long long)intake->reports_refused);
+                            (unsigned long long)intake->reports, (unsigned long long)intake->reports_refused,
+                            (unsigned long long)intake->taught);
     resolver_status(intake->resolver, json);
 }
 
@@ -117,6 +121,7 @@ int intake_run(const struct role_start *start)
     mem_keep(KEPT_MEMORY);
     intake->start = start;
     task_group_init(&intake->tasks);
+    list_init(&intake->lessons);
     int result = loop_new(&intake->loop);
     if (result == 0)
         result = timer_new(intake->loop, on_sender_end, intake, &intake->sender_end);
@@ -132,6 +137,7 @@ int intake_run(const struct role_start *start)
         log_error("intake.failed", F_FAULT(result));
     if (intake->loop != NULL && loop_finish(intake->loop, END_WAIT) != 0)
         log_warn("intake.end.late");
+    intake_drop_lessons(intake);
     tallier_free(intake->tallier);
     wiring_free(intake->wiring);
     timer_free(intake->sender_end);

@@ -22,6 +22,7 @@
 #include "role/session/service/service.h"
 #include "role/session/sorter.h"
 #include "role/session/takein.h"
+#include "role/session/teach.h"
 
 #define FINISH_MS 5000
 #define INDEXING_MS_MAX 600000 /* an account stays open for the index alone */
@@ -101,6 +102,8 @@ static int open_vault(struct session *session, const struct secret *root)
         result = release_start(session);
     if (result == 0)
         result = sorter_start(session);
+    if (result == 0)
+        result = teach_start(session);
     return result < 0 ? result : indexer_start(session);
 }
 
@@ -160,8 +163,9 @@ static void linger_over(void *arg)
     struct session *session = arg;
     if (session->client_count > 0)
         return;
-    /* The index could never be complete where clients only look in for a moment. */
-    if (session->is_indexing && loop_now(session->loop) - session->alone_since < INDEXING_MS_MAX) {
+    /* The index could never be complete, nor anything be learned, where clients only look in for a moment. */
+    if ((session->is_indexing || session->is_teaching) &&
+        loop_now(session->loop) - session->alone_since < INDEXING_MS_MAX) {
         timer_start(session->linger, INDEXING_LOOK_MS);
         return;
     }
@@ -256,6 +260,7 @@ static void dismantle(struct session *session)
     if (session->loop != NULL && loop_finish(session->loop, FINISH_MS) < 0)
         log_warn("session.tasks.left");
     client_end_parked(session);
+    teach_end(session);
     quiet_end(session);
     record_receiver_free(session->receiver);
     segments_free(session);

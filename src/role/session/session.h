@@ -24,6 +24,7 @@
  *   indexer.c   words into the index (words.c: which)         segments.c  descriptors of the log's segments
  *   sortkey.c   what a message is sorted by                   sorter.c    the same for what was filed without it
  *   quota.c     whether all it may hold is there              flags.c     flags as text
+ *   teach.c     what is junk and what is not, for rspamd
  *   quiet.c     little memory while nobody does anything      notices.c   what happened to names and the like
  *   imap/       the commands, a file for each group           pop3/       a POP3 connection, all of it
  *   service/    the owner's commands at the command line
@@ -67,15 +68,17 @@ struct session {
     struct timer *linger;
     int64_t alone_since; /* when the last client left, on the loop's clock */
     bool is_ending;
-    uint64_t attached;      /* attach messages so far: what `leave` says */
-    struct event arrived;   /* takein.c: something is pending, or to be said taken */
-    struct event current;   /* takein.c: the newest batch of what has arrived is filed */
-    struct event hurry;     /* takein.c: a client waits for the newest batch */
-    unsigned announced;     /* takein.c: times something arrived since the last batch */
-    struct event freed;     /* release.c: the outbox has something */
-    struct event unindexed; /* indexer.c: mail came or went */
-    bool is_indexing;       /* indexer.c: it is about to work, or does */
-    unsigned index_waiters; /* service/reindex.c: somebody waits for it, so it does not wait for a quiet moment */
+    uint64_t attached;         /* attach messages so far: what `leave` says */
+    struct event arrived;      /* takein.c: something is pending, or to be said taken */
+    struct event current;      /* takein.c: the newest batch of what has arrived is filed */
+    struct event hurry;        /* takein.c: a client waits for the newest batch */
+    unsigned announced;        /* takein.c: times something arrived since the last batch */
+    struct event freed;        /* release.c: the outbox has something */
+    struct event unindexed;    /* indexer.c: mail came or went */
+    struct teaching *teaching; /* teach.c; NULL where nobody is to learn */
+    bool is_teaching;          /* teach.c: it is about to, or does */
+    bool is_indexing;          /* indexer.c: it is about to work, or does */
+    unsigned index_waiters;    /* service/reindex.c: somebody waits for it, so it does not wait for a quiet moment */
     struct map *filing; /* append.h: records that are stored, and about to be filed by who had them stored; or NULL */
     size_t together;    /* append.h: groups of records on their way */
     struct sort_memo *sorted; /* imap/sort-memo.c, or NULL */

@@ -11,6 +11,7 @@
 #include "role/supervisor/state.h"
 
 #define SESSION_STOP_MS 5000
+#define LESSONS_QUEUED_MAX 65536U
 
 static void flush_waiting(struct session_child *session);
 static int wire_store(struct session_child *session);
@@ -34,6 +35,22 @@ static void pass_on_full(const struct session_child *session, uint32_t is_full)
         log_warn("session.full.unsaid", F_FAULT(result));
 }
 
+/* To one intake after the other. What they do not get to is no loss; one that does not read is left alone. */
+static void pass_on_lesson(const struct session_child *session, struct ipc_message *lesson)
+{
+    struct supervisor *supervisor = session->supervisor;
+    const struct child *intake = child_find(supervisor, ROLE_INTAKE, supervisor->lessons++);
+    if (intake == NULL)
+        intake = child_find(supervisor, ROLE_INTAKE, supervisor->lessons = 0);
+    if (intake == NULL || intake->channel == NULL || channel_queued(intake->channel) > LESSONS_QUEUED_MAX)
+        return;
+    struct ipc_message message = {
+        .type = IPC_teach, .fd_count = 1, .fds = {ipc_message_take_fd(lesson, 0)}, .teach = lesson->teach};
+    int result = message.fds[0] < 0 ? -EMFILE : channel_send(intake->channel, &message);
+    if (result < 0)
+        log_debug("session.lesson.lost", F_FAULT(result));
+}
+
 static void on_message(void *arg, struct channel *channel, struct ipc_message *message)
 {
     struct session_child *session = arg;
@@ -47,6 +64,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
             log_debug("session.leave.unanswered", F_FAULT(result));
     } else if (message->type == IPC_full) {
         pass_on_full(session, message->full.is_full);
+    } else if (message->type == IPC_teach) {
+        pass_on_lesson(session, message);
     } else if (message->type == IPC_lost && message->lost.peer == ROLE_STORE) {
         wire_anew(session);
     }

@@ -76,6 +76,7 @@ struct listener {
 };
 
 struct supervisor {
+    uint32_t lessons; /* passed on, for intakes to take turns */
     const struct supervisor_start *start;
     const struct conf *conf; /* in effect: the start's, or reloaded */
     struct conf *reloaded;

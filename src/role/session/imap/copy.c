@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "role/session/imap/imap.h"
+#include "role/session/teach.h"
 #include "vault/member.h"
 
 /* COPYUID (RFC 4315 §3): two sets of equal length, source and target in the same order. */
@@ -94,6 +95,9 @@ static int transfer(struct run *run, const struct vault_mailbox *target, bool mo
         return result < 0 ? result : run_refuse(run, result);
     if (target->id == source)
         run->client->made = copied->made;
+    const struct teach_move moved = {source, target->id, {copied->made.first, copied->made.last}};
+    if (copied->count > 0)
+        teach_moved(run->session, &moved);
     struct buf *out = move ? &run->client->out : &run->reply;
     if (move && copied->count > 0) {
         /* RFC 6851 §4.3: before the EXPUNGE responses. */

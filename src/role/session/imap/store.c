@@ -3,6 +3,7 @@
 #include "role/session/flags.h"
 #include "role/session/imap/imap.h"
 #include "role/session/imap/slice.h"
+#include "role/session/teach.h"
 
 #define SLICE 5000U
 
@@ -86,6 +87,8 @@ static int store_slice(struct store *store, const struct vault_range *ranges, si
     if (result < 0)
         return result;
     result = run_end(run, change(store, ranges, count));
+    if (result == 0 && run->command->store.mode == IMAP_STORE_ADD)
+        teach_marked(run->session, run->client->view->mailbox, ranges, count, &run->command->store.flags);
     if (result == 0)
         view_skip_flags(run->client->view);
     else
