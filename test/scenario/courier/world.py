@@ -18,6 +18,7 @@ retry_first = 1
 retry_longest = 2
 reply_timeout = 5
 connect_timeout = 2
+routes = routed.test=127.0.0.2:{port}
 """
 class World:
     def __init__(self):
@@ -27,6 +28,7 @@ class World:
         zone = self.net.zone
         zone("first.test").add("MX 10 dead").add("dead", "A 127.0.0.9").add("MX 20 live").add("live", "A 127.0.0.2")
         zone("plain.test").add("A 127.0.0.2")
+        zone("late.test").add("MX 10 live.first.test.")
         zone("null.test").add("MX 0 .")
         zone("loop.test").add(f"MX 10 mx.{DOMAIN}.").add("MX 20 worse").add("worse", "A 127.0.0.2")
         zone("lame.test").add("MX 10 nowhere")
@@ -91,6 +93,23 @@ def test_a_forged_answer_is_no_answer(world):
     shown = wait_until(failed, 20, "it is deferred")
     assert shown["destinations"][0]["code"] == 451
     world.server.tool("queue", "remove", shown["entry"]["id"])
+
+
+def test_name_servers_that_are_silent_hold_up_only_what_needs_them(world):
+    def taken(address):
+        return [one for one in world.peer.taken if one.recipients == [address]]
+    world.server.account("silence")
+    world.net.freeze("resolver")
+    try:
+        world.send("silence", "bob@late.test")
+        world.send("silence", "bob@routed.test")
+        wait_until(lambda: taken("bob@routed.test"), 20, "the one that needs no name goes out")
+        wait_until(lambda: [one for one in json.loads(world.server.tool("queue", "list", "--json").stdout)
+                            if one["attempts"] > 0 and one["destinations"] == ["late.test"]], 40, "the other waits")
+        assert not taken("bob@late.test")
+    finally:
+        world.net.thaw("resolver")
+    wait_until(lambda: taken("bob@late.test"), 40, "it goes out when they answer")
 
 
 @pytest.mark.skipif(not shutil.which("smtp-sink"), reason="Postfix's smtp-sink is not installed")
