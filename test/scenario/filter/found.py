@@ -1,6 +1,7 @@
 """[filter] rspamd = auto and clamd = auto: what is at work on the machine is found, and waxwing status names it."""
 import os
 import pathlib
+import pwd
 import shutil
 import smtplib
 import socket
@@ -23,7 +24,18 @@ needs_rspamd = pytest.mark.skipif(shutil.which("rspamd") is None, reason="rspamd
 needs_clamd = pytest.mark.skipif(shutil.which("clamd") is None, reason="clamd is not installed")
 
 
+def is_user(name):
+    try:
+        return pwd.getpwnam(name) is not None
+    except KeyError:
+        return False
+
+
 class FoundRspamd(Rspamd):
+    """As Debian's service runs it."""
+    program = (("setpriv", "--reuid=_rspamd", "--regid=_rspamd", "--clear-groups") if os.geteuid() == 0 and is_user("_rspamd")
+               else ()) + Rspamd.program
+
     def __init__(self):
         super().__init__()
         self.port = RSPAMD_PORT
