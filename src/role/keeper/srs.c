@@ -98,14 +98,19 @@ static int write_first(const struct srs *srs, span_t local, span_t domain, struc
                              SPAN_PRINT(local));
 }
 
-/* What follows the hash: of SRS0, "=" and its rest as it was; of SRS1, all but the other's hash. */
+/* What follows the hash: of SRS0, "=" and its rest as it was; of SRS1, all but the other's hash, if that is sound. */
 static int write_again(span_t local, span_t domain, struct buf *rest)
 {
     span_t word;
+    span_t first;
     span_t inner = local;
-    if (take_kind(&inner, "SRS1"))
-        return span_cut(&inner, '=', &word) && inner.len > 0 ? buf_append(rest, inner) : -EINVAL;
-    return buf_append_format(rest, "%.*s=%.*s", SPAN_PRINT(domain), SPAN_PRINT(span_from(local, 4)));
+    if (!take_kind(&inner, "SRS1"))
+        return buf_append_format(rest, "%.*s=%.*s", SPAN_PRINT(domain), SPAN_PRINT(span_from(local, 4)));
+    if (!span_cut(&inner, '=', &word))
+        return -EINVAL;
+    span_t behind = inner;
+    bool is_sound = span_cut(&behind, '=', &first) && first.len > 0 && behind.len >= 2;
+    return is_sound ? buf_append(rest, inner) : -EINVAL;
 }
 
 int srs_write(const struct srs *srs, span_t sender, span_t domain, struct buf *address)
