@@ -2,12 +2,16 @@
 import email
 import json
 import os
+import shutil
 import signal
 import smtplib
+import subprocess
 import threading
 
 import pytest
 
+from filters import listens
+from internet import free_port
 from server import DOMAIN, Server, messages, wait_for, wait_until
 from smtppeer import Peer
 
@@ -29,9 +33,9 @@ bounces = 10
 
 class Post:
     """A server whose mail all goes to one peer; boss, the oldest account, is its operator."""
-    def __init__(self, more=""):
+    def __init__(self, more="", port=None):
         self.peer = Peer()
-        self.server = Server(SETTINGS.format(port=self.peer.port) + more, linger=1)
+        self.server = Server(SETTINGS.format(port=port or self.peer.port) + more, linger=1)
         self.server.start()
         self.server.domain()
         for name in ("boss", "alice", "carol"):
@@ -96,8 +100,8 @@ class Post:
 def make():
     made = []
 
-    def build(more=""):
-        made.append(Post(more))
+    def build(more="", port=None):
+        made.append(Post(more, port))
         return made[-1]
     yield build
     for post in made:
@@ -184,6 +188,21 @@ def test_many_refused_recipients_hold_an_account(make):
     post.send("bob@example.org")
     assert len(post.until_still()) >= 1 and post.taken() == set()
     assert "refused many recipients" in [one for one in post.mail("boss")][0].get_payload()
+
+
+@pytest.mark.skipif(not shutil.which("smtp-sink"), reason="Postfix's smtp-sink is not installed")
+def test_a_real_server_that_refuses_all_holds_an_account(make):
+    port = free_port()
+    with subprocess.Popen(["smtp-sink", "-c", "-f", "RCPT", f"127.0.0.1:{port}", "100"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sink:
+        try:
+            wait_until(lambda: sink.poll() is None and listens(port), 10, "smtp-sink listens")
+            post = make(port=port)
+            assert post.flood(30) == []
+            [account] = wait_until(post.accounts, 20, "the account is held")
+            assert account["why"] == "many bounces"
+        finally:
+            sink.terminate()
 
 
 def test_a_list_that_is_known_and_a_first_one_are_as_usual(make):
