@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "proto/dns/rdata.h"
 #include "trust/ask.h"
+#include "trust/dkim/rsakey.h"
 #include "trust/taglist.h"
 
 #define RECORD_MAX 16384U
@@ -41,7 +42,10 @@ static int decode(span_t text, struct buf *bytes)
 static EVP_PKEY *rsa_of(span_t der)
 {
     const uint8_t *at = der.at;
-    EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)der.len);
+    EVP_PKEY *key = rsa_key_read(der);
+    if (key != NULL)
+        return key;
+    key = d2i_PUBKEY(NULL, &at, (long)der.len);
     if (key != NULL && EVP_PKEY_is_a(key, "RSA"))
         return key;
     EVP_PKEY_free(key);
