@@ -193,7 +193,8 @@ def test_many_refused_recipients_hold_an_account(make):
 @pytest.mark.skipif(not shutil.which("smtp-sink"), reason="Postfix's smtp-sink is not installed")
 def test_a_real_server_that_refuses_all_holds_an_account(make):
     port = free_port()
-    with subprocess.Popen(["smtp-sink", "-c", "-f", "RCPT", f"127.0.0.1:{port}", "100"],
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    with subprocess.Popen(["smtp-sink", "-c", "-f", "RCPT", *user, f"127.0.0.1:{port}", "100"],
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as sink:
         try:
             wait_until(lambda: sink.poll() is None and listens(port), 10, "smtp-sink listens")
