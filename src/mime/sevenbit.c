@@ -10,21 +10,21 @@
 /* --- what there is --------------------------------------------------------------------------------------------------
  */
 
+/* Every message that leaves is looked at: line by line, with what searches many bytes at a time. */
 enum mime_encoding mime_need(span_t bytes)
 {
-    size_t line = 0;
     bool is_8bit = false;
-    for (size_t i = 0; i < bytes.len; i++) {
-        uint8_t byte = bytes.at[i];
-        bool is_end = byte == '\r' && i + 1 < bytes.len && bytes.at[i + 1] == '\n';
-        if (is_end) {
-            line = 0;
-            i++;
-            continue;
-        }
-        if (byte == '\0' || byte == '\r' || byte == '\n' || ++line > LINE_MAX_LEN)
+    while (bytes.len > 0) {
+        size_t end = span_find_byte(bytes, '\n');
+        span_t line = span_upto(bytes, end);
+        if (end < bytes.len && (end == 0 || line.at[end - 1] != '\r'))
             return MIME_ENCODING_BINARY;
-        is_8bit = is_8bit || byte >= 0x80;
+        line.len -= end < bytes.len ? 1 : 0;
+        bool has_other_end = span_find_byte(line, '\r') < line.len;
+        if (has_other_end || span_find_byte(line, '\0') < line.len || line.len > LINE_MAX_LEN)
+            return MIME_ENCODING_BINARY;
+        is_8bit = is_8bit || !ascii_is_clean(line);
+        bytes = span_from(bytes, end + 1);
     }
     return is_8bit ? MIME_ENCODING_8BIT : MIME_ENCODING_7BIT;
 }
