@@ -50,6 +50,8 @@ class World:
     def __init__(self):
         self.authority, self.net, self.port = Authority(), Internet(), free_port()
         self.peers, self.closing = {}, [self.authority.close, self.net.close]
+
+    def start(self):
         block = f"127.{random.randrange(64, 200)}.{random.randrange(1, 250)}"
         doors = {"postfix": {f"{block}.1": ""}, "exim": {f"{block}.2": "", f"{block}.3": "storm"}}
         names = {f"{block}.1": "postfix.test", f"{block}.2": "exim.test", f"{block}.3": "storm.test"}
@@ -154,6 +156,7 @@ def until_empty(server):
 def test_what_was_accepted_goes_out_once_whoever_is_killed():
     world = World()
     try:
+        world.start()
         load = Load(world.server)
         threads = [threading.Thread(target=load.send, args=(number,), daemon=True) for number in range(SENDERS)]
         for thread in threads:
