@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(arena) struct arena *arena = NULL;
-    struct reported reported = {0};
+    struct reported reported = {.kind = REPORTED_DMARC};
     const char *problem = NULL;
     assert(arena_new(REPORTED_ARENA_MAX, &arena) == 0);
     int result = reported_find(span_of(data, size), arena, &reported, &problem);
