@@ -97,7 +97,7 @@ class Postfix:
             self._write_opendkim("s", f"Domain demo.test\nSelector {SELECTOR}\nKeyFile {self._key()}\n"
                                  f"InternalHosts {self._hosts(INSIDE)}\n")
         elif milters == "check":
-            self._write_opendkim("v", f"ResolverConfiguration {self.folder}/etc/unbound.conf\nAuthservID mail.demo.test\n"
+            self._write_opendkim("v", f"Nameservers {OUTSIDE}\nAuthservID mail.demo.test\n"
                                  f"InternalHosts {self._hosts('127.9.9.9')}\n")
             self._write_opendmarc()
 
@@ -172,15 +172,6 @@ scache unix - - n - 1 scache
         return hosts
 
     def _write_opendkim(self, mode, more):
-        (self.folder / "etc/unbound.conf").write_text(f"""
-server:
-  do-not-query-localhost: no
-  local-zone: "test." nodefault
-  trust-anchor-file: {self.folder.parent}/root.key
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1
-""")
         (self.folder / "etc/opendkim.conf").write_text(f"""
 Socket local:{self.folder}/run/dkim
 Mode {mode}

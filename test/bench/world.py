@@ -92,27 +92,51 @@ class World:
         far = self.net.zone("far.test")
         for number in range(DESTINATIONS):
             far.add(str(number), f"MX 10 mx.{number}").add(f"mx.{number}", f"A 127.7.0.{number + 1}")
-        sender = self.net.zone("sender.test").add_text(f"v=spf1 ip4:{relays.OUTSIDE}/24 -all")
+        sender = self.net.zone("sender.example").add_text(f"v=spf1 ip4:{relays.OUTSIDE}/24 -all")
         sender.add("mx", f"A {relays.OUTSIDE}").add_text("_dmarc", "v=DMARC1; p=reject")
-        self.net.reverse(relays.OUTSIDE, "mx.sender.test")
+        self.net.reverse(relays.OUTSIDE, "mx.sender.example")
         self.key = self.folder / "sender.key"
         subprocess.run(["openssl", "genrsa", "-traditional", "-out", self.key, "2048"], check=True, capture_output=True)
         public = subprocess.run(["openssl", "rsa", "-in", self.key, "-pubout"], check=True, capture_output=True, text=True).stdout
         sender.add_text(f"{relays.SELECTOR}._domainkey", "v=DKIM1; k=rsa; p=" + "".join(public.splitlines()[1:-1]))
         self.net.publish()
         shutil.copy(self.net.anchor, self.folder / "root.key")
+        self._start_forwarder()
+
+    def _start_forwarder(self):
+        """The resolver at an address that is not loopback: opendkim's (libunbound) asks no other, and knows no .test."""
+        conf = self.folder / "forwarder.conf"
+        conf.write_text(f"""
+server:
+  interface: {relays.OUTSIDE}
+  access-control: {relays.OUTSIDE}/24 allow
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  directory: "{self.folder}"
+  pidfile: ""
+  use-syslog: no
+  do-not-query-localhost: no
+  module-config: "iterator"
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1
+""")
+        self.forwarder = subprocess.Popen(["unbound", "-d", "-c", conf], stderr=subprocess.DEVNULL)
 
     def _write_letters(self, count):
-        """A folder of so many messages from sender.test, signed."""
+        """A folder of so many messages from sender.example, signed."""
         import dkim  # python3-dkim
 
         folder = self.folder / "letters"
         folder.mkdir()
         for number in range(count):
-            letter = (f"From: Alice <alice@sender.test>\r\nTo: <user@demo.test>\r\nSubject: letter {number}\r\n"
-                      f"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{number}@sender.test>\r\n\r\n").encode()
+            letter = (f"From: Alice <alice@sender.example>\r\nTo: <user@demo.test>\r\nSubject: letter {number}\r\n"
+                      f"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{number}@sender.example>\r\n\r\n").encode()
             letter += b"".join(b"%073d.\r\n" % (number * 1000 + line) for line in range(50))
-            signature = dkim.sign(letter, relays.SELECTOR.encode(), b"sender.test", self.key.read_bytes(),
+            signature = dkim.sign(letter, relays.SELECTOR.encode(), b"sender.example", self.key.read_bytes(),
                                   canonicalize=(b"relaxed", b"relaxed"),
                                   include_headers=[b"from", b"to", b"subject", b"date", b"message-id"])
             (folder / f"{number:06d}").write_bytes(signature + letter)
@@ -131,6 +155,7 @@ class World:
     def close(self):
         self.sink.stop()
         self.net.close()
+        peers.end(self.forwarder)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -213,7 +238,7 @@ def incoming(world, server, figures):
     with figures.attempt(title):
         readers = server.readers(MAILBOXES)
         before, cpu, begun = server.count(readers), cpu_seconds(server), time.monotonic()
-        world.run(server.outside, 20, count, world.letters, "demo.test", MAILBOXES, "starttls", "alice@sender.test")
+        world.run(server.outside, 20, count, world.letters, "demo.test", MAILBOXES, "starttls", "alice@sender.example")
         acknowledged = time.monotonic() - begun
         while (found := server.count(readers)) < before + count:
             if time.monotonic() - begun > PATIENCE:
