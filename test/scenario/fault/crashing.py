@@ -13,8 +13,10 @@ from server import alive, messages, wait_for, wait_until
 def kill_as_it_starts(server, role, times):
     """Kills every process of a role again and again; returns how long after each death the next one came."""
     pauses = []
+    whole = len(pids(server, role))
     for _ in range(times):
-        found = wait_until(lambda: pids(server, role), 20, f"{role} is started")
+        wait_until(lambda: len(pids(server, role)) == whole, 20, f"{role} is started")
+        found = pids(server, role)
         for pid in found:
             try:
                 os.kill(pid, signal.SIGKILL)
