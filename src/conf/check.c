@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conf/row.h"
+#include "conf/way.h"
 
 #define ADDRESS_MAX INET6_ADDRSTRLEN
 
@@ -47,6 +48,19 @@ static bool is_clamd(span_t word)
            span_to_u64(span_from(word, colon + 1), UINT16_MAX, &port) == 0 && port > 0;
 }
 
+static bool is_way(span_t word)
+{
+    struct way way;
+    return word.len == 0 || way_parse(word, 1, &way) == 0;
+}
+
+static bool is_route(span_t word)
+{
+    span_t domain;
+    struct way way;
+    return way_parse_row(word, 1, &domain, &way) == 0;
+}
+
 /* Texts of which not every one makes sense: what a misread word would silently switch off is refused instead. */
 static const struct {
     size_t offset;
@@ -58,7 +72,21 @@ static const struct {
     {offsetof(struct conf, filter_rspamd), is_rspamd, false,
      "auto, off, or a URL such as http://127.0.0.1:11333 (https is not spoken to rspamd)"},
     {offsetof(struct conf, filter_clamd), is_clamd, false, "auto, off, a socket's path, or ADDRESS:PORT"},
+    {offsetof(struct conf, courier_routes), is_route, true,
+     "DOMAIN=HOST:PORT, or DOMAIN=smtp://USER:PASSWORD@HOST:PORT (smtps:// for TLS from the first byte; in a password "
+     "%2C, %40 and %25 for a comma, an at sign and a percent sign)"},
+    {offsetof(struct conf, courier_fallback), is_way, false,
+     "HOST:PORT, or smtp://USER:PASSWORD@HOST:PORT (smtps:// for TLS from the first byte; in a password %40 and %25 "
+     "for "
+     "an at sign and a percent sign)"},
 };
+
+/* Of a word that may have a password in it, what follows that. */
+static span_t without_login(span_t word)
+{
+    size_t at = span_find_last_byte(word, '@');
+    return at < word.len && span_find(word, SPAN("://")) < at ? span_from(word, at + 1) : word;
+}
 
 const char *conf_row_misread(const struct conf_row *row, span_t value, span_t *ret_word)
 {
@@ -66,12 +94,15 @@ const char *conf_row_misread(const struct conf_row *row, span_t value, span_t *r
         if (checks[at].offset != row->offset)
             continue;
         span_t rest = value;
-        *ret_word = value;
+        span_t word = value;
+        *ret_word = without_login(value);
         if (!checks[at].is_list)
             return checks[at].reads(value) ? NULL : checks[at].wanted;
-        while (conf_next_word(&rest, ret_word))
-            if (!checks[at].reads(*ret_word))
+        while (conf_next_word(&rest, &word)) {
+            *ret_word = without_login(word);
+            if (!checks[at].reads(word))
                 return checks[at].wanted;
+        }
     }
     return NULL;
 }

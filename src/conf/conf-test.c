@@ -77,6 +77,11 @@ static const struct {
     {"[filter]\nrspamd = 127.0.0.1:11333\n", "waxwing.conf:2: ", "a URL such as"},
     {"[filter]\nclamd = clamd.ctl\n", "waxwing.conf:2: ", "a socket's path"},
     {"[filter]\nclamd = 127.0.0.1:0\n", "waxwing.conf:2: ", "a socket's path"},
+    {"[courier]\nroutes = example.org\n", "waxwing.conf:2: ", "cannot be example.org: it wants DOMAIN=HOST:PORT"},
+    {"[courier]\nroutes = a.test=b.test, c.test=smtp://me@relay.test\n", "waxwing.conf:2: ", "cannot be relay.test:"},
+    {"[courier]\nfallback = smtps://me:se%cret@relay.test\n",
+     "waxwing.conf:2: ", "cannot be relay.test: it wants HOST"},
+    {"[courier]\nfallback = https://relay.test\n", "waxwing.conf:2: ", "it wants HOST"},
     {"[server]\nhostname = a\033b\n", "waxwing.conf:2: ", "control character"},
 };
 
@@ -89,6 +94,8 @@ static void networks_and_filters_are_read_in_every_form(void **state)
         "[filter]\nrspamd = off\nclamd = 127.0.0.1:3310\n",
         "[filter]\nclamd = ::1:3310\n",
         "[filter]\nclamd = /run/clamav/clamd.ctl\n",
+        "[courier]\nroutes = a.test=b.test, .c.test=[::1]:2525,d.test = smtps://me%40d.test:%2c%25@relay.test:4650\n",
+        "[courier]\nroutes =\nfallback =\n",
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(right); i++) {

@@ -246,13 +246,19 @@ class Housed(MailServer):
 
 
 class Exim(Housed):
-    """Habits: greylist (the first attempt of a recipient), storm (one stage in six says 4xx), slow, stuck."""
+    """
+    Habits: greylist (the first attempt of a recipient), storm (one stage in six says 4xx), slow, stuck, login (only who
+    has logged in, under TLS, as USER with PASSWORD; on the next port TLS begins with the first byte).
+    """
+    USER, PASSWORD = "us@demo.test", "pa,ss@w%rd:"
 
     COMMAND = ("/usr/sbin/exim4", "-bdf", "-q1s")
     CONF = """
 primary_hostname = mail.exim.test
 local_interfaces = <; {addresses}
-daemon_smtp_ports = {port}
+daemon_smtp_ports = {port} : {next_port}
+tls_on_connect_ports = {next_port}
+auth_advertise_hosts = ${{if def:tls_in_cipher{{*}}{{}}}}
 log_file_path = /var/log/exim4/%slog
 log_selector = +all
 rfc1413_query_timeout = 0s
@@ -289,6 +295,9 @@ rcpt:
   warn condition = ${{if match_ip{{$received_ip_address}}{{{stuck}}}}}
        delay = 60s
   require acl = storm
+  deny condition = ${{if match_ip{{$received_ip_address}}{{{login}}}}}
+       ! authenticated = *
+       message = 5.7.0 log in first
   accept
 begin routers
 here:
@@ -316,6 +325,12 @@ out:
   dnssec_request_domains = *
 begin retry
 * * F,1h,1s
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_set_id = $auth2
+  server_condition = ${{if and{{{{eq{{$auth2}}{{{user}}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
 """
 
     def set_up(self):
@@ -328,9 +343,9 @@ begin retry
         for path in (self.root / "mail", *(self.root / "tls").glob("*")):
             os.chown(path, 4200, 4200)
         habits = {habit: "<; " + " ; ".join([address for address, door in self.doors.items() if door.habit == habit] or ["192.0.2.1"])
-                  for habit in ("storm", "greylist", "slow", "stuck")}
+                  for habit in ("storm", "greylist", "slow", "stuck", "login")}
         (self.root / "etc/exim4/exim4.conf").write_text(self.CONF.format(
-            addresses=" ; ".join(self.doors), port=self.port, out_port=self.out_port,
+            addresses=" ; ".join(self.doors), port=self.port, next_port=self.port + 1, user=self.USER, password=self.PASSWORD, out_port=self.out_port,
             domains=" : ".join(f"{name} : *.{name}" for name in self.domains), **habits))
 
 

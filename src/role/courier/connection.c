@@ -119,13 +119,10 @@ static struct smtp_response response_of_fault(const struct connection *connectio
 
 static void set_up(struct connection *connection, enum smtp_client_demand tls)
 {
-    const struct conf *conf = connection->courier->conf;
-    bool has_login = connection->host->is_relay && conf->courier_relay_user[0] != '\0';
-    struct smtp_client_settings settings = {.hostname = span_of_text(conf->server_hostname), .tls = tls};
-    if (has_login) {
-        settings.user = span_of_text(conf->courier_relay_user);
-        settings.password = span_of_text(conf->courier_relay_password);
-    }
+    const struct smtp_client_settings settings = {.hostname = span_of_text(connection->courier->conf->server_hostname),
+                                                  .tls = tls,
+                                                  .user = connection->host->user,
+                                                  .password = connection->host->password};
     smtp_client_init(&connection->client, &settings);
 }
 
@@ -133,10 +130,8 @@ static void set_up(struct connection *connection, enum smtp_client_demand tls)
 static int greet(struct task *task, struct connection *connection)
 {
     enum smtp_client_step step = SMTP_CLIENT_READ;
-    bool is_implicit =
-        connection->host->is_relay && strcmp(connection->courier->conf->courier_relay_tls, "implicit") == 0;
     int result = 0;
-    if (is_implicit) {
+    if (connection->host->tls == ROUTE_TLS_IMPLICIT) {
         result = start_tls(task, connection);
         smtp_client_is_tls(&connection->client);
     }
@@ -201,11 +196,15 @@ static int open_host(struct task *task, struct connection *connection, const str
     int result = route_addresses(routing, connection->host, addresses, &count, ret_response);
     if (result == 0 && count > 0)
         result = demand_find(&question, &connection->demand, ret_response);
-    else if (result == ROUTE_BOGUS)
+    else if (result >= 0) /* for all we know, it asks for TLS */
+        connection->is_demanded |= connection->host->is_secure;
+    if (result == ROUTE_BOGUS && count == 0)
         connection->demand =
             (struct demand){.policy = connection->host->is_secure ? TLSRPT_TLSA : TLSRPT_NO_POLICY_FOUND};
     if (result > 0 && connection->demand.policy != TLSRPT_NO_POLICY_FOUND)
         count_unopened(connection);
+    connection->is_demanded |=
+        connection->host->tls == ROUTE_TLS_BY_POLICY && (connection->demand.must_encrypt || (result > 0 && count > 0));
     if (result != 0)
         return result < 0 ? result : 1;
     enum smtp_client_demand tls = connection->demand.must_encrypt ? SMTP_CLIENT_TLS_MUST : SMTP_CLIENT_TLS_MAY;
@@ -224,12 +223,23 @@ static bool is_for_good(const struct smtp_response *response)
     return response->code == 521 || response->code == 556 || (response->code == 550 && response->subject == 1);
 }
 
+/* [courier] fallback is for who cannot be reached. Where a policy asks for TLS to the domain itself, what fails may be
+ * an attack, and nobody else is to send it on as he pleases; and what has a route of its own is not for a relay to
+ * know. */
+static bool may_fall_back(const struct connection *connection, const struct smtp_response *response)
+{
+    bool is_demanded =
+        connection->is_demanded || (connection->policy != NULL && connection->policy->mode == MTASTS_ENFORCE);
+    return connection->destination->name[0] != ROUTE_MARK && !is_demanded && !is_for_good(response);
+}
+
 /* The first host that lets us in. The answer that is kept is one that leaves hope, if there is any. */
 static int open_any(struct task *task, struct connection *connection, const struct route *route,
                     const struct routing *routing, struct smtp_response *ret_response)
 {
+    struct smtp_response response = {0};
     for (size_t i = 0; i < route->count; i++) {
-        struct smtp_response response = {0};
+        response = (struct smtp_response){0};
         connection->host = &route->hosts[i];
         int result = open_host(task, connection, routing, &response);
         if (result <= 0)
@@ -237,7 +247,13 @@ static int open_any(struct task *task, struct connection *connection, const stru
         if (ret_response->code == 0 || is_for_good(ret_response))
             *ret_response = response;
     }
-    return 1;
+    if (!may_fall_back(connection, ret_response))
+        return 1;
+    int result = route_fallback(routing, &connection->fallback);
+    if (result != ROUTE_FOUND)
+        return result < 0 ? result : 1;
+    connection->host = &connection->fallback;
+    return open_host(task, connection, routing, &response);
 }
 
 /* --- serving -------------------------------------------------------------------------------------------------------
@@ -337,7 +353,7 @@ static void run(struct task *task, struct connection *connection, const struct r
     struct smtp_response response = {0};
     int result = route_find(routing, destination->name, &route);
     bool has_no_route = result == ROUTE_NONE;
-    if (result == ROUTE_FOUND && !destination->is_optional && !demand_is_set(destination->name, &route.hosts[0]))
+    if (result == ROUTE_FOUND && !destination->is_optional && !demand_is_set(&route.hosts[0]))
         result = find_policy(task, connection, routing);
     if (result == ROUTE_FOUND)
         result = open_any(task, connection, &route, routing, &response);

@@ -102,7 +102,7 @@ static bool is_counted(const struct connection *connection)
 {
     const struct destination *destination = connection->destination;
     return strcmp(connection->courier->conf->reports_tls, "on") == 0 && !destination->is_optional &&
-           (connection->host == NULL || !demand_is_set(destination->name, connection->host));
+           (connection->host == NULL || !demand_is_set(connection->host));
 }
 
 static void note_session(struct connection *connection, const struct tlsrpt_failure *failure)

@@ -242,11 +242,19 @@ void destination_connection_ended(struct destination *destination);
 void destinations_free(struct courier *courier);
 
 /* route.c: the hosts of a destination, the best first. */
+enum route_tls {
+    ROUTE_TLS_BY_POLICY, /* the domain itself says where its mail goes, and demand.h what is to be proved there */
+    ROUTE_TLS_OFFERED,   /* for all else, our settings say it */
+    ROUTE_TLS_STARTTLS,
+    ROUTE_TLS_IMPLICIT,
+};
 struct route_host {
     const char *name;
     uint16_t port;
-    bool is_relay;
+    enum route_tls tls;
     bool is_secure; /* the way to it is one that DNSSEC vouches for */
+    span_t user;    /* to log in with; empty: without */
+    span_t password;
 };
 enum route_outcome {
     ROUTE_FOUND,
@@ -265,14 +273,20 @@ struct routing { /* who asks for a route, and whom */
     struct arena *arena;
 };
 MUST_USE int route_find(const struct routing *routing, const char *name, struct route *ret_route);
+/* The relay for what cannot be reached: ROUTE_NONE where none is set. */
+MUST_USE int route_fallback(const struct routing *routing, struct route_host *ret_host);
 /* The addresses of a host, as many as fit: 0, or ROUTE_BOGUS; where there are none, the response says why. */
 #define ROUTE_ADDRESSES_MAX 16U
 MUST_USE int route_addresses(const struct routing *routing, const struct route_host *host,
                              struct address *ret_addresses, size_t *ret_count, struct smtp_response *ret_response);
 /* The ports that mail is ever sent to. */
 size_t route_ports(const struct conf *conf, uint16_t *ports, size_t most);
-/* The name of the destination that mail to this domain goes by. */
+/*
+ * The name of the destination that mail to this domain goes by: "relay", ">host:port" or ">smtps://user@host:port" of a
+ * route, "[192.0.2.1]", or a domain.
+ */
 #define DESTINATION_NAME_MAX 320U
+#define ROUTE_MARK '>'
 MUST_USE int route_name(const struct conf *conf, span_t domain, char ret_name[DESTINATION_NAME_MAX]);
 
 /* connection.c */
@@ -285,6 +299,8 @@ struct connection {
     const struct route_host *host;      /* the arena's */
     const struct mtasts_policy *policy; /* of the domain, or NULL */
     struct demand demand;               /* what its TLS has to prove */
+    bool is_demanded;                   /* of one of the domain's hosts, a policy asked for TLS */
+    struct route_host fallback;         /* where there is one, and it was turned to */
     bool is_proved;                     /* it has shown whose it is by TLS, whatever was demanded */
     char address[ADDRESS_TEXT_MAX];
     char source[ADDRESS_TEXT_MAX];

@@ -32,9 +32,10 @@ static const struct dns_lookup lookup = {fixture_ask, &zone};
 
 struct row {
     const char *destination, *host;
-    bool is_secure, is_relay;
+    bool is_secure;
+    enum route_tls tls;
     span_t policy; /* MTA-STS, or none */
-    const char *require_tls, *relay_tls;
+    const char *require_tls;
     enum demand_outcome outcome;
     unsigned detail; /* of 4.7.x, where it waits */
     enum tlsrpt_policy_type policy_type;
@@ -52,52 +53,53 @@ struct row {
 #define WAITS(detail, type) DEMAND_WAIT, detail, type
 #define SETS(type) DEMAND_SET, 0, type
 #define FREE TLSRPT_NO_POLICY_FOUND
+#define BY_POLICY ROUTE_TLS_BY_POLICY
+#define OFFERED ROUTE_TLS_OFFERED
+#define STARTTLS ROUTE_TLS_STARTTLS
+#define IMPLICIT ROUTE_TLS_IMPLICIT
 
 /* doc/tls.md; the third column: DNSSEC vouches for the way to the host. */
 static const struct row cases[] = {
     /* RFC 7672 §2.2 */
-    {"good.test", "mx.good.test", true, false, NOTHING, "", "", SETS(TLSRPT_TLSA), true, true, false, TLS_PROOF_DANE},
-    {"six.test", "mx.six.test", true, false, NOTHING, "", "", SETS(TLSRPT_TLSA), true, true, false, TLS_PROOF_DANE},
-    {"pkix.test", "mx.pkix.test", true, false, NOTHING, "", "", SETS(TLSRPT_TLSA), true, true, false, TLS_PROOF_NONE},
-    {"none.test", "mx.none.test", true, false, NOTHING, "", "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
+    {"good.test", "mx.good.test", true, BY_POLICY, NOTHING, "", SETS(TLSRPT_TLSA), true, true, false, TLS_PROOF_DANE},
+    {"six.test", "mx.six.test", true, BY_POLICY, NOTHING, "", SETS(TLSRPT_TLSA), true, true, false, TLS_PROOF_DANE},
+    {"pkix.test", "mx.pkix.test", true, BY_POLICY, NOTHING, "", SETS(TLSRPT_TLSA), true, true, false, TLS_PROOF_NONE},
+    {"none.test", "mx.none.test", true, BY_POLICY, NOTHING, "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
     /* RFC 7672 §2.2.1: records of a host that nobody vouches for do not count */
-    {"good.test", "mx.good.test", false, false, NOTHING, "", "", SETS(FREE), false, false, false, TLS_PROOF_NONE},
-    {"u.test", "mx.unsigned.test", true, false, NOTHING, "", "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
+    {"good.test", "mx.good.test", false, BY_POLICY, NOTHING, "", SETS(FREE), false, false, false, TLS_PROOF_NONE},
+    {"u.test", "mx.unsigned.test", true, BY_POLICY, NOTHING, "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
     /* RFC 7672 §2.1.1 */
-    {"slow.test", "mx.slow.test", true, false, NOTHING, "", "", WAITS(0, TLSRPT_TLSA), 0, 0, 0, TLS_PROOF_NONE},
-    {"bogus.test", "mx.bogus.test", true, false, NOTHING, "", "", WAITS(0, TLSRPT_TLSA), 0, 0, 0, TLS_PROOF_NONE},
+    {"slow.test", "mx.slow.test", true, BY_POLICY, NOTHING, "", WAITS(0, TLSRPT_TLSA), 0, 0, 0, TLS_PROOF_NONE},
+    {"bogus.test", "mx.bogus.test", true, BY_POLICY, NOTHING, "", WAITS(0, TLSRPT_TLSA), 0, 0, 0, TLS_PROOF_NONE},
     /* RFC 8461 §2: DANE alone counts where it speaks; §4, §5 where it does not */
-    {"good.test", "mx.good.test", true, false, ELSEWHERE, "", "", SETS(TLSRPT_TLSA), true, true, false, TLS_PROOF_DANE},
-    {"none.test", "mx.none.test", true, false, ENFORCED, "", "", SETS(TLSRPT_STS), true, true, false, TLS_PROOF_NAMES},
-    {"none.test", "mx.none.test", false, false, ENFORCED, "", "", SETS(TLSRPT_STS), true, true, false, TLS_PROOF_NAMES},
-    {"none.test", "mx.none.test", false, false, ELSEWHERE, "", "", WAITS(8, TLSRPT_STS), 0, 0, true, TLS_PROOF_NONE},
-    {"none.test", "mx.none.test", false, false, TRIED, "", "", SETS(TLSRPT_STS), false, false, true, TLS_PROOF_NONE},
+    {"good.test", "mx.good.test", true, BY_POLICY, ELSEWHERE, "", SETS(TLSRPT_TLSA), true, true, false, TLS_PROOF_DANE},
+    {"none.test", "mx.none.test", true, BY_POLICY, ENFORCED, "", SETS(TLSRPT_STS), true, true, false, TLS_PROOF_NAMES},
+    {"none.test", "mx.none.test", false, BY_POLICY, ENFORCED, "", SETS(TLSRPT_STS), true, true, false, TLS_PROOF_NAMES},
+    {"none.test", "mx.none.test", false, BY_POLICY, ELSEWHERE, "", WAITS(8, TLSRPT_STS), 0, 0, true, TLS_PROOF_NONE},
+    {"none.test", "mx.none.test", false, BY_POLICY, TRIED, "", SETS(TLSRPT_STS), false, false, true, TLS_PROOF_NONE},
     /* what is set */
-    {"none.test", "mx.none.test", false, false, NOTHING, "none.test", "", SETS(FREE), true, false, 0, TLS_PROOF_NAMES},
-    {"a.none.test", "mx.none.test", false, false, NOTHING, ".NONE.test", "", SETS(FREE), true, 0, 0, TLS_PROOF_NAMES},
-    {"none.test", "mx.none.test", false, false, NOTHING, ".none.test", "", SETS(FREE), false, 0, 0, TLS_PROOF_NONE},
-    {"xnone.test", "mx.none.test", false, false, NOTHING, "none.test", "", SETS(FREE), false, 0, 0, TLS_PROOF_NONE},
-    {"pkix.test", "mx.pkix.test", true, false, NOTHING, "pkix.test", "", SETS(TLSRPT_TLSA), true, 1, 0,
+    {"none.test", "mx.none.test", false, BY_POLICY, NOTHING, "none.test", SETS(FREE), true, false, 0, TLS_PROOF_NAMES},
+    {"a.none.test", "mx.none.test", false, BY_POLICY, NOTHING, ".NONE.test", SETS(FREE), true, 0, 0, TLS_PROOF_NAMES},
+    {"none.test", "mx.none.test", false, BY_POLICY, NOTHING, ".none.test", SETS(FREE), false, 0, 0, TLS_PROOF_NONE},
+    {"xnone.test", "mx.none.test", false, BY_POLICY, NOTHING, "none.test", SETS(FREE), false, 0, 0, TLS_PROOF_NONE},
+    {"pkix.test", "mx.pkix.test", true, BY_POLICY, NOTHING, "pkix.test", SETS(TLSRPT_TLSA), true, 1, 0,
      TLS_PROOF_NAMES},
-    {"good.test", "mx.good.test", true, false, NOTHING, "good.test", "", SETS(TLSRPT_TLSA), true, 1, 0, TLS_PROOF_DANE},
-    {"relay", "mx.good.test", false, true, NOTHING, "", "starttls", SETS(FREE), true, true, false, TLS_PROOF_NAMES},
-    {"relay", "mx.good.test", false, true, NOTHING, "", "implicit", SETS(FREE), true, true, false, TLS_PROOF_NAMES},
-    {"relay", "mx.good.test", false, true, NOTHING, "", "optional", SETS(FREE), false, true, false, TLS_PROOF_NONE},
-    {">a:25", "a", false, false, NOTHING, "", "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
-    {"[192.0.2.1]", "192.0.2.1", false, false, NOTHING, "", "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
+    {"good.test", "mx.good.test", true, BY_POLICY, NOTHING, "good.test", SETS(TLSRPT_TLSA), true, 1, 0, TLS_PROOF_DANE},
+    {"relay", "mx.good.test", false, STARTTLS, NOTHING, "", SETS(FREE), true, true, false, TLS_PROOF_NAMES},
+    {"relay", "mx.good.test", false, IMPLICIT, NOTHING, "", SETS(FREE), true, true, false, TLS_PROOF_NAMES},
+    {"relay", "mx.good.test", false, OFFERED, NOTHING, "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
+    {">a:25", "a", false, OFFERED, NOTHING, "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
+    {"[192.0.2.1]", "192.0.2.1", false, OFFERED, NOTHING, "", SETS(FREE), false, true, false, TLS_PROOF_NONE},
 };
 
 static void ask(const struct row *row, bool is_optional, struct arena *arena, struct demand *demand,
                 struct smtp_response *response, int *ret_result)
 {
     char require_tls[32];
-    char relay_tls[32];
     (void)snprintf(require_tls, sizeof(require_tls), "%s", row->require_tls);
-    (void)snprintf(relay_tls, sizeof(relay_tls), "%s", row->relay_tls);
-    const struct conf conf = {.courier_require_tls = require_tls, .courier_relay_tls = relay_tls};
+    const struct conf conf = {.courier_require_tls = require_tls};
     const struct routing routing = {.conf = &conf, .lookup = &lookup, .arena = arena};
-    const struct route_host host = {
-        .name = row->host, .port = 25, .is_relay = row->is_relay, .is_secure = row->is_secure};
+    const struct route_host host = {.name = row->host, .port = 25, .tls = row->tls, .is_secure = row->is_secure};
     struct mtasts_policy policy;
     bool has_policy = row->policy.len > 0;
     if (has_policy)
@@ -170,7 +172,7 @@ static void what_goes_whatever_policies_ask_for_is_asked_for_nothing(void **stat
         struct demand demand;
         struct smtp_response response = {0};
         int result = -1;
-        if (cases[at].require_tls[0] != '\0' || cases[at].is_relay)
+        if (cases[at].require_tls[0] != '\0' || cases[at].tls != BY_POLICY)
             continue;
         assert_int_equal(arena_new(1U << 20, &arena), 0);
         ask(&cases[at], true, arena, &demand, &response, &result);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/way.h"
 #include "role/courier/courier-state.h"
 #include "trust/dane/dane.h"
 
@@ -11,12 +12,20 @@ bool demand_is_required(const struct conf *conf, span_t domain)
 {
     span_t rest = span_of_text(conf->courier_require_tls);
     span_t word;
-    while (conf_next_word(&rest, &word)) {
-        bool is_below = word.len > 0 && word.at[0] == '.' && domain.len > word.len &&
-                        span_equal_nocase(span_from(domain, domain.len - word.len), word);
-        if (is_below || span_equal_nocase(domain, word))
+    while (conf_next_word(&rest, &word))
+        if (way_covers(word, domain))
             return true;
-    }
+    return false;
+}
+
+bool demand_is_required_from(const struct conf *conf, span_t sender)
+{
+    span_t rest = span_of_text(conf->courier_require_tls_from);
+    span_t domain = span_from(sender, span_find_last_byte(sender, '@') + 1);
+    span_t word;
+    while (conf_next_word(&rest, &word))
+        if (sender.len > 0 && way_covers(word, span_find_byte(word, '@') < word.len ? sender : domain))
+            return true;
     return false;
 }
 
@@ -115,9 +124,9 @@ static int by_policy(const struct demand_question *question, struct demand *dema
 
 /* --- what is set ------------------------------------------------------------------------------------------------ */
 
-static int by_relay(const struct demand_question *question, struct demand *demand)
+static int by_setting(const struct route_host *host, struct demand *demand)
 {
-    bool is_verified = strcmp(question->routing->conf->courier_relay_tls, "optional") != 0;
+    bool is_verified = host->tls != ROUTE_TLS_OFFERED;
     demand->must_encrypt = is_verified;
     demand->tls.proof = is_verified ? TLS_PROOF_NAMES : TLS_PROOF_NONE;
     return DEMAND_SET;
@@ -131,9 +140,9 @@ static void require(struct demand *demand)
         demand->tls.proof = TLS_PROOF_NAMES;
 }
 
-bool demand_is_set(const char *destination, const struct route_host *host)
+bool demand_is_set(const struct route_host *host)
 {
-    return host->is_relay || destination[0] == '>' || destination[0] == '[';
+    return host->tls != ROUTE_TLS_BY_POLICY;
 }
 
 int demand_find(const struct demand_question *question, struct demand *ret_demand, struct smtp_response *ret_response)
@@ -146,14 +155,14 @@ int demand_find(const struct demand_question *question, struct demand *ret_deman
         return -ENOMEM;
     names[0] = host->name;
     bool is_literal = address_parse(&literal, span_of_text(host->name), 0);
-    bool is_set = demand_is_set(question->destination, host);
+    bool is_set = demand_is_set(host);
     *ret_demand = (struct demand){.policy = TLSRPT_NO_POLICY_FOUND,
                                   .is_vouched = host->is_secure || is_set,
                                   .tls = {.host = is_literal ? "" : host->name, /* RFC 6066 §3: names alone */
                                           .names = names,
                                           .name_count = 1}};
-    if (host->is_relay)
-        return by_relay(question, ret_demand);
+    if (is_set)
+        return by_setting(host, ret_demand);
     if (host->is_secure && !question->is_optional) {
         int result = by_dane(question, ret_demand, &decides, ret_response);
         if (result != 0)

@@ -39,7 +39,10 @@ MUST_USE int demand_find(const struct demand_question *question, struct demand *
                          struct smtp_response *ret_response);
 
 /* Whether our settings say where mail goes, and not the domain itself. */
-MUST_USE bool demand_is_set(const char *destination, const struct route_host *host);
+MUST_USE bool demand_is_set(const struct route_host *host);
 
 /* Whether [courier] require_tls names the domain, or one above it as .example.org does. */
 MUST_USE bool demand_is_required(const struct conf *conf, span_t domain);
+
+/* Whether [courier] require_tls_from names the sender, or the domain of the address in the same manner. */
+MUST_USE bool demand_is_required_from(const struct conf *conf, span_t sender);

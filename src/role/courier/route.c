@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/percent.h"
+#include "conf/way.h"
 #include "proto/dns/rdata.h"
 #include "role/courier/courier-state.h"
 #include "trust/domain.h"
@@ -8,46 +10,51 @@
 #define HOSTS_MAX 16U /* of one destination: who has more of them offers enough (RFC 5321 §5.1) */
 #define NAME_ARENA_MAX 16384U
 
-/*
- * The name of a destination is what its mail goes by: "relay", ">host:port" of a route, "[192.0.2.1]", or a domain.
- */
 #define RELAY "relay"
-#define ROUTE_MARK '>'
 
-static int name_set(char ret_name[DESTINATION_NAME_MAX], const char *before, span_t text)
+static int name_set(char ret_name[DESTINATION_NAME_MAX], span_t text)
 {
-    size_t len = strlen(before);
-    if (text.len == 0 || len + text.len >= DESTINATION_NAME_MAX)
+    if (text.len == 0 || text.len >= DESTINATION_NAME_MAX)
         return -EINVAL;
-    memcpy(ret_name, before, len);
-    memcpy(ret_name + len, text.at, text.len);
-    ret_name[len + text.len] = '\0';
+    memcpy(ret_name, text.at, text.len);
+    ret_name[text.len] = '\0';
     return 0;
 }
 
 /* The row of [courier] routes for this domain: that of its own name, else that of the nearest parent. */
-static span_t find_route(const struct conf *conf, span_t domain)
+static bool find_way(const struct conf *conf, span_t domain, struct way *ret_way)
 {
     span_t rest = span_of_text(conf->courier_routes);
-    span_t best = SPAN_NONE;
     size_t best_len = 0;
     span_t word;
     while (conf_next_word(&rest, &word)) {
-        size_t equals = span_find_byte(word, '=');
-        span_t name = span_trim(span_upto(word, equals));
-        bool is_below = name.len > 0 && name.at[0] == '.' && domain.len > name.len &&
-                        span_equal_nocase(span_from(domain, domain.len - name.len), name);
-        if (equals == word.len || name.len <= best_len || !(is_below || span_equal_nocase(domain, name)))
+        struct way way;
+        span_t name;
+        if (way_parse_row(word, (uint16_t)conf->courier_port, &name, &way) < 0 || name.len <= best_len ||
+            !way_covers(name, domain))
             continue;
-        best = span_trim(span_from(word, equals + 1));
+        *ret_way = way;
         best_len = name.len;
     }
-    return best;
+    return best_len > 0;
+}
+
+/* What goes the same way shares connections. A password is no part of the name: names are shown. */
+static int way_name(const struct way *way, char ret_name[DESTINATION_NAME_MAX])
+{
+    static const char *const schemes[] = {
+        [WAY_TLS_OFFERED] = "", [WAY_TLS_STARTTLS] = "smtp://", [WAY_TLS_IMPLICIT] = "smtps://"};
+    AUTO_BUF struct buf name;
+    buf_init(&name, DESTINATION_NAME_MAX);
+    (void)buf_append_format(&name, "%c%s%.*s%s%.*s:%u", ROUTE_MARK, schemes[way->tls], SPAN_PRINT(way->user),
+                            way->user.len > 0 ? "@" : "", SPAN_PRINT(way->host), way->port);
+    return buf_fault(&name) < 0 ? -EINVAL : name_set(ret_name, buf_span(&name));
 }
 
 int route_name(const struct conf *conf, span_t domain, char ret_name[DESTINATION_NAME_MAX])
 {
     AUTO(arena) struct arena *arena = NULL;
+    struct way way;
     span_t normal = domain;
     if (domain.len == 0)
         return -EINVAL;
@@ -56,51 +63,95 @@ int route_name(const struct conf *conf, span_t domain, char ret_name[DESTINATION
         result = domain_normal(domain, arena, &normal);
     if (result < 0)
         return result;
-    span_t way = find_route(conf, normal);
-    if (way.len > 0)
-        return name_set(ret_name, (const char[]){ROUTE_MARK, '\0'}, way);
-    if (conf->courier_relay[0] != '\0')
-        return name_set(ret_name, "", SPAN(RELAY));
-    return name_set(ret_name, "", normal);
+    if (find_way(conf, normal, &way))
+        return way_name(&way, ret_name);
+    return name_set(ret_name, conf->courier_relay[0] != '\0' ? SPAN(RELAY) : normal);
 }
 
 /* --- hosts ------------------------------------------------------------------------------------------------------ */
 
-/* host, host:port, [address]:port */
-static int read_place(span_t text, uint16_t standard, struct arena *arena, struct route_host *ret_host)
+static int set_host(const struct way *way, struct arena *arena, struct route_host *ret_host)
 {
-    uint64_t port = standard;
-    size_t colon = span_find_last_byte(text, ':');
-    size_t bracket = span_find_last_byte(text, ']');
-    span_t host = text;
-    bool has_port = colon < text.len && (bracket == text.len ? span_find_byte(text, ':') == colon : colon > bracket);
-    if (has_port) {
-        host = span_upto(text, colon);
-        if (span_to_u64(span_from(text, colon + 1), UINT16_MAX, &port) < 0 || port == 0)
-            return -EINVAL;
-    }
-    if (host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
-        host = span_slice(host, 1, host.len - 2);
-    if (span_starts_nocase(host, SPAN("IPv6:"))) /* RFC 5321 §4.1.3 */
-        host = span_from(host, 5);
-    ret_host->name = arena_text(arena, host);
-    ret_host->port = (uint16_t)port;
-    return ret_host->name == NULL ? -ENOMEM : 0;
+    static const enum route_tls tls[] = {[WAY_TLS_OFFERED] = ROUTE_TLS_OFFERED,
+                                         [WAY_TLS_STARTTLS] = ROUTE_TLS_STARTTLS,
+                                         [WAY_TLS_IMPLICIT] = ROUTE_TLS_IMPLICIT};
+    *ret_host = (struct route_host){.name = arena_text(arena, way->host), .port = way->port, .tls = tls[way->tls]};
+    int result = percent_decode(way->user, arena, &ret_host->user);
+    if (result == 0)
+        result = percent_decode(way->password, arena, &ret_host->password);
+    return ret_host->name == NULL ? -ENOMEM : result;
 }
 
-static int single(span_t place, uint16_t port, bool is_relay, struct arena *arena, struct route *ret_route)
+static int no_way(struct route *route)
+{
+    route->response = response_of(451, 3, 5, "The way set for that domain is no host and port");
+    return ROUTE_LATER;
+}
+
+static int single(const struct way *way, struct arena *arena, struct route *ret_route)
 {
     struct route_host *host = arena_alloc(arena, sizeof(*host));
-    if (host == NULL)
-        return -ENOMEM;
-    int result = read_place(place, port, arena, host);
-    host->is_relay = is_relay;
+    int result = host == NULL ? -ENOMEM : set_host(way, arena, host);
     ret_route->hosts = host;
     ret_route->count = result == 0 ? 1 : 0;
-    if (result == -EINVAL) {
-        ret_route->response = response_of(451, 3, 5, "The way set for that domain is no host and port");
-        return ROUTE_LATER;
+    return result < 0 ? result : (int)ROUTE_FOUND;
+}
+
+static uint16_t relay_port(const struct conf *conf)
+{
+    if (strcmp(conf->courier_relay_tls, "implicit") == 0)
+        return 465;
+    return conf->courier_relay_user[0] != '\0' ? 587 : 25;
+}
+
+/* The relay has settings of its own for what a URI says. */
+static int by_relay(const struct conf *conf, struct arena *arena, struct route *ret_route)
+{
+    struct way way;
+    if (way_parse(span_of_text(conf->courier_relay), relay_port(conf), &way) < 0)
+        return no_way(ret_route);
+    int result = single(&way, arena, ret_route);
+    if (result != ROUTE_FOUND)
+        return result;
+    struct route_host *host = &ret_route->hosts[0];
+    host->tls = strcmp(conf->courier_relay_tls, "optional") == 0   ? ROUTE_TLS_OFFERED
+                : strcmp(conf->courier_relay_tls, "implicit") == 0 ? ROUTE_TLS_IMPLICIT
+                                                                   : ROUTE_TLS_STARTTLS;
+    if (conf->courier_relay_user[0] != '\0') {
+        host->user = span_of_text(conf->courier_relay_user);
+        host->password = span_of_text(conf->courier_relay_password);
     }
+    return result;
+}
+
+static int by_route(const struct conf *conf, const char *name, struct arena *arena, struct route *ret_route)
+{
+    span_t rest = span_of_text(conf->courier_routes);
+    char this_name[DESTINATION_NAME_MAX];
+    span_t word;
+    span_t domain;
+    struct way way;
+    while (conf_next_word(&rest, &word))
+        if (way_parse_row(word, (uint16_t)conf->courier_port, &domain, &way) == 0 && way_name(&way, this_name) == 0 &&
+            strcmp(this_name, name) == 0)
+            return single(&way, arena, ret_route);
+    return no_way(ret_route);
+}
+
+static int by_literal(const struct conf *conf, const char *name, struct arena *arena, struct route *ret_route)
+{
+    struct way way;
+    return way_parse(span_of_text(name), (uint16_t)conf->courier_port, &way) < 0 ? no_way(ret_route)
+                                                                                 : single(&way, arena, ret_route);
+}
+
+int route_fallback(const struct routing *routing, struct route_host *ret_host)
+{
+    struct way way;
+    span_t place = span_of_text(routing->conf->courier_fallback);
+    if (place.len == 0 || way_parse(place, (uint16_t)routing->conf->courier_port, &way) < 0)
+        return ROUTE_NONE;
+    int result = set_host(&way, routing->arena, ret_host);
     return result < 0 ? result : (int)ROUTE_FOUND;
 }
 
@@ -210,48 +261,38 @@ static int by_domain(const struct routing *routing, const char *domain, struct r
                                                 : "The DNS does not say where that domain's mail goes");
 }
 
-static uint16_t relay_port(const struct conf *conf)
+static size_t add_port(span_t text, uint16_t standard, uint16_t *port)
 {
-    if (strcmp(conf->courier_relay_tls, "implicit") == 0)
-        return 465;
-    return conf->courier_relay_user[0] != '\0' ? 587 : 25;
-}
-
-static size_t add_port(span_t place, uint16_t standard, struct arena *arena, uint16_t *port)
-{
-    struct route_host host;
-    if (place.len == 0 || read_place(place, standard, arena, &host) < 0)
+    struct way way;
+    if (text.len == 0 || way_parse(text, standard, &way) < 0)
         return 0;
-    *port = host.port;
+    *port = way.port;
     return 1;
 }
 
 size_t route_ports(const struct conf *conf, uint16_t *ports, size_t most)
 {
-    AUTO(arena) struct arena *arena = NULL;
+    const uint16_t standard = (uint16_t)conf->courier_port;
     span_t rest = span_of_text(conf->courier_routes);
     span_t word;
     size_t count = 1;
-    ports[0] = (uint16_t)conf->courier_port;
-    if (arena_new(NAME_ARENA_MAX, &arena) < 0)
-        return count;
-    count += add_port(span_of_text(conf->courier_relay), relay_port(conf), arena, &ports[count]);
+    ports[0] = standard;
+    count += add_port(span_of_text(conf->courier_relay), relay_port(conf), &ports[count]);
+    count += add_port(span_of_text(conf->courier_fallback), standard, &ports[count]);
     while (count < most && conf_next_word(&rest, &word))
-        count += add_port(span_trim(span_from(word, span_find_byte(word, '=') + 1)), ports[0], arena, &ports[count]);
+        count += add_port(span_trim(span_from(word, span_find_byte(word, '=') + 1)), standard, &ports[count]);
     return count;
 }
 
 int route_find(const struct routing *routing, const char *name, struct route *ret_route)
 {
     *ret_route = (struct route){0};
-    if (strcmp(name, RELAY) == 0) {
-        return single(span_of_text(routing->conf->courier_relay), relay_port(routing->conf), true, routing->arena,
-                      ret_route);
-    }
+    if (strcmp(name, RELAY) == 0)
+        return by_relay(routing->conf, routing->arena, ret_route);
     if (name[0] == ROUTE_MARK)
-        return single(span_of_text(name + 1), (uint16_t)routing->conf->courier_port, false, routing->arena, ret_route);
+        return by_route(routing->conf, name, routing->arena, ret_route);
     if (name[0] == '[')
-        return single(span_of_text(name), (uint16_t)routing->conf->courier_port, false, routing->arena, ret_route);
+        return by_literal(routing->conf, name, routing->arena, ret_route);
     return by_domain(routing, name, ret_route);
 }
 

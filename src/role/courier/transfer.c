@@ -252,17 +252,21 @@ static bool is_exposed(struct transfer *transfer)
     return true;
 }
 
-/* [courier] require_tls, where a relay or a route was taken for the domain: nothing is said, and all is put off. */
+/* [courier] require_tls, where a relay or a route was taken for the domain, and require_tls_from: nothing is said, and
+ * all is put off. */
 static bool is_put_off(struct transfer *transfer)
 {
     const struct connection *connection = transfer->connection;
+    const struct conf *conf = connection->courier->conf;
+    bool is_required = !connection->is_proved && demand_is_required_from(conf, transfer->work->envelope.sender);
     const struct smtp_response response =
-        response_of(451, 7, 10, "Verified TLS is set for that domain, and the other server does not offer it");
-    bool is_required = false;
+        response_of(451, 7, 10,
+                    is_required ? "Verified TLS is set for that sender, and the other server does not offer it"
+                                : "Verified TLS is set for that domain, and the other server does not offer it");
     for (size_t i = 0; i < transfer->count && !connection->is_proved; i++) {
         span_t address = transfer->recipients[i].address;
         span_t domain = span_from(address, span_find_last_byte(address, '@') + 1);
-        is_required = is_required || demand_is_required(connection->courier->conf, domain);
+        is_required = is_required || demand_is_required(conf, domain);
     }
     if (!is_required)
         return false;
