@@ -64,6 +64,13 @@ enum deliver_outcome {
     DELIVER_WAIT,       /* the client is to come again, for a reason of policy */
     DELIVER_UNREADABLE, /* it is for an address that takes reports, and is none */
 };
+/* Whether an account may send a message to people elsewhere. */
+enum spend_outcome {
+    SPEND_OK,
+    SPEND_RECIPIENTS, /* not now: an hour would hold more recipients than it may write to */
+    SPEND_MESSAGES,   /* not now: more messages than it may send */
+    SPEND_BEYOND,     /* never: one message to more recipients than an hour may have */
+};
 /* Why the mail of an account to others is held, and what becomes of that. */
 enum hold_why {
     HOLD_BY_OPERATOR,

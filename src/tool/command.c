@@ -20,6 +20,11 @@ const struct tool_command tool_commands[] = {
     {"account remove", "ADDRESS", 1, 1, INPUT_NONE, NULL, "destroy an account and all its mail"},
     {"account lock", "ADDRESS", 1, 1, INPUT_NONE, NULL, "refuse logins and mail for now"},
     {"account unlock", "ADDRESS", 1, 1, INPUT_NONE, NULL, "allow them again"},
+    {"account limit", "ADDRESS [--quota SIZE] [--recipients-per-hour N|default] [--messages-per-hour N|default]", 1, 7,
+     INPUT_NONE, NULL,
+     "change, at once, how much mail an account may hold (0: any size), and to how many people elsewhere, in how many "
+     "messages, it may write within an hour (0: any number; default: what the settings say); without an option: show "
+     "them, and what it has sent"},
     {"account passwd", "ADDRESS [--recovery CODE]", 1, 3, INPUT_CHANGE, NULL,
      "change the password: the old and the new one on standard input"},
     {"app-password add", "ADDRESS --label TEXT [--scope imap,smtp,…]", 3, 5, INPUT_PASSWORD, NULL,

@@ -30,6 +30,7 @@ struct delivery {
     size_t front; /* bytes of that room */
     uint64_t held;
     const char *text;
+    char limit_text[SENDER_TEXT_MAX];
     struct intake_judged judged;
     struct arena *arena; /* of what filters say */
     struct forward_plan forwards;
@@ -144,16 +145,15 @@ static int check_sender(struct task *task, struct delivery *delivery, span_t hea
         [SENDER_OK] = {DELIVER_OK, ""},
         [SENDER_FOREIGN] = {DELIVER_REFUSED, "The From address is not one of your own"},
         [SENDER_UNKNOWN] = {DELIVER_LATER, ""},
-        [SENDER_EXHAUSTED] =
-            {DELIVER_WAIT,
-             "You have written to as many people as this server allows within an hour; please try again later"},
+        [SENDER_EXHAUSTED] = {DELIVER_WAIT, NULL},
+        [SENDER_BEYOND] = {DELIVER_REFUSED, NULL},
     };
     int result = intake_check_sender(task, delivery->intake, header, deliver->account);
     if (result == SENDER_OK)
-        result = intake_check_allowance(task, delivery->intake, deliver);
+        result = intake_check_allowance(task, delivery->intake, deliver, delivery->limit_text);
     if (result < 0)
         return result;
-    delivery->text = rows[result].text;
+    delivery->text = rows[result].text == NULL ? delivery->limit_text : rows[result].text;
     return (int)rows[result].outcome;
 }
 

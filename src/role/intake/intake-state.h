@@ -50,13 +50,15 @@ size_t intake_teach_ports(const struct conf *conf, uint16_t ret_ports[INTAKE_TEA
 
 /* sender.c: whether all addresses in the header's From belong to the account (RFC 6409 §6.1). SENDER_UNKNOWN where
  * keeper cannot be asked. */
-enum sender_result { SENDER_OK, SENDER_FOREIGN, SENDER_UNKNOWN, SENDER_EXHAUSTED };
+enum sender_result { SENDER_OK, SENDER_FOREIGN, SENDER_UNKNOWN, SENDER_EXHAUSTED, SENDER_BEYOND };
 #define SENDER_ADDRESSES_MAX 20U
 MUST_USE int intake_check_sender(struct task *task, struct intake *intake, span_t header, uint64_t account);
 
-/* Whether the account may write to so many more people elsewhere within the hour; they are counted. SENDER_OK,
- * SENDER_EXHAUSTED, SENDER_UNKNOWN. */
-MUST_USE int intake_check_allowance(struct task *task, struct intake *intake, const struct ipc_deliver *deliver);
+/* Whether the account may send one more message to so many people elsewhere within the hour; it is counted. SENDER_OK,
+ * SENDER_UNKNOWN; SENDER_EXHAUSTED (not now) and SENDER_BEYOND (never), with what to tell the client. */
+#define SENDER_TEXT_MAX 200U
+MUST_USE int intake_check_allowance(struct task *task, struct intake *intake, const struct ipc_deliver *deliver,
+                                    char ret_text[SENDER_TEXT_MAX]);
 
 /*
  * judge.c: asks the DNS who a message from outside is from, unless the settings have it otherwise.

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -63,7 +64,31 @@ int intake_check_sender(struct task *task, struct intake *intake, span_t header,
     return result == -ENOMEM || result == -ENOBUFS ? SENDER_UNKNOWN : result;
 }
 
-int intake_check_allowance(struct task *task, struct intake *intake, const struct ipc_deliver *deliver)
+/* What is behind the limit, and what to do. */
+static int refuse(const struct ipc_spend_done *spent, char ret_text[SENDER_TEXT_MAX])
+{
+    unsigned long long limit = spent->per_hour;
+    unsigned long long minutes = (spent->wait + 59) / 60;
+    if (spent->outcome == SPEND_BEYOND)
+        (void)snprintf(ret_text, SENDER_TEXT_MAX,
+                       "You may write to %llu people elsewhere within an hour, and this message is for more; please "
+                       "send it to fewer at a time",
+                       limit);
+    else if (spent->outcome == SPEND_MESSAGES)
+        (void)snprintf(
+            ret_text, SENDER_TEXT_MAX,
+            "You may send %llu messages elsewhere within an hour, and have; please try again in %llu minutes", limit,
+            minutes);
+    else
+        (void)snprintf(ret_text, SENDER_TEXT_MAX,
+                       "You may write to %llu people elsewhere within an hour, and this message goes beyond that; "
+                       "please try again in %llu minutes",
+                       limit, minutes);
+    return spent->outcome == SPEND_BEYOND ? SENDER_BEYOND : SENDER_EXHAUSTED;
+}
+
+int intake_check_allowance(struct task *task, struct intake *intake, const struct ipc_deliver *deliver,
+                           char ret_text[SENDER_TEXT_MAX])
 {
     if (envelope_rows_leaving(deliver->remote) == 0)
         return SENDER_OK;
@@ -75,5 +100,5 @@ int intake_check_allowance(struct task *task, struct intake *intake, const struc
     int result = channel_call_within(task, keeper, &request, ASK_WAIT, &reply);
     if (result != 0)
         return result == -ECANCELED ? result : SENDER_UNKNOWN;
-    return reply->spend_done.granted != 0 ? SENDER_OK : SENDER_EXHAUSTED;
+    return reply->spend_done.outcome == SPEND_OK ? (int)SENDER_OK : refuse(&reply->spend_done, ret_text);
 }

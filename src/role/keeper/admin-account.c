@@ -12,25 +12,6 @@ static struct directory *directory_of(const struct admin_command *command)
     return command->admin->auth->directory;
 }
 
-/* SIZE: digits, and K, M, G or T. */
-static int size_parse(span_t text, uint64_t *ret_size)
-{
-    static const char units[] = "KMGT";
-    unsigned shift = 0;
-    if (text.len > 0 && ascii_is_alpha(text.at[text.len - 1])) {
-        const char *unit = strchr(units, ascii_upper(text.at[text.len - 1]));
-        if (unit == NULL)
-            return -EINVAL;
-        shift = 10U * (unsigned)(unit - units + 1);
-        text.len--;
-    }
-    uint64_t number = 0;
-    int result = span_to_u64(text, (uint64_t)INT64_MAX >> shift, &number);
-    if (result == 0)
-        *ret_size = number << shift;
-    return result;
-}
-
 /* --- add --- */
 
 struct adding {
@@ -72,8 +53,9 @@ static int add_check(struct admin_command *command, struct adding *adding)
     if (adding->name.local[0] == '\0')
         return admin_misused(command,
                              "an account needs a name before the @; for a catch-all use `waxwing address add`");
-    if (command->quota.at != NULL && size_parse(command->quota, &adding->account.quota) != 0)
-        return admin_misused(command, "%.*s is no size; write it as 500M or 10G", SPAN_PRINT(command->quota));
+    result = command->quota.at == NULL ? 1 : admin_size_of(command, command->quota, &adding->account.quota);
+    if (result != 1)
+        return result;
     result = directory_domain_exists(directory_of(command), adding->name.domain);
     if (result == DIRECTORY_NONE)
         return admin_refuse(command, "%s is not a domain of this server; first run `waxwing domain add %s`",
@@ -133,6 +115,15 @@ int admin_account_add(struct admin_command *command)
 
 /* --- list, remove, lock --- */
 
+static void limit_write(struct buf *output, const char *before, uint64_t limit, const char *without)
+{
+    buf_append_text(output, before);
+    if (limit == SPENDING_DEFAULT)
+        buf_append_text(output, without);
+    else
+        buf_append_format(output, "%llu", (unsigned long long)limit);
+}
+
 static int account_row(void *arg, const struct account *account)
 {
     struct admin_command *command = arg;
@@ -143,11 +134,16 @@ static int account_row(void *arg, const struct account *account)
     if (command->json) {
         buf_append_text(output, "{\"address\":");
         admin_write_json(output, account->address);
-        buf_append_format(output, ",\"id\":%llu,\"state\":\"%s\",\"quota\":%llu,\"created\":%llu}",
+        buf_append_format(output, ",\"id\":%llu,\"state\":\"%s\",\"quota\":%llu,\"created\":%llu",
                           (unsigned long long)account->id, state, (unsigned long long)account->quota,
                           (unsigned long long)account->created);
+        limit_write(output, ",\"recipients_per_hour\":", account->limits.per_hour[SPENDING_RECIPIENTS], "null");
+        limit_write(output, ",\"messages_per_hour\":", account->limits.per_hour[SPENDING_MESSAGES], "null");
+        buf_append_byte(output, '}');
     } else {
         buf_append_format(output, "%s\t%s\t%llu", account->address, state, (unsigned long long)account->quota);
+        limit_write(output, "\t", account->limits.per_hour[SPENDING_RECIPIENTS], "default");
+        limit_write(output, "\t", account->limits.per_hour[SPENDING_MESSAGES], "default");
     }
     return admin_list_row_end(command, &key, 1);
 }

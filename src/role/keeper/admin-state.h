@@ -19,6 +19,8 @@ struct admin_command {
     bool by_recovery;
     span_t recovery; /* empty: on standard input */
     span_t quota;
+    span_t recipients_per_hour;
+    span_t messages_per_hour;
     span_t label;
     span_t scope;
     span_t days;
@@ -30,6 +32,7 @@ admin_function admin_dkim_list, admin_dkim_rotate;
 admin_function admin_domain_add, admin_domain_list, admin_domain_remove;
 admin_function admin_account_add, admin_account_list, admin_account_remove;
 admin_function admin_account_lock, admin_account_unlock, admin_account_passwd;
+admin_function admin_account_limit;
 admin_function admin_app_add, admin_app_list, admin_app_remove;
 admin_function admin_address_add, admin_address_list, admin_address_remove;
 admin_function admin_forward_add, admin_forward_list, admin_forward_remove;
@@ -53,6 +56,9 @@ MUST_USE int admin_account_of(struct admin_command *command, span_t address, str
 MUST_USE int admin_domain_of(struct admin_command *command, char domain[NAME_DOMAIN_MAX + 1]);
 /* 1 where the word is an address, or (pattern) @domain; else 0 and it is told. */
 MUST_USE int admin_name_of(struct admin_command *command, span_t address, struct name *ret_name);
+
+/* SIZE: digits, and K, M, G or T. 1, or 0 and it is told. */
+MUST_USE int admin_size_of(struct admin_command *command, span_t text, uint64_t *ret_size);
 
 /* The account's root secret by its password: 1, or 0 and it is told, or a fault. */
 MUST_USE int admin_unlock_root(struct admin_command *command, const struct account *account, span_t password,

@@ -30,6 +30,7 @@ struct house {
     struct admin admin;
     uint64_t gone;
     enum admin_gone how;
+    uint64_t quota;
     void (*script)(struct task *task, struct house *house);
 };
 
@@ -479,6 +480,59 @@ static void addresses_lead_to_their_accounts(void **state)
     in_house(resolving_script);
 }
 
+static void on_quota(void *arg, uint64_t account, uint64_t quota)
+{
+    struct house *house = arg;
+    house->gone = account;
+    house->quota = quota;
+}
+
+static void limits_script(struct task *task, struct house *house)
+{
+    static const struct {
+        const char *words;
+        int status;
+        uint64_t quota, recipients, messages;
+    } rows[] = {
+        {"--quota|10K", 0, 10240, SPENDING_DEFAULT, SPENDING_DEFAULT},
+        {"--recipients-per-hour|20", 0, 10240, 20, SPENDING_DEFAULT},
+        {"--messages-per-hour|0|--recipients-per-hour|1000000", 0, 10240, 1000000, 0},
+        {"--recipients-per-hour|1000001", 2, 10240, 1000000, 0},
+        {"--recipients-per-hour|-1", 2, 10240, 1000000, 0},
+        {"--messages-per-hour|many", 2, 10240, 1000000, 0},
+        {"--messages-per-hour|7|--quota|large", 2, 10240, 1000000, 0},
+        {"--recipients-per-hour|default|--quota|0", 0, 0, SPENDING_DEFAULT, 0},
+    };
+    unsigned count = 0;
+    house->admin.quota = on_quota;
+    assert_int_equal(run(task, house, "account|add|alice@demo.test|--quota|5K", "correct horse\n", NULL), 0);
+    assert_int_equal(run(task, house, "account|limit|bob@demo.test|--quota|5K", "", NULL), 1);
+    for (size_t row = 0; row < COUNT_OF(rows); row++) {
+        char words[128];
+        struct account account;
+        (void)snprintf(words, sizeof(words), "account|limit|alice@demo.test|%s", rows[row].words);
+        assert_int_equal(run(task, house, words, "", NULL), rows[row].status);
+        assert_int_equal(directory_account_get(house->directory, 1, &account), DIRECTORY_OK);
+        assert_int_equal(account.quota, rows[row].quota);
+        assert_int_equal(house->quota, rows[row].quota); /* its session was told, too */
+        assert_int_equal(account.limits.per_hour[SPENDING_RECIPIENTS], rows[row].recipients);
+        assert_int_equal(account.limits.per_hour[SPENDING_MESSAGES], rows[row].messages);
+    }
+    assert_int_equal(run(task, house, "account|limit|alice@demo.test", "", NULL), 0);
+    assert_int_equal(run(task, house, "account|limit|alice@demo.test|--quota|5K", "", NULL), 0);
+    assert_int_equal(directory_account_set_full(house->directory, 1, 1), DIRECTORY_OK);
+    assert_int_equal(run(task, house, "account|limit|alice@demo.test|--quota|4K", "", NULL), 0);
+    assert_int_equal(resolve(house, "alice@demo.test", &count), RESOLVE_FULL);
+    assert_int_equal(run(task, house, "account|limit|alice@demo.test|--quota|6K", "", NULL), 0);
+    assert_int_equal(resolve(house, "alice@demo.test", &count), RESOLVE_LOCAL);
+}
+
+static void limits_are_changed_one_by_one(void **state)
+{
+    (void)state;
+    in_house(limits_script);
+}
+
 /* Whom mail is sent on to, as "target<flags" of each, and how many accounts have it. */
 static int forwards_of(struct house *house, const char *address, struct buf *text, unsigned *ret_accounts)
 {
@@ -720,6 +774,7 @@ int main(void)
         cmocka_unit_test(mail_is_sent_on_where_that_is_set),
         cmocka_unit_test(reports_have_an_address_in_every_domain),
         cmocka_unit_test(a_list_of_ten_thousand_comes_in_pages),
+        cmocka_unit_test(limits_are_changed_one_by_one),
         cmocka_unit_test(a_raised_cost_is_taken_over_at_the_next_login),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,8 @@ enum option {
     OPTION_REBUILD = 256,
     OPTION_AGAIN = 512,
     OPTION_DAYS = 1024,
+    OPTION_RECIPIENTS = 2048,
+    OPTION_MESSAGES = 4096,
 };
 
 static const struct {
@@ -49,6 +51,8 @@ static const struct {
     {"account", "unlock", 1, 1, 0, admin_account_unlock, "account unlock ADDRESS"},
     {"account", "passwd", 1, 1, OPTION_RECOVERY | OPTION_PASSWORD_STDIN, admin_account_passwd,
      "account passwd ADDRESS [--recovery CODE]"},
+    {"account", "limit", 1, 1, OPTION_QUOTA | OPTION_RECIPIENTS | OPTION_MESSAGES, admin_account_limit,
+     "account limit ADDRESS [--quota SIZE] [--recipients-per-hour N|default] [--messages-per-hour N|default]"},
     {"app-password", "add", 1, 1, OPTION_LABEL | OPTION_SCOPE | OPTION_PASSWORD_STDIN, admin_app_add,
      "app-password add ADDRESS --label TEXT [--scope imap,smtp,pop3,jmap,dav,sieve]"},
     {"app-password", "list", 1, 1, OPTION_JSON, admin_app_list, "app-password list ADDRESS [--json]"},
@@ -254,12 +258,19 @@ static const struct {
     enum option option;
     bool has_value;
 } options[] = {
-    {"--json", OPTION_JSON, false},       {"--password-stdin", OPTION_PASSWORD_STDIN, false},
-    {"--quota", OPTION_QUOTA, true},      {"--recovery", OPTION_RECOVERY, true},
-    {"--label", OPTION_LABEL, true},      {"--scope", OPTION_SCOPE, true},
-    {"--quick", OPTION_QUICK, false},     {"--repair", OPTION_REPAIR, false},
-    {"--rebuild", OPTION_REBUILD, false}, {"--again", OPTION_AGAIN, false},
+    {"--json", OPTION_JSON, false},
+    {"--password-stdin", OPTION_PASSWORD_STDIN, false},
+    {"--quota", OPTION_QUOTA, true},
+    {"--recovery", OPTION_RECOVERY, true},
+    {"--label", OPTION_LABEL, true},
+    {"--scope", OPTION_SCOPE, true},
+    {"--quick", OPTION_QUICK, false},
+    {"--repair", OPTION_REPAIR, false},
+    {"--rebuild", OPTION_REBUILD, false},
+    {"--again", OPTION_AGAIN, false},
     {"--days", OPTION_DAYS, true},
+    {"--recipients-per-hour", OPTION_RECIPIENTS, true},
+    {"--messages-per-hour", OPTION_MESSAGES, true},
 };
 
 static void option_set(struct admin_command *command, enum option option, span_t value)
@@ -276,6 +287,10 @@ static void option_set(struct admin_command *command, enum option option, span_t
         command->again = true;
     else if (option == OPTION_QUOTA)
         command->quota = value;
+    else if (option == OPTION_RECIPIENTS)
+        command->recipients_per_hour = value;
+    else if (option == OPTION_MESSAGES)
+        command->messages_per_hour = value;
     else if (option == OPTION_LABEL)
         command->label = value;
     else if (option == OPTION_SCOPE)

@@ -19,14 +19,20 @@ enum admin_status { ADMIN_DONE = 0, ADMIN_FAILED = 1, ADMIN_USAGE = 2 };
 enum admin_gone { ADMIN_ENDED, ADMIN_DESTROYED };
 typedef void admin_gone_function(void *arg, uint64_t account, enum admin_gone how);
 
+/* The account's quota is another from now on. */
+typedef void admin_quota_function(void *arg, uint64_t account, uint64_t quota);
+
 /* Opens the account's session and has it do a command (ipc/frame.h); *ret_fd is the tool's end of the socket. */
 typedef int admin_open_function(void *arg, struct task *task, const struct auth_opened *opened, span_t command,
                                 int *ret_fd);
 
 struct admin {
     struct auth *auth;
-    struct reports *reports; /* or NULL */
+    struct reports *reports;         /* or NULL */
+    const struct spending *spending; /* or NULL */
+    struct spending_limits limits;   /* of accounts that have none of their own */
     admin_gone_function *gone;
+    admin_quota_function *quota;
     void *arg;
     admin_open_function *open;
     span_t after; /* what the page before said as `next`; empty for the first page and for what is no list */

@@ -119,13 +119,35 @@ int allowance_take(struct allowance *allowance, uint64_t account_id, uint64_t re
     return ALLOWANCE_GRANTED;
 }
 
-uint64_t allowance_left(const struct allowance *allowance, uint64_t account_id, int64_t now, uint64_t per_hour)
+int64_t allowance_wait(const struct allowance *allowance, uint64_t account_id, uint64_t recipients, int64_t now,
+                       uint64_t per_hour)
+{
+    const struct account *account = map_get(allowance->accounts, account_id);
+    if (recipients > per_hour)
+        return ALLOWANCE_NEVER;
+    if (account == NULL)
+        return 0;
+    struct account then = *account;
+    advance(&then, now / STEP_SECONDS);
+    if (used(&then) <= per_hour - recipients)
+        return 0;
+    while (used(&then) > per_hour - recipients)
+        advance(&then, then.step + 1);
+    return then.step * STEP_SECONDS - now;
+}
+
+uint64_t allowance_used(const struct allowance *allowance, uint64_t account_id, int64_t now)
 {
     const struct account *account = map_get(allowance->accounts, account_id);
     if (account == NULL)
-        return per_hour;
+        return 0;
     struct account then = *account;
     advance(&then, now / STEP_SECONDS);
-    const uint64_t sum = used(&then);
+    return used(&then);
+}
+
+uint64_t allowance_left(const struct allowance *allowance, uint64_t account, int64_t now, uint64_t per_hour)
+{
+    const uint64_t sum = allowance_used(allowance, account, now);
     return sum < per_hour ? per_hour - sum : 0;
 }

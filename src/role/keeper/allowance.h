@@ -21,6 +21,15 @@ void allowance_free(struct allowance *allowance);
 MUST_USE int allowance_take(struct allowance *allowance, uint64_t account, uint64_t recipients, int64_t now,
                             uint64_t per_hour);
 
+/* In how many seconds it could take so many, as far as is known now: 0 is at once, ALLOWANCE_NEVER that an hour holds
+ * less. None are taken. */
+#define ALLOWANCE_NEVER (-1)
+int64_t allowance_wait(const struct allowance *allowance, uint64_t account, uint64_t recipients, int64_t now,
+                       uint64_t per_hour);
+
+/* How many it has taken within the hour. */
+uint64_t allowance_used(const struct allowance *allowance, uint64_t account, int64_t now);
+
 /* How many it still has, without taking any. */
 uint64_t allowance_left(const struct allowance *allowance, uint64_t account, int64_t now, uint64_t per_hour);
 

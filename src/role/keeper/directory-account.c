@@ -67,6 +67,8 @@ static int account_read(sqlite3_stmt *statement, struct account *account)
     account->state = (enum account_state)database_read_number(statement, 3);
     account->quota = database_read_number(statement, 4);
     account->created = database_read_number(statement, 6);
+    account->limits.per_hour[SPENDING_RECIPIENTS] = database_read_number(statement, 7);
+    account->limits.per_hour[SPENDING_MESSAGES] = database_read_number(statement, 8);
     bool fits = database_read_text(statement, 1, account->address, sizeof(account->address)) &&
                 database_read_blob(statement, 2, account->public_key, sizeof(account->public_key)) &&
                 database_read_blob(statement, 5, account->scram_salt, sizeof(account->scram_salt));
@@ -141,6 +143,15 @@ int directory_account_find(struct directory *directory, const struct name *name,
 int directory_account_set_state(struct directory *directory, uint64_t id, enum account_state state)
 {
     return outcome_of(directory_change(directory, STATEMENT_ACCOUNT_STATE, VALUES(AS_NUMBER(id), AS_NUMBER(state))),
+                      DIRECTORY_NONE);
+}
+
+int directory_account_set_limits(struct directory *directory, const struct account *account)
+{
+    return outcome_of(directory_change(directory, STATEMENT_ACCOUNT_LIMITS,
+                                       VALUES(AS_NUMBER(account->id), AS_NUMBER(account->quota),
+                                              AS_NUMBER(account->limits.per_hour[SPENDING_RECIPIENTS]),
+                                              AS_NUMBER(account->limits.per_hour[SPENDING_MESSAGES]))),
                       DIRECTORY_NONE);
 }
 

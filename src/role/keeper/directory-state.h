@@ -14,9 +14,12 @@
     X(DOMAIN_EACH, "SELECT name FROM domain WHERE name > ?1 ORDER BY name")                                            \
     X(ACCOUNT_ADD, "INSERT INTO account(address, public_key, state, quota, scram_salt, created)"                       \
                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                                  \
-    X(ACCOUNT_GET, "SELECT id, address, public_key, state, quota, scram_salt, created FROM account WHERE id = ?1")     \
-    X(ACCOUNT_EACH, "SELECT id, address, public_key, state, quota, scram_salt, created FROM account"                   \
-                    " WHERE address > ?1 ORDER BY address")                                                            \
+    X(ACCOUNT_GET, "SELECT id, address, public_key, state, quota, scram_salt, created, recipients_per_hour,"           \
+                   " messages_per_hour FROM account WHERE id = ?1")                                                    \
+    X(ACCOUNT_EACH, "SELECT id, address, public_key, state, quota, scram_salt, created, recipients_per_hour,"          \
+                    " messages_per_hour FROM account WHERE address > ?1 ORDER BY address")                             \
+    X(ACCOUNT_LIMITS, "UPDATE account SET quota = ?2, recipients_per_hour = ?3, messages_per_hour = ?4,"               \
+                      " is_full = is_full AND (?2 > 0 AND ?2 <= quota) WHERE id = ?1")                                 \
     X(ACCOUNT_STATE, "UPDATE account SET state = ?2 WHERE id = ?1")                                                    \
     X(ACCOUNT_FULL, "UPDATE account SET is_full = ?2 WHERE id = ?1 AND is_full <> ?2")                                 \
     X(ACCOUNT_REMOVE, "DELETE FROM account WHERE id = ?1")                                                             \

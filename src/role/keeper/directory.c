@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "role/keeper/directory-state.h"
 
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 /* One element per version of the schema: what leads to it from the one before. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -79,6 +79,8 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "  seen INTEGER NOT NULL,"
     "  usual INTEGER NOT NULL,"
     "  is_told INTEGER NOT NULL);",
+    ("ALTER TABLE account ADD COLUMN recipients_per_hour INTEGER NOT NULL DEFAULT -1;" /* SPENDING_DEFAULT */
+     "ALTER TABLE account ADD COLUMN messages_per_hour INTEGER NOT NULL DEFAULT -1;"),
 };
 
 static const char *const texts[STATEMENT_COUNT] = {

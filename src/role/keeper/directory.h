@@ -7,6 +7,7 @@
 #include "proto/sasl/scram.h"
 #include "role/keeper/conduct.h"
 #include "role/keeper/name.h"
+#include "role/keeper/spending.h"
 
 /*
  * The directory: domains, accounts, addresses, credentials, in one database that is sealed under the server's key.
@@ -51,6 +52,7 @@ struct account {
     uint64_t id;
     enum account_state state;
     uint64_t quota; /* bytes; 0: none */
+    struct spending_limits limits;
     uint64_t created;
     uint8_t public_key[32];
     uint8_t scram_salt[SCRAM_SALT_SIZE];
@@ -59,12 +61,15 @@ struct account {
 
 typedef int directory_account_row(void *arg, const struct account *account);
 
-/* Gives it a number (never one that was used before) and its own address. account->address is made from name. */
+/* Gives it a number (never one that was used before) and its own address. account->address is made from name; of limits
+ * it has none of its own. */
 MUST_USE int directory_account_add(struct directory *directory, const struct name *name, struct account *account);
 MUST_USE int directory_account_get(struct directory *directory, uint64_t id, struct account *ret_account);
 /* By any exact address of its own: no catch-all, no "+tag". Several accounts behind one address: none. */
 MUST_USE int directory_account_find(struct directory *directory, const struct name *name, struct account *ret_account);
 MUST_USE int directory_account_set_state(struct directory *directory, uint64_t id, enum account_state state);
+/* Quota and limits, from there. More quota than before, and it is full no more until its session says so. */
+MUST_USE int directory_account_set_limits(struct directory *directory, const struct account *account);
 /* Whether it holds as much as its quota allows. DIRECTORY_NONE: that was known, or there is no such account. */
 MUST_USE int directory_account_set_full(struct directory *directory, uint64_t id, uint32_t is_full);
 MUST_USE int directory_account_remove(struct directory *directory, uint64_t id);

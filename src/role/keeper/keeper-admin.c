@@ -12,6 +12,15 @@ static void on_gone(void *arg, uint64_t account, enum admin_gone how)
         log_error("keeper.account.not_told", F_FAULT(result));
 }
 
+static void on_quota(void *arg, uint64_t account, uint64_t quota)
+{
+    struct keeper *keeper = arg;
+    struct ipc_message message = {.type = IPC_quota, .quota = {.account = account, .quota = quota}};
+    int result = channel_send(wiring_supervisor(keeper->wiring), &message);
+    if (result != 0) /* a session that is open has it from its next login on */
+        log_error("keeper.quota.not_told", F_FAULT(result));
+}
+
 static int on_open(void *arg, struct task *task, const struct auth_opened *opened, span_t command, int *ret_fd)
 {
     const struct keeper_handoff handoff = {SERVICE_TOOL, command, SPAN("command line")};
@@ -23,7 +32,10 @@ void keeper_admin(struct task *task, struct keeper *keeper, struct keeper_reques
     const struct ipc_admin *asked = &request->message->admin;
     const struct admin admin = {.auth = &keeper->auth,
                                 .reports = keeper->reports,
+                                .spending = keeper->spending,
+                                .limits = keeper_limit_defaults(keeper),
                                 .gone = on_gone,
+                                .quota = on_quota,
                                 .arg = keeper,
                                 .open = on_open,
                                 .after = asked->after};

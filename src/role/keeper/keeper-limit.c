@@ -18,7 +18,7 @@ int keeper_limit_begin(struct keeper *keeper)
     if (result == 0)
         result = allowance_new(&keeper->forwards);
     if (result == 0)
-        result = allowance_new(&keeper->allowance);
+        result = spending_new(&keeper->spending);
     return result == 0 ? visitors_new(key, &keeper->visitors) : result;
 }
 
@@ -40,20 +40,41 @@ void keeper_greylist(struct task *task, struct keeper *keeper, struct keeper_req
     keeper_reply(request, &reply);
 }
 
+struct spending_limits keeper_limit_defaults(const struct keeper *keeper)
+{
+    const struct conf *conf = keeper->start->conf;
+    return (struct spending_limits){.per_hour = {[SPENDING_RECIPIENTS] = conf->smtp_recipients_per_hour,
+                                                 [SPENDING_MESSAGES] = conf->smtp_messages_per_hour}};
+}
+
+static struct spending_limits limits_of(const struct keeper *keeper, uint64_t id)
+{
+    struct account account;
+    const struct spending_limits defaults = keeper_limit_defaults(keeper);
+    int result = directory_account_get(keeper->directory, id, &account);
+    if (result < 0)
+        log_error("keeper.spend.unlimited", F_FAULT(result));
+    return result == DIRECTORY_OK ? spending_limits_of(&account.limits, &defaults) : defaults;
+}
+
 void keeper_spend(struct task *task, struct keeper *keeper, struct keeper_request *request)
 {
     (void)task;
     const struct ipc_spend *spend = &request->message->spend;
-    uint64_t per_hour = keeper->start->conf->smtp_recipients_per_hour;
-    int result = per_hour == 0 ? (int)ALLOWANCE_GRANTED
-                               : allowance_take(keeper->allowance, spend->account, envelope_rows_leaving(spend->remote),
-                                                now_seconds(), per_hour);
-    if (result == ALLOWANCE_USED_UP)
-        log_warn("account.sends.much", F_U64("account", spend->account), F_U64("recipients_per_hour", per_hour));
+    const struct spending_limits limits = limits_of(keeper, spend->account);
+    struct spending_refusal refusal = {0};
+    int result = spending_take(keeper->spending, spend->account, envelope_rows_leaving(spend->remote), now_seconds(),
+                               &limits, &refusal);
     if (result < 0)
         log_error("keeper.spend.failed", F_FAULT(result));
-    if (result != ALLOWANCE_USED_UP)
+    if (result > 0)
+        log_warn("account.sends.much", F_U64("account", spend->account),
+                 F_TEXT("limit", result == SPEND_MESSAGES ? "messages_per_hour" : "recipients_per_hour"),
+                 F_U64("per_hour", refusal.per_hour));
+    else
         keeper_conduct_sent(keeper, spend->account, spend->remote);
-    struct ipc_message reply = {.type = IPC_spend_done, .spend_done = {.granted = result != ALLOWANCE_USED_UP}};
+    struct ipc_message reply = {
+        .type = IPC_spend_done,
+        .spend_done = {.outcome = refusal.why, .per_hour = refusal.per_hour, .wait = (uint64_t)refusal.wait}};
     keeper_reply(request, &reply);
 }

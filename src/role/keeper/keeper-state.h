@@ -6,6 +6,7 @@
 #include "role/keeper/auth.h"
 #include "role/keeper/domainkeys.h"
 #include "role/keeper/greylist.h"
+#include "role/keeper/spending.h"
 #include "role/keeper/visitors.h"
 #include "role/keeper/reports.h"
 #include "rt/event.h"
@@ -24,8 +25,8 @@ struct keeper {
     struct hasher *hasher;
     struct throttle *throttle;
     struct greylist *greylist;
-    struct allowance *allowance;
-    struct allowance *forwards; /* the same, for addresses that mail is sent on to, by keyed hashes */
+    struct spending *spending;
+    struct allowance *forwards; /* how much is sent on to an address, by keyed hashes */
     uint8_t forwards_key[16];
     struct pasts *pasts; /* keeper-conduct.c */
     struct visitors *visitors;
@@ -73,6 +74,7 @@ keeper_handler keeper_queue_key;
 
 /* keeper-limit.c */
 MUST_USE int keeper_limit_begin(struct keeper *keeper);
+struct spending_limits keeper_limit_defaults(const struct keeper *keeper); /* of accounts that have none of their own */
 keeper_handler keeper_greylist;
 keeper_handler keeper_spend;
 

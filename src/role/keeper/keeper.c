@@ -255,7 +255,7 @@ int keeper_run(const struct role_start *start)
     directory_free(keeper.directory);
     throttle_free(keeper.throttle);
     greylist_free(keeper.greylist);
-    allowance_free(keeper.allowance);
+    spending_free(keeper.spending);
     allowance_free(keeper.forwards);
     visitors_free(keeper.visitors);
     hasher_free(keeper.hasher);

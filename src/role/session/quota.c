@@ -31,3 +31,10 @@ void quota_report(struct session *session)
     else
         session->said_full = now;
 }
+
+void quota_change(struct session *session, uint64_t quota)
+{
+    session->quota = quota;
+    session->said_full = -1; /* keeper knows of more quota than before, and no more whether that is full */
+    quota_report(session);
+}

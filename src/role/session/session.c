@@ -201,6 +201,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         takein_note_arrived(session);
         return;
     }
+    if (owned->type == IPC_quota)
+        quota_change(session, owned->quota.quota);
     if (owned->type != IPC_attach)
         return;
     session->attached++;

@@ -96,6 +96,7 @@ void session_client_gone(struct session *session);
 
 /* quota.c: tells keeper when the account begins to be full, and when it ends. */
 void quota_report(struct session *session);
+void quota_change(struct session *session, uint64_t quota); /* the operator's word */
 
 /* To be called after every commit that others may see: wakes the connections that wait in IDLE, and the outbox. */
 void session_changed(struct session *session);

@@ -326,6 +326,16 @@ void session_account_gone(struct supervisor *supervisor, uint64_t account, bool 
     }
 }
 
+void session_account_quota(struct supervisor *supervisor, struct ipc_message *message)
+{
+    const struct session_child *session = map_get(supervisor->sessions, message->quota.account);
+    struct ipc_message told = {.type = IPC_quota, .quota = message->quota};
+    bool is_there = session != NULL && session->state != SESSION_ENDING;
+    int result = is_there ? channel_send(session->channel, &told) : 0;
+    if (result < 0)
+        log_warn("session.quota.unsaid", F_FAULT(result));
+}
+
 static struct session_child *find_by_pid(const struct supervisor *supervisor, pid_t pid)
 {
     uint64_t account = 0;

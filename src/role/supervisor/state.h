@@ -136,6 +136,7 @@ void wire_again(const struct child *child, enum ipc_role role, uint32_t index);
 /* session.c */
 void session_open(struct supervisor *supervisor, struct channel *keeper, struct ipc_message *message);
 void session_account_gone(struct supervisor *supervisor, uint64_t account, bool destroy);
+void session_account_quota(struct supervisor *supervisor, struct ipc_message *message);
 bool session_ended(struct supervisor *supervisor, pid_t pid, int status); /* false: it was none */
 void session_rewire_store(struct supervisor *supervisor);                 /* a new store has started */
 void session_stop_all(struct supervisor *supervisor);
