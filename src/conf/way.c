@@ -46,10 +46,9 @@ static int cut_login(span_t *text, struct way *way)
         return 0;
     span_t login = span_upto(*text, at);
     *text = span_from(*text, at + 1);
-    return span_cut(&login, ':', &way->user) && (way->password = login, true) && is_encoded(way->user) &&
-                   is_encoded(way->password)
-               ? 0
-               : -EINVAL;
+    bool has_both = span_cut(&login, ':', &way->user);
+    way->password = login;
+    return has_both && is_encoded(way->user) && is_encoded(way->password) ? 0 : -EINVAL;
 }
 
 int way_parse(span_t text, uint16_t port, struct way *ret_way)
