@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <time.h>
 
 #include "role/keeper/admin-state.h"
@@ -64,19 +65,31 @@ int admin_dkim_list(struct admin_command *command)
     return admin_list_end(command, result);
 }
 
+int admin_make_keys(struct admin_command *command, struct domainkeys_made *ret_made)
+{
+    int result = domainkeys_make(command->task, command->admin->auth->hasher, ret_made);
+    if (result == -EBUSY)
+        return admin_refuse(command, "too many logins are being checked; try again in a moment");
+    return result == 0 ? 1 : result;
+}
+
 int admin_dkim_rotate(struct admin_command *command)
 {
     char domain[NAME_DOMAIN_MAX + 1];
+    struct domainkeys_made made = {0};
     int result = domain_of(command, domain);
+    if (result == 1)
+        result = admin_make_keys(command, &made);
     if (result != 1)
         return result;
     result = directory_begin(directory_of(command));
     if (result == 0)
-        result = domainkeys_rotate(directory_of(command), domain, (uint64_t)time(NULL));
-    if (result == DIRECTORY_IN_USE) {
-        directory_rollback(directory_of(command));
+        result = domainkeys_rotate(directory_of(command), domain, (uint64_t)time(NULL), &made);
+    domainkeys_made_deinit(&made);
+    if (result == DIRECTORY_NONE)
+        return admin_refuse(command, "there is no domain %s any more", domain);
+    if (result == DIRECTORY_IN_USE)
         return admin_refuse(command, "new keys of %s wait already to be published; see `waxwing dkim list %s`", domain,
                             domain);
-    }
     return result == 0 ? directory_commit(directory_of(command)) : result;
 }

@@ -19,22 +19,36 @@ int admin_domain_of(struct admin_command *command, char domain[NAME_DOMAIN_MAX +
     return admin_refuse(command, "%.*s is not a domain name; write it as example.org", SPAN_PRINT(command->words[0]));
 }
 
+/* With its keys, or not at all. DIRECTORY_EXISTS where somebody else was faster. */
+static int add_with(struct admin_command *command, const char *domain, const struct domainkeys_made *made)
+{
+    int result = directory_begin(directory_of(command));
+    if (result == 0)
+        result = directory_domain_add(directory_of(command), domain);
+    if (result == DIRECTORY_OK)
+        result = domainkeys_rotate(directory_of(command), domain, (uint64_t)time(NULL), made);
+    return result == 0 ? directory_commit(directory_of(command)) : result;
+}
+
 int admin_domain_add(struct admin_command *command)
 {
     char domain[NAME_DOMAIN_MAX + 1];
+    struct domainkeys_made made = {0};
     int result = admin_domain_of(command, domain);
     if (result != 1)
         return result;
-    result = directory_begin(directory_of(command));
-    if (result == 0)
-        result = directory_domain_add(directory_of(command), domain);
-    if (result == DIRECTORY_EXISTS) {
-        directory_rollback(directory_of(command));
-        return admin_refuse(command, "domain %s is here already; nothing to do", domain);
+    result = directory_domain_exists(directory_of(command), domain);
+    if (result == DIRECTORY_NONE) {
+        result = admin_make_keys(command, &made);
+        if (result != 1)
+            return result;
+        result = add_with(command, domain, &made);
+        domainkeys_made_deinit(&made);
+    } else if (result == DIRECTORY_OK) {
+        result = DIRECTORY_EXISTS;
     }
-    if (result == DIRECTORY_OK)
-        result = domainkeys_rotate(directory_of(command), domain, (uint64_t)time(NULL));
-    return result == 0 ? directory_commit(directory_of(command)) : result;
+    return result == DIRECTORY_EXISTS ? admin_refuse(command, "domain %s is here already; nothing to do", domain)
+                                      : result;
 }
 
 int admin_domain_remove(struct admin_command *command)

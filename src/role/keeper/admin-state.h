@@ -1,6 +1,7 @@
 #pragma once
 
 #include "role/keeper/admin.h"
+#include "role/keeper/domainkeys.h"
 
 /* What the files of the administrator's commands share. */
 struct admin_command {
@@ -69,6 +70,8 @@ MUST_USE int admin_unlock_recovery(struct admin_command *command, const struct a
 /* A password credential for the account: hashes, which takes a while. 1, or 0 and it is told, or a fault. */
 MUST_USE int admin_make_password(struct admin_command *command, uint64_t account, span_t password,
                                  struct secret **ret_hash, struct credential *ret_credential);
+/* New keys for a domain, which takes a while, too. 1, or 0 and it is told, or a fault. */
+MUST_USE int admin_make_keys(struct admin_command *command, struct domainkeys_made *ret_made);
 /* A new recovery code and its credential. */
 MUST_USE int admin_make_recovery(const struct account *account, const struct secret *root,
                                  struct credential *ret_credential, struct secret **ret_text);

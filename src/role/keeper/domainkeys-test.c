@@ -38,6 +38,16 @@ static void removed(void)
     (void)rmdir(folder);
 }
 
+static int rotate(struct directory *directory, const char *domain, uint64_t now)
+{
+    struct domainkeys_made made = {0};
+    assert_int_equal(signing_key_make(DKIM_RSA_SHA256, &made.private_keys[0]), 0);
+    assert_int_equal(signing_key_make(DKIM_ED25519_SHA256, &made.private_keys[1]), 0);
+    int result = domainkeys_rotate(directory, domain, now, &made);
+    domainkeys_made_deinit(&made);
+    return result;
+}
+
 static void expect_states(struct directory *directory, uint64_t now, const char *expected)
 {
     struct domainkeys keys;
@@ -52,20 +62,20 @@ static void new_keys_wait_and_old_ones_linger(void **state)
 {
     (void)state;
     AUTO(directory) struct directory *directory = opened();
-    assert_int_equal(domainkeys_rotate(directory, "elsewhere.example", NOW), DIRECTORY_NONE);
-    assert_int_equal(domainkeys_rotate(directory, DOMAIN, NOW), DIRECTORY_OK);
+    assert_int_equal(rotate(directory, "elsewhere.example", NOW), DIRECTORY_NONE);
+    assert_int_equal(rotate(directory, DOMAIN, NOW), DIRECTORY_OK);
     expect_states(directory, NOW, "SS");
-    assert_int_equal(domainkeys_rotate(directory, DOMAIN, NOW + 60), DIRECTORY_OK); /* on the same day */
+    assert_int_equal(rotate(directory, DOMAIN, NOW + 60), DIRECTORY_OK); /* on the same day */
     expect_states(directory, NOW + 60, "WWSS");
-    assert_int_equal(domainkeys_rotate(directory, DOMAIN, NOW + 120), DIRECTORY_IN_USE);
+    assert_int_equal(rotate(directory, DOMAIN, NOW + 120), DIRECTORY_IN_USE);
     const uint64_t changed = NOW + 60 + DOMAINKEYS_WAIT;
     expect_states(directory, changed - 1, "WWSS");
     expect_states(directory, changed, "SSRR");
-    assert_int_equal(domainkeys_rotate(directory, DOMAIN, changed + DOMAINKEYS_LINGER - 1), DIRECTORY_OK);
+    assert_int_equal(rotate(directory, DOMAIN, changed + DOMAINKEYS_LINGER - 1), DIRECTORY_OK);
     expect_states(directory, changed + DOMAINKEYS_LINGER, "WWSSRR");
     const uint64_t again = changed + DOMAINKEYS_LINGER + DOMAINKEYS_WAIT;
     expect_states(directory, again, "SSRRRR");
-    assert_int_equal(domainkeys_rotate(directory, DOMAIN, again), DIRECTORY_OK);
+    assert_int_equal(rotate(directory, DOMAIN, again), DIRECTORY_OK);
     expect_states(directory, again, "WWSSRR");
     removed();
 }
@@ -79,7 +89,7 @@ static void what_is_signed_verifies_with_the_record(void **state)
     AUTO(domainkeys_ready) struct domainkeys_ready *ready = NULL;
     struct domainkeys keys;
     assert_int_equal(domainkeys_ready_new(&ready), 0);
-    assert_int_equal(domainkeys_rotate(directory, DOMAIN, NOW), DIRECTORY_OK);
+    assert_int_equal(rotate(directory, DOMAIN, NOW), DIRECTORY_OK);
     assert_int_equal(domainkeys_read(directory, DOMAIN, NOW, &keys), 0);
     assert_int_equal(keys.count, 2);
     for (size_t i = 0; i < keys.count; i++) {
@@ -109,7 +119,7 @@ static void keys_go_with_their_domain(void **state)
 {
     (void)state;
     AUTO(directory) struct directory *directory = opened();
-    assert_int_equal(domainkeys_rotate(directory, DOMAIN, NOW), DIRECTORY_OK);
+    assert_int_equal(rotate(directory, DOMAIN, NOW), DIRECTORY_OK);
     assert_int_equal(directory_domain_remove(directory, DOMAIN), DIRECTORY_OK);
     assert_int_equal(directory_domain_add(directory, DOMAIN), DIRECTORY_OK);
     expect_states(directory, NOW, "");

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-static const enum dkim_algorithm algorithms[] = {DKIM_RSA_SHA256, DKIM_ED25519_SHA256};
+static const enum dkim_algorithm algorithms[DOMAINKEYS_ALGORITHMS] = {DKIM_RSA_SHA256, DKIM_ED25519_SHA256};
 
 static int read_row(void *arg, const struct directory_dkim *key, span_t private_key)
 {
@@ -63,14 +63,24 @@ static void name_key(const struct domainkeys *keys, enum dkim_algorithm algorith
         (void)snprintf(selector, DIRECTORY_SELECTOR_SIZE, "%c%s%c", letter, day, more);
 }
 
-static int make_key(struct directory *directory, const char *domain, const struct domainkeys *keys,
-                    const struct directory_dkim *wanted, uint64_t now)
+int domainkeys_make(struct task *task, struct hasher *hasher, struct domainkeys_made *ret_made)
 {
-    struct directory_dkim row = *wanted;
-    AUTO(secret) struct secret *private_key = NULL;
-    name_key(keys, (enum dkim_algorithm)row.algorithm, now, row.selector);
-    int result = signing_key_make((enum dkim_algorithm)row.algorithm, &private_key);
-    return result != 0 ? result : directory_dkim_add(directory, domain, &row, private_key);
+    struct domainkeys_made made = {0};
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < DOMAINKEYS_ALGORITHMS; i++)
+        result = hasher_make_key(task, hasher, algorithms[i], &made.private_keys[i]);
+    if (result == 0)
+        *ret_made = made;
+    else
+        domainkeys_made_deinit(&made);
+    return result;
+}
+
+void domainkeys_made_deinit(struct domainkeys_made *made)
+{
+    for (size_t i = 0; i < DOMAINKEYS_ALGORITHMS; i++)
+        secret_free(made->private_keys[i]);
+    *made = (struct domainkeys_made){0};
 }
 
 /* Those whose successor has signed for long enough. */
@@ -90,7 +100,7 @@ static int remove_old(struct directory *directory, const char *domain, const str
     return 0;
 }
 
-int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t now)
+int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t now, const struct domainkeys_made *made)
 {
     struct domainkeys keys;
     bool signs = false;
@@ -103,9 +113,10 @@ int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t 
             return DIRECTORY_IN_USE;
     }
     for (size_t i = 0; result == 0 && i < COUNT_OF(algorithms); i++) {
-        const struct directory_dkim wanted = {.algorithm = (uint32_t)algorithms[i],
-                                              .since = signs ? now + DOMAINKEYS_WAIT : now};
-        result = make_key(directory, domain, &keys, &wanted, now);
+        struct directory_dkim row = {.algorithm = (uint32_t)algorithms[i],
+                                     .since = signs ? now + DOMAINKEYS_WAIT : now};
+        name_key(&keys, algorithms[i], now, row.selector);
+        result = directory_dkim_add(directory, domain, &row, made->private_keys[i]);
     }
     return result;
 }

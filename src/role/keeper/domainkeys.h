@@ -1,6 +1,7 @@
 #pragma once
 
 #include "role/keeper/directory.h"
+#include "role/keeper/hasher.h"
 #include "role/keeper/signingkey.h"
 #include "trust/dkim/signature.h"
 
@@ -29,12 +30,21 @@ struct domainkeys {
 MUST_USE int domainkeys_read(struct directory *directory, const char *domain, uint64_t now,
                              struct domainkeys *ret_keys);
 
+/* New keys, one of each algorithm, which take a while to make: not within a transaction. */
+#define DOMAINKEYS_ALGORITHMS 2U
+struct domainkeys_made {
+    struct secret *private_keys[DOMAINKEYS_ALGORITHMS];
+};
+MUST_USE int domainkeys_make(struct task *task, struct hasher *hasher, struct domainkeys_made *ret_made);
+void domainkeys_made_deinit(struct domainkeys_made *made);
+
 /*
- * Makes a new key of each algorithm, and removes those that have lingered. They wait, unless the domain has none that
+ * Gives the domain new keys, and removes those that have lingered. They wait, unless the domain has none that
  * sign. DIRECTORY_OK; DIRECTORY_NONE: no such domain; DIRECTORY_IN_USE: new keys wait already; or a fault. The caller
  * has a transaction open.
  */
-MUST_USE int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t now);
+MUST_USE int domainkeys_rotate(struct directory *directory, const char *domain, uint64_t now,
+                               const struct domainkeys_made *made);
 
 /* Appends the record of a selector. DIRECTORY_OK, DIRECTORY_NONE or a fault; the key itself likewise. */
 MUST_USE int domainkeys_record(struct directory *directory, const char *domain, const char *selector, struct buf *text);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "role/keeper/signingkey.h"
 #include "rt/task.h"
 
 struct bench {
@@ -130,12 +131,52 @@ static void an_answer_to_a_cancelled_request_is_dropped(void **state)
     assert_int_equal(bench.done, 1);
 }
 
+static void key_task(struct task *task, void *arg)
+{
+    struct bench *bench = arg;
+    AUTO(secret) struct secret *private_key = NULL;
+    AUTO(signing_key) struct signing_key *key = NULL;
+    AUTO_BUF struct buf record;
+    buf_init(&record, 2048);
+    assert_int_equal(hasher_make_key(task, bench->hasher, DKIM_RSA_SHA256, &private_key), 0);
+    assert_int_equal(signing_key_new(DKIM_RSA_SHA256, secret_span(private_key), &key), 0);
+    assert_int_equal(signing_key_record(DKIM_RSA_SHA256, secret_span(private_key), &record), 0);
+    bench->done++;
+}
+
+/* As long as the child stands still, no key can come of it; the loop goes round all the same. */
+static void key_script(struct task *task, void *arg)
+{
+    struct bench *bench = arg;
+    AUTO(secret) struct secret *none = NULL;
+    assert_int_equal(kill(only_child(), SIGSTOP), 0);
+    assert_int_equal(task_spawn(bench->loop, "key", key_task, bench, NULL), 0);
+    for (unsigned at = 0; at < 1000; at++)
+        assert_int_equal(task_yield(task), 0);
+    assert_int_equal(bench->done, 0);
+    assert_int_equal(kill(only_child(), SIGCONT), 0);
+    while (bench->done == 0)
+        assert_int_equal(task_yield(task), 0);
+    assert_int_equal(hasher_make_key(task, bench->hasher, DKIM_ED25519_SHA256, &none), 0);
+    assert_hashes_right(task, bench);
+    loop_stop(bench->loop);
+}
+
+static void a_key_is_made_while_the_loop_goes_on(void **state)
+{
+    (void)state;
+    struct bench bench = {0};
+    in_bench(key_script, &bench);
+    assert_int_equal(bench.done, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_child_that_died_is_replaced),
         cmocka_unit_test(a_crowd_waits_up_to_a_limit),
         cmocka_unit_test(an_answer_to_a_cancelled_request_is_dropped),
+        cmocka_unit_test(a_key_is_made_while_the_loop_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,14 +12,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "priv/rights.h"
+#include "role/keeper/signingkey.h"
 #include "rt/event.h"
 #include "rt/task.h"
 #include "rt/watch.h"
 
-/* To a child: number 8, memory 4, passes 4, salt, password. Back: number 8, positive errno 4, hash. */
-#define REQUEST_HEAD (16U + PASSWORD_SALT_SIZE)
-#define REQUEST_MAX (REQUEST_HEAD + PASSWORD_MAX)
-#define REPLY_SIZE (12U + PASSWORD_HASH_SIZE)
+/* To a child: number 8, enum work 4, and of WORK_HASH: memory 4, passes 4, salt, password; of WORK_KEY: algorithm 4.
+ * Back: number 8, positive errno 4, what came of it. */
+enum work { WORK_HASH = 1, WORK_KEY = 2 };
+#define REQUEST_HEAD 12U
+#define HASH_HEAD (8U + PASSWORD_SALT_SIZE)
+#define REQUEST_MAX (REQUEST_HEAD + HASH_HEAD + PASSWORD_MAX)
+#define REPLY_HEAD 12U
+#define REPLY_MAX (REPLY_HEAD + SIGNING_PRIVATE_MAX)
 #define ANSWER_TIMEOUT 60000
 
 struct child {
@@ -40,20 +45,36 @@ struct hasher {
 
 /* --- in the child --- */
 
-static void answer(int fd, const uint8_t *request, size_t len)
+static int work(enum work which, span_t asked, struct secret **ret_secret)
 {
-    uint8_t reply[REPLY_SIZE] = {0};
-    struct password_params params = {.memory_kib = bytes_get_u32(request + 8), .passes = bytes_get_u32(request + 12)};
-    memcpy(params.salt, request + 16, sizeof(params.salt));
-    AUTO(secret) struct secret *hash = NULL;
-    int result = password_hash(&params, span_of(request + REQUEST_HEAD, len - REQUEST_HEAD), &hash);
-    memcpy(reply, request, 8);
+    struct password_params params;
+    if (which == WORK_KEY && asked.len == 4)
+        return signing_key_make((enum dkim_algorithm)bytes_get_u32(asked.at), ret_secret);
+    if (which != WORK_HASH || asked.len < HASH_HEAD)
+        return -EINVAL;
+    params.memory_kib = bytes_get_u32(asked.at);
+    params.passes = bytes_get_u32(asked.at + 4);
+    memcpy(params.salt, asked.at + 8, sizeof(params.salt));
+    return password_hash(&params, span_from(asked, HASH_HEAD), ret_secret);
+}
+
+static void answer(int fd, span_t request)
+{
+    uint8_t reply[REPLY_MAX];
+    size_t len = REPLY_HEAD;
+    AUTO(secret) struct secret *made = NULL;
+    int result = work((enum work)bytes_get_u32(request.at + 8), span_from(request, REQUEST_HEAD), &made);
+    if (result == 0 && secret_len(made) > SIGNING_PRIVATE_MAX)
+        result = -EMSGSIZE;
+    memcpy(reply, request.at, 8);
     bytes_put_u32(reply + 8, (uint32_t)-result);
-    if (result == 0)
-        memcpy(reply + 12, secret_bytes(hash), PASSWORD_HASH_SIZE);
-    ssize_t sent = send(fd, reply, sizeof(reply), MSG_NOSIGNAL);
+    if (result == 0) {
+        memcpy(reply + REPLY_HEAD, secret_bytes(made), secret_len(made));
+        len += secret_len(made);
+    }
+    ssize_t sent = send(fd, reply, len, MSG_NOSIGNAL);
     secret_wipe(reply, sizeof(reply));
-    if (sent != (ssize_t)sizeof(reply))
+    if (sent != (ssize_t)len)
         _exit(1);
 }
 
@@ -73,7 +94,7 @@ __attribute__((noreturn)) static void child_main(int fd, const struct priv_start
             continue;
         if (got < (ssize_t)REQUEST_HEAD)
             _exit(0);
-        answer(3, request, (size_t)got);
+        answer(3, span_of(request, (size_t)got));
         secret_wipe(request, sizeof(request));
     }
 }
@@ -172,24 +193,42 @@ static int child_take(struct task *task, struct hasher *hasher, struct child **r
     }
 }
 
-static int request_send(struct child *child, const struct password_params *params, span_t password)
+struct asked {
+    enum work which;
+    const struct password_params *params;
+    span_t password;
+    enum dkim_algorithm algorithm;
+};
+
+static size_t request_write(const struct asked *asked, uint8_t *at)
+{
+    if (asked->which == WORK_KEY) {
+        bytes_put_u32(at, asked->algorithm);
+        return 4;
+    }
+    bytes_put_u32(at, asked->params->memory_kib);
+    bytes_put_u32(at + 4, asked->params->passes);
+    memcpy(at + 8, asked->params->salt, sizeof(asked->params->salt));
+    if (asked->password.len > 0)
+        memcpy(at + HASH_HEAD, asked->password.at, asked->password.len);
+    return HASH_HEAD + asked->password.len;
+}
+
+static int request_send(struct child *child, const struct asked *asked)
 {
     uint8_t request[REQUEST_MAX];
     bytes_put_u64(request, ++child->number);
-    bytes_put_u32(request + 8, params->memory_kib);
-    bytes_put_u32(request + 12, params->passes);
-    memcpy(request + 16, params->salt, sizeof(params->salt));
-    if (password.len > 0)
-        memcpy(request + REQUEST_HEAD, password.at, password.len);
-    ssize_t sent = send(child->fd, request, REQUEST_HEAD + password.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    bytes_put_u32(request + 8, asked->which);
+    size_t len = REQUEST_HEAD + request_write(asked, request + REQUEST_HEAD);
+    ssize_t sent = send(child->fd, request, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     int result = sent < 0 ? -errno : 0;
     secret_wipe(request, sizeof(request));
     return result;
 }
 
-static int reply_receive(struct task *task, struct child *child, struct secret **ret_hash)
+static int reply_receive(struct task *task, struct child *child, struct secret **ret_secret)
 {
-    uint8_t reply[REPLY_SIZE];
+    uint8_t reply[REPLY_MAX];
     for (;;) {
         ssize_t got = recv(child->fd, reply, sizeof(reply), MSG_DONTWAIT);
         if (got < 0 && errno == EINTR)
@@ -200,14 +239,12 @@ static int reply_receive(struct task *task, struct child *child, struct secret *
                 return result;
             continue;
         }
-        if (got != (ssize_t)sizeof(reply))
+        if (got < (ssize_t)REPLY_HEAD)
             return -EPIPE; /* it died */
         if (bytes_get_u64(reply) != child->number)
             continue;
         int result = -(int)bytes_get_u32(reply + 8);
-        if (result == 0)
-            result = secret_take(reply + 12, PASSWORD_HASH_SIZE, ret_hash);
-        return result;
+        return result == 0 ? secret_take(reply + REPLY_HEAD, (size_t)got - REPLY_HEAD, ret_secret) : result;
     }
 }
 
@@ -226,21 +263,32 @@ static int child_replace(struct hasher *hasher, struct child *child)
     return result == 0 ? watch_new(hasher->loop, child->fd, &child->watch) : result;
 }
 
-int hasher_run(struct task *task, struct hasher *hasher, const struct password_params *params, span_t password,
-               struct secret **ret_hash)
+static int run(struct task *task, struct hasher *hasher, const struct asked *asked, struct secret **ret_secret)
 {
-    if (password.len > PASSWORD_MAX)
-        return -EINVAL;
     struct child *child = NULL;
     int result = child_take(task, hasher, &child);
     if (result != 0)
         return result;
-    result = request_send(child, params, password);
+    result = request_send(child, asked);
     if (result == 0)
-        result = reply_receive(task, child, ret_hash);
+        result = reply_receive(task, child, ret_secret);
     if ((result == -EPIPE || result == -ECONNRESET) && child_replace(hasher, child) != 0)
         return result; /* out of service, and the others go on */
     child->busy = 0;
     event_pulse(&hasher->freed);
     return result;
+}
+
+int hasher_run(struct task *task, struct hasher *hasher, const struct password_params *params, span_t password,
+               struct secret **ret_hash)
+{
+    const struct asked asked = {.which = WORK_HASH, .params = params, .password = password};
+    return password.len > PASSWORD_MAX ? -EINVAL : run(task, hasher, &asked, ret_hash);
+}
+
+int hasher_make_key(struct task *task, struct hasher *hasher, enum dkim_algorithm algorithm,
+                    struct secret **ret_private)
+{
+    const struct asked asked = {.which = WORK_KEY, .algorithm = algorithm};
+    return run(task, hasher, &asked, ret_private);
 }

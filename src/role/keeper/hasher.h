@@ -2,10 +2,12 @@
 
 #include "crypto/password.h"
 #include "rt/loop.h"
+#include "trust/dkim/sign.h"
 
 /*
- * Argon2id in child processes, so that the loop never waits for it and at most so many passwords are hashed at a time.
- * The children have one socket each and no other right than to compute.
+ * What takes long, in child processes, so that the loop never waits for it and at most so much is under way at a time:
+ * Argon2id, for the most part, and now and then a key of a domain. The children have one socket each and no other right
+ * than to compute.
  */
 struct hasher;
 struct priv_start;
@@ -24,5 +26,9 @@ void hasher_stop(struct hasher *hasher); /* before the loop is freed; no task ma
 /* password_hash(), elsewhere. -EBUSY where too many wait already. */
 MUST_USE int hasher_run(struct task *task, struct hasher *hasher, const struct password_params *params, span_t password,
                         struct secret **ret_hash);
+
+/* signing_key_make(), elsewhere; likewise. */
+MUST_USE int hasher_make_key(struct task *task, struct hasher *hasher, enum dkim_algorithm algorithm,
+                             struct secret **ret_private);
 
 SCOPE_OF(hasher)

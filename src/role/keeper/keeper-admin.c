@@ -41,9 +41,9 @@ void keeper_admin(struct task *task, struct keeper *keeper, struct keeper_reques
                                 .after = asked->after};
     struct admin_reply done;
     admin_reply_init(&done);
-    domainkeys_let_go(keeper->signing);
     admin_run(task, &admin, asked->words, asked->input, &done);
-    if (asked->input.len > 0) /* passwords, in the message's own block */
+    domainkeys_let_go(keeper->signing); /* behind it: it may have waited, while others signed */
+    if (asked->input.len > 0)           /* passwords, in the message's own block */
         secret_wipe((void *)(uintptr_t)asked->input.at, asked->input.len);
     struct ipc_message reply = {.type = IPC_admin_done,
                                 .admin_done = {.status = done.status,

@@ -1,11 +1,12 @@
 """The program itself: how it starts, stops, explains and complains."""
 import json
 import os
+import signal
 import subprocess
 
 import pytest
 
-from server import PROGRAM, Server
+from server import PASSWORD, PROGRAM, Server, children, wait_for, wait_until
 
 
 def run(*words, **more):
@@ -114,19 +115,42 @@ def test_a_role_that_is_killed_comes_back(own):
         assert before, role
         for pid in before:
             os.kill(pid, 9)
-        from server import wait_until
         wait_until(lambda: {p for p, n in own.roles().items() if n == role} - before, 20, f"{role} is back")
         wait_until(lambda: own.tool("status", check=False).returncode == 0, 20, "healthy again")
         own_deliver(own)
     with own.imap("a") as client:
-        from server import wait_for
         assert len(wait_for(client, 4)) == 4
+
+
+@pytest.mark.parametrize("words", [("domain", "add", "other.test"), ("dkim", "rotate", "demo.test")])
+def test_mail_and_logins_go_on_while_keys_are_made(own, words):
+    own.account("a")
+    app = own.tool("app-password", "add", "a@demo.test", "--label", "x", stdin=PASSWORD + "\n").stdout.split()[-1]
+    makers = [pid for pid, name in own.roles().items() if name == "keeper" and not children(pid)]
+    assert len(makers) == 2
+    for pid in makers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        with subprocess.Popen([PROGRAM, "-c", own.conf, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as adding:
+            # whatever comes of it can only come once they go on
+            own_deliver(own)
+            with own.imap("a", app) as client:
+                wait_for(client, 1)
+            assert own.tool("domain", "list").stdout == "demo.test\n"
+            assert len(own.tool("dkim", "list", "demo.test").stdout.splitlines()) == 2
+            assert adding.poll() is None
+            for pid in makers:
+                os.kill(pid, signal.SIGCONT)
+            assert adding.wait(60) == 0, adding.stderr.read()
+    finally:
+        for pid in makers:
+            os.kill(pid, signal.SIGCONT)
+    assert len(own.tool("dkim", "list", words[2]).stdout.splitlines()) == (2 if words[0] == "domain" else 4)
 
 
 def own_deliver(server):
     """As another server would: what is answered 4xx, or cut off, is tried again."""
     import smtplib
-    from server import wait_until
 
     def once():
         try:
