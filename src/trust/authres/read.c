@@ -44,12 +44,26 @@ static span_t take_word(span_t *rest)
     return word;
 }
 
+/* As whoever reads it may take it: an escape in quotes stands for what it escapes, and white space for nothing. */
+static bool is_name(span_t word, span_t host)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < word.len; at++) {
+        if (ascii_is_space(word.at[at]) || word.at[at] == '\r' || word.at[at] == '\n')
+            continue;
+        if (word.at[at] == '\\' && at + 1 < word.len)
+            at++;
+        if (count == host.len)
+            return word.at[at] == '.' && at + 1 == word.len;
+        if (ascii_lower(word.at[at]) != ascii_lower(host.at[count++]))
+            return false;
+    }
+    return count == host.len;
+}
+
 bool authres_is_of(span_t value, span_t host)
 {
-    span_t word = take_word(&value);
-    if (span_ends(word, SPAN(".")))
-        word = span_upto(word, word.len - 1);
-    return span_equal_nocase(word, host);
+    return is_name(take_word(&value), host);
 }
 
 /* Up to the next ";" that is in no comment and no quotes. */
