@@ -121,6 +121,22 @@ static void quarantine(const struct dmarc_verdict *dmarc, struct intake_judged *
                    (const char *)dmarc->domain.at);
 }
 
+/* RFC 7489 §6.6.1: a From of which no domain can be asked would be the way around every policy. So would be one of more
+ * domains than are asked, which nobody needs. */
+static int decide_unnamed(const struct dmarc_verdict *dmarc, struct intake_judged *judged)
+{
+    if (dmarc->has_too_many) {
+        (void)snprintf(judged->refusal, sizeof(judged->refusal),
+                       "From names people of more than %u domains, so DMARC cannot tell whether it is genuine",
+                       DMARC_DOMAINS_MAX);
+        return DELIVER_REFUSED;
+    }
+    judged->is_junk = true;
+    (void)snprintf(judged->quarantine, sizeof(judged->quarantine),
+                   "From names no domain that could say whether it is genuine");
+    return DELIVER_OK;
+}
+
 static int decide(const struct conf *conf, const struct judgement *judgement, struct intake_judged *judged)
 {
     const struct dmarc_verdict *dmarc = &judgement->dmarc;
@@ -129,6 +145,8 @@ static int decide(const struct conf *conf, const struct judgement *judgement, st
     /* A forger could see to it that a check stays open: where the policy is known, it is waited for. */
     if (dmarc->result == DMARC_TEMPERROR && dmarc->found.has_record && dmarc->policy != DMARC_NONE)
         return DELIVER_LATER;
+    if (dmarc->result == DMARC_PERMERROR)
+        return decide_unnamed(dmarc, judged);
     if (dmarc->result != DMARC_FAIL)
         return DELIVER_OK;
     if (dmarc->disposition == DMARC_QUARANTINE)

@@ -139,9 +139,10 @@ int dmarc_ask(const struct dmarc_asker *asker, const struct dkim_header *header,
     struct domains domains = {.count = 0};
     struct dmarc_records records = {.problem = ""};
     int result = find_domains(header, asker->arena, &domains);
+    records.has_too_many = domains.count == DOMAINS_TOO_MANY;
     if (domains.count == 0)
         records.problem = "From has no domain";
-    else if (domains.count == DOMAINS_TOO_MANY)
+    else if (records.has_too_many)
         records.problem = "From has too many domains";
     else
         records.count = domains.count;
@@ -164,7 +165,8 @@ static unsigned badness(const struct dmarc_verdict *verdict)
 int dmarc_check(const struct dmarc_asker *asker, const struct dmarc_records *records,
                 const struct dmarc_request *request, struct dmarc_verdict *ret_verdict)
 {
-    struct dmarc_verdict worst = {.result = DMARC_PERMERROR, .reason = records->problem};
+    struct dmarc_verdict worst = {
+        .result = DMARC_PERMERROR, .reason = records->problem, .has_too_many = records->has_too_many};
     for (size_t i = 0; i < records->count; i++) {
         struct dmarc_verdict verdict = records->found[i];
         int result = verdict.found.has_record ? judge(asker, request, &verdict) : 0;

@@ -21,7 +21,8 @@ struct dmarc_verdict {
     struct dmarc_found found;      /* with a record: what follows, but domain, is set */
     enum dmarc_policy policy;      /* of the domain in From */
     enum dmarc_policy disposition; /* what to do, after pct= (RFC 7489 §6.6.4); DMARC_NONE unless it failed */
-    span_t domain;                 /* in From, normal; empty where there is none */
+    span_t domain;                 /* in From, normal; empty where there is none, or too many */
+    bool has_too_many;             /* domains in From: none of them was looked at */
     bool is_dkim_aligned;          /* and passed */
     bool is_spf_aligned;
 };
@@ -30,6 +31,7 @@ struct dmarc_verdict {
 struct dmarc_records {
     size_t count;
     const char *problem; /* where there are no domains, or too many: in words */
+    bool has_too_many;
     struct dmarc_verdict found[DMARC_DOMAINS_MAX];
 };
 

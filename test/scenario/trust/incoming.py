@@ -105,6 +105,18 @@ def test_what_a_policy_refuses_is_refused_with_its_name(scene):
     assert (found["dkim"], found["dmarc"]) == ("pass", "pass")
 
 
+def test_a_from_that_hides_its_domain_is_no_way_around_a_policy(scene):
+    user = scene.user()
+    many = ", ".join(["boss@reject.test"] + [f"a@m{number}.test" for number in range(4)])
+    with pytest.raises(smtplib.SMTPDataError) as refusal:
+        scene.server.deliver(user, f"From: {many}\r\n\r\nhello\r\n", sender="x@client.test")
+    assert refusal.value.smtp_code == 550 and b"more than 4 domains" in refusal.value.smtp_error
+    scene.server.deliver(user, 'From: "The Boss <boss@reject.test>\r\n\r\nhello\r\n', sender="x@client.test")
+    junk = received(scene, user, "Junk")
+    assert results(junk)["dmarc"] == "permerror"
+    assert junk["X-Junk-Reason"] == "From names no domain that could say whether it is genuine"
+
+
 def test_what_a_policy_quarantines_is_in_junk(scene):
     user = scene.user()
     scene.server.deliver(user, letter("boss@junk.test"), sender="x@client.test")
@@ -121,7 +133,7 @@ def test_what_a_policy_quarantines_is_in_junk(scene):
 def test_forged_results_are_removed_and_others_stay(scene):
     user = scene.user()
     forged = (b"Authentication-Results: mx.demo.test; dmarc=pass\r\nAuthentication-Results: (x)\r\n \"MX.demo.test\" 1;\r\n"
-              b" spf=pass\r\nAuthentication-Results: other.example; spf=fail\r\n")
+              b" spf=pass\r\nAuthentication-Results: \"mx\\.demo.test\"; dmarc=pass\r\nAuthentication-Results: other.example; spf=fail\r\n")
     scene.server.deliver(user, letter("a@open.test", forged), sender="a@open.test")
     fields = received(scene, user).get_all("Authentication-Results")
     assert [field.split(";")[0] for field in fields] == ["mx.demo.test", "other.example"]
