@@ -11,6 +11,7 @@
 struct place {
     bool is_temporary;
     bool has_record;
+    bool is_settled; /* there is something, if nothing that counts */
     span_t domain;
     struct dmarc_record record;
 };
@@ -25,6 +26,7 @@ static int read_records(const struct dns_answer *answer, const struct dmarc_aske
             return result;
         if (result != 0 || !dmarc_is_record(text))
             continue;
+        place->is_settled = true;
         place->has_record = ++found == 1 && dmarc_record_parse(text, asker->edition, &place->record);
     }
     return 0;
@@ -63,7 +65,8 @@ static int find_by_list(const struct dmarc_asker *asker, span_t domain, struct d
     struct place place;
     found->organizational = domain_organizational(domain);
     int result = ask(asker, domain, &place);
-    if (result == 0 && !place.has_record && !place.is_temporary && !span_equal(found->organizational, domain))
+    /* RFC 7489 §6.6.3: several records, or one without sense, end it; only where there is none, is it asked above. */
+    if (result == 0 && !place.is_settled && !place.is_temporary && !span_equal(found->organizational, domain))
         result = ask(asker, found->organizational, &place);
     if (result == 0)
         take(&place, found);

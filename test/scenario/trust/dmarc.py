@@ -61,6 +61,20 @@ def test_the_policy_is_what_the_record_says(probe, record, author, sender, sampl
     assert judge(probe, [author], sender, sample)["dmarc"][:2] == [result, disposition]
 
 
+@pytest.mark.parametrize("records, result", [
+    ([], "fail"),
+    (["anything"], "fail"),
+    (["v=DMARC1; p=none"], "fail"),
+    (["v=DMARC1; p=none", "v=DMARC1; p=reject"], "none"),
+    (["v=DMARC1; p=never"], "none"),
+])
+def test_the_organization_is_asked_only_where_there_is_no_record(probe, records, result):  # RFC 7489 §6.6.3
+    probe.record("_dmarc.sender.example", "TXT", "v=DMARC1; p=reject")
+    for record in records:
+        probe.record("_dmarc.sub.sender.example", "TXT", record)
+    assert judge(probe, ["a@sub.sender.example"], "b@other.example")["dmarc"][0] == result
+
+
 def test_two_froms_are_as_one_with_both(probe):
     probe.record("_dmarc.sender.example", "TXT", "v=DMARC1; p=reject")
     for author in (["b@other.example", "a@sender.example"], ["a@sender.example", "b@other.example"]):
