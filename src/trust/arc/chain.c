@@ -69,22 +69,15 @@ static bool collect(struct arc_set *sets, const struct mime_field *field, unsign
 /* RFC 8617 §5.2, steps 1 to 3 as far as they need no key. */
 static void find_sets(const struct dkim_header *header, struct arc_chain *chain)
 {
-    unsigned highest = 0;
-    for (size_t i = 0; i < header->count; i++) {
-        if (!collect(chain->sets, &header->fields[i], &highest)) {
+    for (size_t i = 0; i < header->count; i++)
+        if (!collect(chain->sets, &header->fields[i], &chain->count))
             fail(chain, "a field of the chain has no number of its own");
-            return;
-        }
-    }
-    for (unsigned i = 0; i < highest; i++) {
+    for (unsigned i = 0; i < chain->count && chain->result != ARC_FAIL; i++) {
         const struct arc_set *set = &chain->sets[i];
-        if (set->results.at == NULL || set->message.at == NULL || set->seal.at == NULL) {
+        if (set->results.at == NULL || set->message.at == NULL || set->seal.at == NULL)
             fail(chain, "a field of the chain is missing");
-            return;
-        }
     }
-    chain->count = highest;
-    if (highest > 0 && header->is_too_large)
+    if (chain->count > 0 && chain->result != ARC_FAIL && header->is_too_large)
         fail(chain, "the header is too large");
 }
 
@@ -149,7 +142,7 @@ static void look_at_newest(struct arc_chain *chain, struct arena *arena)
 {
     int result = 0;
     struct dkim_signature seal;
-    if (chain->count == 0)
+    if (chain->count == 0 || chain->sets[chain->count - 1].seal.at == NULL)
         return;
     (void)dkim_signature_parse(DKIM_OF_ARC_SEAL, chain->sets[chain->count - 1].seal, arena, &seal, &result);
     chain->has_failed_before = span_equal_nocase(seal.chain, SPAN("fail"));

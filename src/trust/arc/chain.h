@@ -19,7 +19,7 @@ struct arc_chain {
     enum arc_result result;
     const char *reason;        /* with ARC_FAIL; else "" */
     bool has_failed_before;    /* the newest seal says cv=fail: nobody seals it again (RFC 8617 §5.1) */
-    unsigned count;            /* sets, complete and without a gap */
+    unsigned count;            /* sets; complete and without a gap, unless it has failed */
     struct dkim_task *message; /* the newest ARC-Message-Signature */
     struct arc_set *sets;      /* count of them, oldest first */
 };

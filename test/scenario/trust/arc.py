@@ -101,6 +101,16 @@ def test_a_failed_chain_is_said_once_and_not_sealed_again(probe, key):
     assert seal(probe, said, SEALERS[2], key) == "not sealed"
 
 
+def test_a_chain_that_is_none_gets_the_next_number(probe, key):
+    publish(probe, key)
+    one = seal(probe, MESSAGE, SEALERS[0], key)
+    two = seal(probe, one, SEALERS[1], key)
+    for broken in (one[:one.index(b"ARC-Message")] + two, two[:-len(one)] + MESSAGE):  # a seal twice, a set missing
+        said = seal(probe, broken, SEALERS[2], key)
+        assert b"i=3; " in said[:said.index(b"cv=fail")]
+        assert judge(probe, said)["arc"][:2] == ["fail", "3"]
+
+
 def test_a_trusted_sealer_vouches(probe, key):
     publish(probe, key)
     probe.record("_dmarc.author.example", "TXT", "v=DMARC1; p=reject")
