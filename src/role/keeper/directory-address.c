@@ -228,13 +228,20 @@ static int add_reports(struct resolving *resolving)
     return resolve_row(resolving, &target);
 }
 
+/* user@[192.0.2.1] (RFC 5321 §4.1.3): in no domain, so in none of ours. */
+static bool has_literal(span_t address)
+{
+    size_t at = span_find_last_byte(address, '@');
+    return at + 1 < address.len && address.at[at + 1] == '[' && span_ends(address, SPAN("]"));
+}
+
 int directory_resolve(struct directory *directory, span_t address, struct buf *rows, struct buf *forwards)
 {
     struct name name;
     uint64_t domain = 0;
     int result = parse_recipient(directory, address, &name);
     if (result != NAME_OK)
-        return result < 0 ? result : (int)RESOLVE_UNKNOWN;
+        return result < 0 ? result : has_literal(address) ? (int)RESOLVE_REMOTE : (int)RESOLVE_UNKNOWN;
     result = directory_domain_id(directory, name.domain, &domain);
     if (result != DIRECTORY_OK)
         return result < 0 ? result : (int)RESOLVE_REMOTE;

@@ -43,13 +43,30 @@ static int resolve_report(const struct keeper *keeper, span_t address, span_t se
     return result < 0 ? result : (int)RESOLVE_LOCAL;
 }
 
+/* Our own name need be no domain of ours; but reports come from postmaster there, and may be answered. */
+static bool is_host_postmaster(const struct keeper *keeper, span_t address)
+{
+    size_t at = span_find_last_byte(address, '@');
+    return span_equal_nocase(span_upto(address, at), SPAN("postmaster")) &&
+           span_equal_nocase(span_from(address, at + 1), span_of_text(keeper->start->conf->server_hostname));
+}
+
+static int resolve_address(const struct keeper *keeper, span_t address, struct buf *rows, struct buf *forwards)
+{
+    int outcome = directory_resolve(keeper->directory, address, rows, forwards);
+    if (outcome != RESOLVE_REMOTE || !is_host_postmaster(keeper, address))
+        return outcome;
+    outcome = directory_resolve(keeper->directory, SPAN("postmaster"), rows, forwards);
+    return outcome == RESOLVE_UNKNOWN ? (int)RESOLVE_REMOTE : outcome;
+}
+
 static int resolve(const struct keeper *keeper, const struct ipc_resolve *asked, struct buf *rows, struct buf *forwards)
 {
     AUTO_BUF struct buf sender;
     buf_init(&sender, 1024);
     int result = read_sender(keeper, asked->address, &sender);
     if (result < 0 || result == SRS_NONE)
-        return result < 0 ? result : directory_resolve(keeper->directory, asked->address, rows, forwards);
+        return result < 0 ? result : resolve_address(keeper, asked->address, rows, forwards);
     if (result != SRS_OK || asked->is_report == 0)
         return RESOLVE_UNKNOWN;
     return resolve_report(keeper, asked->address, buf_span(&sender), rows, forwards);
