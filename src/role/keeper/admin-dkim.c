@@ -43,7 +43,8 @@ static int write_key(struct admin_command *command, const char *domain, const st
         (void)buf_append_format(output, "\",\"record\":\"%s\"}", (const char *)buf_span(&record).at);
         return 0;
     }
-    (void)buf_append_format(output, "%s._domainkey.%s\t%s since ", key->row.selector, domain, states[key->state]);
+    (void)buf_append_format(output, "%s._domainkey.%s\t%s %s ", key->row.selector, domain, states[key->state],
+                            key->state == DOMAINKEY_WAITS ? "until" : "since");
     admin_write_time(output, key->row.since);
     return buf_append_format(output, "\t%s", (const char *)buf_span(&record).at);
 }
