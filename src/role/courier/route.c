@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/percent.h"
@@ -198,23 +199,31 @@ static int no_hosts(struct route *route, unsigned code, uint16_t subject, uint16
     return code >= 500 ? ROUTE_NONE : ROUTE_LATER;
 }
 
+/* The operator is to see why. */
+static int no_answer(struct route *route, const struct dns_answer *answer)
+{
+    char text[SMTP_RESPONSE_TEXT_MAX];
+    (void)snprintf(text, sizeof(text), "%s: %s",
+                   answer->outcome == DNS_BOGUS ? "What the DNS says of that domain is forged"
+                                                : "The DNS does not say where that domain's mail goes",
+                   answer->reason);
+    return no_hosts(route, 451, 4, 3, text);
+}
+
 static int fill_hosts(const struct routing *routing, struct exchange *exchanges, size_t count, bool is_secure,
                       struct route *ret_route)
 {
     sort(exchanges, count);
-    if (count == 1 && exchanges[0].mx.exchange[0] == '\0') /* RFC 7505 §3, RFC 7504 §3 */
-        return no_hosts(ret_route, 556, 1, 10, "That domain takes no mail");
     count = before_us(routing, exchanges, count);
     if (count == 0) /* RFC 5321 §5.1 */
         return no_hosts(ret_route, 554, 4, 6, "Mail to that domain comes back here: it is a loop");
     ret_route->hosts = arena_alloc_array(routing->arena, count, sizeof(*ret_route->hosts));
     if (ret_route->hosts == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < count && ret_route->count < HOSTS_MAX; i++)
-        if (exchanges[i].mx.exchange[0] != '\0')
-            ret_route->hosts[ret_route->count++] = (struct route_host){.name = exchanges[i].mx.exchange,
-                                                                       .port = (uint16_t)routing->conf->courier_port,
-                                                                       .is_secure = is_secure};
+    for (; ret_route->count < count && ret_route->count < HOSTS_MAX; ret_route->count++)
+        ret_route->hosts[ret_route->count] = (struct route_host){.name = exchanges[ret_route->count].mx.exchange,
+                                                                 .port = (uint16_t)routing->conf->courier_port,
+                                                                 .is_secure = is_secure};
     return ROUTE_FOUND;
 }
 
@@ -222,14 +231,19 @@ static int read_exchanges(const struct routing *routing, const struct dns_answer
 {
     struct exchange *exchanges = arena_alloc_array(routing->arena, answer->count, sizeof(*exchanges));
     size_t count = 0;
+    bool is_null = false;
     if (exchanges == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < answer->count; i++) {
         int result = dns_read_mx(answer->records[i], routing->arena, &exchanges[count].mx);
         if (result == -ENOMEM)
             return result;
-        count += result == 0;
+        bool is_none = result == 0 && exchanges[count].mx.exchange[0] == '\0'; /* RFC 7505 §3: beside others, nothing */
+        is_null = is_null || is_none;
+        count += result == 0 && !is_none;
     }
+    if (count == 0 && is_null) /* RFC 7504 §3 */
+        return no_hosts(ret_route, 556, 1, 10, "That domain takes no mail");
     if (count == 0)
         return no_hosts(ret_route, 451, 4, 4, "The mail servers of that domain cannot be read");
     return fill_hosts(routing, exchanges, count, answer->is_secure, ret_route);
@@ -256,9 +270,7 @@ static int by_domain(const struct routing *routing, const char *domain, struct r
     case DNS_BOGUS:
         break;
     }
-    return no_hosts(ret_route, 451, 4, 3,
-                    answer.outcome == DNS_BOGUS ? "What the DNS says of that domain is forged"
-                                                : "The DNS does not say where that domain's mail goes");
+    return no_answer(ret_route, &answer);
 }
 
 static size_t add_port(span_t text, uint16_t standard, uint16_t *port)

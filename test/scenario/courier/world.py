@@ -30,6 +30,11 @@ class World:
         zone("plain.test").add("A 127.0.0.2")
         zone("late.test").add("MX 10 live.first.test.")
         zone("null.test").add("MX 0 .")
+        zone("nulls.test").add("MX 0 .").add("MX 10 .")
+        zone("beside.test").add("MX 0 .").add("MX 10 live.first.test.")
+        zone("crowd.test")
+        for number in range(300):
+            zone("crowd.test").add(f"MX 10 m{number}")
         zone("loop.test").add(f"MX 10 mx.{DOMAIN}.").add("MX 20 worse").add("worse", "A 127.0.0.2")
         zone("lame.test").add("MX 10 nowhere")
         zone("bogus.test", bogus=True).add("MX 10 live.first.test.")
@@ -71,7 +76,7 @@ def test_the_best_server_that_answers_gets_it(world):
     assert sorted(one.recipients[0] for one in world.peer.taken) == ["bob@first.test", "carol@plain.test"]
 
 
-@pytest.mark.parametrize("domain, status", [("null.test", "5.1.10"), ("nowhere.example", "5.1.2"), ("loop.test", "5.4.6"),
+@pytest.mark.parametrize("domain, status", [("null.test", "5.1.10"), ("nulls.test", "5.1.10"), ("nowhere.example", "5.1.2"), ("loop.test", "5.4.6"),
                                             ("lame.test", "5.1.2")])
 def test_a_domain_that_can_take_no_mail_is_a_failure_at_once(world, domain, status):
     user = "u" + domain.split(".")[0]
@@ -80,6 +85,34 @@ def test_a_domain_that_can_take_no_mail_is_a_failure_at_once(world, domain, stat
     world.send(user, f"bob@{domain}")
     assert f"Status: {status}\r\n" in world.failure(user)
     assert len(world.peer.taken) == taken
+
+
+def test_an_address_in_brackets_and_a_server_beside_a_null_mx_get_theirs(world):
+    world.server.account("odd")
+    world.send("odd", "bob@[127.0.0.2]", "carol@beside.test")
+    wait_until(lambda: {"bob@[127.0.0.2]", "carol@beside.test"} <= {to for one in world.peer.taken for to in one.recipients},
+               20, "both are delivered")
+
+
+def test_the_queue_says_why_the_dns_is_of_no_use(world):
+    world.server.account("curious")
+    world.send("curious", "bob@crowd.test")
+
+    def reply():
+        rows = [one for one in json.loads(world.server.tool("queue", "list", "--json").stdout)
+                if one["destinations"] == ["crowd.test"] and one["attempts"] > 0]
+        return rows and json.loads(world.server.tool("queue", "show", rows[0]["id"], "--json").stdout)
+    shown = wait_until(reply, 20, "it is deferred")
+    assert shown["destinations"][0]["reply"] == "The DNS does not say where that domain's mail goes: too many records"
+    world.server.tool("queue", "remove", shown["entry"]["id"])
+
+
+def test_who_answers_a_report_reaches_the_postmaster(world):
+    world.server.account("chief@" + DOMAIN)
+    with world.server.smtp() as client:
+        client.mail("bob@first.test")
+        assert client.rcpt(f"postmaster@mx.{DOMAIN}")[0] == 250
+        assert client.rcpt(f"anybody@mx.{DOMAIN}")[0] == 550
 
 
 def test_a_forged_answer_is_no_answer(world):
