@@ -65,10 +65,18 @@ static int start_tls(struct task *task, struct connection *connection)
     return result;
 }
 
+/* The time is that of the whole reply, however many lines it has, or one might go on for days. */
 static int read_line(struct task *task, struct connection *connection, int64_t timeout_ms, enum smtp_client_step *step)
 {
     span_t line = SPAN_NONE;
-    int result = stream_read_line(task, connection->stream, SMTP_RESPONSE_LINE_MAX, timeout_ms, &line);
+    const struct smtp_response *response = &connection->client.response;
+    int64_t now = loop_now(connection->courier->loop);
+    if (response->lines == 0 || response->is_complete)
+        connection->reply_until = now + timeout_ms;
+    if (now >= connection->reply_until)
+        return -ETIMEDOUT;
+    int result =
+        stream_read_line(task, connection->stream, SMTP_RESPONSE_LINE_MAX, connection->reply_until - now, &line);
     if (result != STREAM_OK)
         return result == STREAM_END ? -ECONNRESET : result == STREAM_TOO_LONG ? -EBADMSG : result;
     *step = smtp_client_line(&connection->client, line, &connection->commands);
@@ -105,13 +113,19 @@ static const struct address *source_for(const struct courier *courier, const str
     return NULL;
 }
 
+static const char *fault_text(int fault)
+{
+    bool is_line = fault == -EBADMSG || fault == -EMSGSIZE;
+    return is_line ? "its answer is far too long a line" : strerror(-fault);
+}
+
 static struct smtp_response response_of_fault(const struct connection *connection, int fault)
 {
     const char *trouble = connection->stream != NULL ? stream_tls_trouble(connection->stream) : "";
     char text[SMTP_RESPONSE_TEXT_MAX];
     (void)snprintf(text, sizeof(text), "%s%s: %s", connection->host->name,
                    connection->stream == NULL ? " cannot be reached" : " broke off",
-                   trouble[0] != '\0' ? trouble : strerror(-fault));
+                   trouble[0] != '\0' ? trouble : fault_text(fault));
     return connection->stream == NULL ? response_of(451, 4, 1, text)
            : fault == -EPROTO         ? response_of(451, 7, 5, text)
                                       : response_of(451, 4, 2, text);

@@ -307,6 +307,7 @@ struct connection {
     struct arena *arena;
     struct buf counted; /* rows of ipc/tally.h */
     uint64_t messages;
+    int64_t reply_until; /* the reply under way has to be whole by then, by loop_now() */
 };
 void connection_task(struct task *task, void *arg); /* arg: the destination, whose count already has it */
 /* Does as the step says until it is one of READY, CONTENT, NOTHING, SENT or CLOSED. A fault: the connection broke. */

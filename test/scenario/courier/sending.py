@@ -276,6 +276,25 @@ def test_a_tarpit_holds_up_nobody_but_itself(make):
         trap.close()
 
 
+def test_an_answer_that_does_not_end_is_cut_off(make):
+    post = make()
+    answers = iter(["\r\n".join(["250-more"] * 300), "250-" + "x" * 100000])
+
+    def drip(_, peer):
+        for each in list(peer.open):
+            try:
+                while True:
+                    each.sendall(b"250-more\r\n")
+                    time.sleep(1)
+            except OSError:
+                pass
+    post.peer.script["ehlo"] = lambda argument, peer: next(answers, None) or (drip(argument, peer) if peer.connections == 3 else None)
+    post.send()
+    post.until_taken(1, 40)
+    post.until_empty()
+    assert post.peer.connections == 4
+
+
 def test_a_message_is_held_released_and_removed(make):
     post = make()
     post.peer.script["mail"] = "450 4.3.2 not now"
