@@ -61,6 +61,33 @@ static bool is_route(span_t word)
     return way_parse_row(word, 1, &domain, &way) == 0;
 }
 
+/* A relay's login and TLS are settings of their own. */
+static bool is_plain_way(span_t word)
+{
+    return is_way(word) && span_find(word, SPAN("://")) == word.len;
+}
+
+static bool is_address(span_t word)
+{
+    return address_bits(word) > 0;
+}
+
+/* As dns/servers.h reads it. */
+static bool is_resolver(span_t word)
+{
+    size_t at = span_find_byte(word, '@');
+    uint64_t port;
+    return span_equal_nocase(word, SPAN("system")) || span_equal_nocase(word, SPAN("recursive")) ||
+           (is_address(span_upto(word, at)) &&
+            (at == word.len || (span_to_u64(span_from(word, at + 1), UINT16_MAX, &port) == 0 && port > 0)));
+}
+
+static bool is_mailbox_or_empty(span_t word)
+{
+    size_t at = span_find_last_byte(word, '@');
+    return word.len == 0 || (at > 0 && at + 1 < word.len);
+}
+
 /* Texts of which not every one makes sense: what a misread word would silently switch off is refused instead. */
 static const struct {
     size_t offset;
@@ -69,6 +96,14 @@ static const struct {
     const char *wanted;
 } checks[] = {
     {offsetof(struct conf, trust_local), is_network, true, "networks such as 192.0.2.0/24 or 2001:db8::/32"},
+    {offsetof(struct conf, dns_resolver), is_resolver, true,
+     "system, recursive, or addresses such as 192.0.2.1 or ::1@5353"},
+    {offsetof(struct conf, courier_relay), is_plain_way, false,
+     "host, host:port or [address]:port, with a port from 1 to 65535"},
+    {offsetof(struct conf, courier_source), is_address, true, "addresses such as 192.0.2.1"},
+    {offsetof(struct conf, reports_from), is_mailbox_or_empty, false, "an address: name@domain"},
+    {offsetof(struct conf, reports_contact), is_mailbox_or_empty, false, "an address: name@domain"},
+    {offsetof(struct conf, abuse_operator), is_mailbox_or_empty, false, "an address: name@domain"},
     {offsetof(struct conf, filter_rspamd), is_rspamd, false,
      "auto, off, or a URL such as http://127.0.0.1:11333 (https is not spoken to rspamd)"},
     {offsetof(struct conf, filter_clamd), is_clamd, false, "auto, off, a socket's path, or ADDRESS:PORT"},

@@ -82,6 +82,14 @@ static const struct {
     {"[courier]\nfallback = smtps://me:se%cret@relay.test\n",
      "waxwing.conf:2: ", "cannot be relay.test: it wants HOST"},
     {"[courier]\nfallback = https://relay.test\n", "waxwing.conf:2: ", "it wants HOST"},
+    {"[dns]\nresolver = dns.example.org\n", "waxwing.conf:2: ", "system, recursive, or addresses"},
+    {"[dns]\nresolver = 192.0.2.1, 192.0.2.2@0\n", "waxwing.conf:2: ", "cannot be 192.0.2.2@0"},
+    {"[courier]\nrelay = smtp.example.org:99999\n", "waxwing.conf:2: ", "a port from 1 to 65535"},
+    {"[courier]\nrelay = smtp://smtp.example.org\n", "waxwing.conf:2: ", "host, host:port"},
+    {"[courier]\nrelay = [192.0.2.1\n", "waxwing.conf:2: ", "host, host:port"},
+    {"[courier]\nsource = mail.example.org\n", "waxwing.conf:2: ", "addresses such as"},
+    {"[reports]\nfrom = reports\n", "waxwing.conf:2: ", "name@domain"},
+    {"[abuse]\noperator = @example.org\n", "waxwing.conf:2: ", "name@domain"},
     {"[server]\nhostname = a\033b\n", "waxwing.conf:2: ", "control character"},
 };
 
@@ -91,6 +99,11 @@ static void networks_and_filters_are_read_in_every_form(void **state)
         "[trust]\nlocal = 10.0.0.0/8, ::1,fd00::/8 , 192.0.2.1\n[filter]\nrspamd = http://spam.example.org:11333/\n",
         "[trust]\nlocal =\n[filter]\nrspamd =\nclamd =\n",
         "[filter]\nrspamd = auto\nclamd = auto\n",
+        "[dns]\nresolver = System\n[courier]\nrelay =\nsource =\n[reports]\nfrom =\n",
+        "[dns]\nresolver = 192.0.2.1, ::1@5353\n[courier]\nrelay = smtp.example.org\nsource = 192.0.2.1, 2001:db8::1\n",
+        "[courier]\nrelay = [2001:db8::1]:587\n[abuse]\noperator = me@example.org\n",
+        "[courier]\nrelay = 2001:db8::1\n",
+        "[courier]\nrelay = [192.0.2.1]\n",
         "[filter]\nrspamd = off\nclamd = 127.0.0.1:3310\n",
         "[filter]\nclamd = ::1:3310\n",
         "[filter]\nclamd = /run/clamav/clamd.ctl\n",
@@ -151,6 +164,22 @@ static void what_is_explained_can_be_read_again(void **state)
     assert_int_equal(conf_parse(buf_span(&text), "again", &again, &error), 0);
     assert_int_equal(again->smtp_message_max, 1234567);
     assert_int_equal(again->log_segment_max, conf->log_segment_max);
+}
+
+static void no_password_is_shown(void **state)
+{
+    (void)state;
+    struct conf_error error;
+    AUTO(conf) struct conf *conf = NULL;
+    AUTO_BUF struct buf text;
+    buf_init(&text, 65536);
+    assert_int_equal(parse("[courier]\nrelay_password = hunter2\nroutes = a.test=smtp://me:hunter2@b.test\n"
+                           "[filter]\nrspamd_password = hunter2\n",
+                           &conf, &error),
+                     0);
+    assert_int_equal(conf_explain(conf, NULL, &text), 0);
+    assert_true(span_find(buf_span(&text), SPAN("hunter2")) == buf_len(&text));
+    assert_true(span_find(buf_span(&text), SPAN("# relay_password is set")) < buf_len(&text));
 }
 
 static void one_setting_can_be_asked_for(void **state)
@@ -245,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_named_must_be_there),
         cmocka_unit_test(what_is_in_effect_is_filled_in),
         cmocka_unit_test(what_is_explained_can_be_read_again),
+        cmocka_unit_test(no_password_is_shown),
         cmocka_unit_test(one_setting_can_be_asked_for),
         cmocka_unit_test(words_of_a_list_come_one_by_one),
         cmocka_unit_test(options_stand_before_the_command),

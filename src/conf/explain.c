@@ -43,14 +43,26 @@ void conf_row_range(const struct conf_row *row, struct buf *text)
     (void)buf_append_text(text, row->kind == CONF_SECONDS ? " seconds" : "");
 }
 
+/* What is shown gets copied to where it must not be. */
+static bool is_secret(const struct conf_row *row, const char *value)
+{
+    span_t text = span_of_text(value);
+    return value[0] != '\0' && (span_ends(span_of_text(row->name), SPAN("password")) ||
+                                (span_find(text, SPAN("://")) < text.len && span_find_byte(text, '@') < text.len));
+}
+
 /* The value as a line of a settings file, above it what it means. */
 static void write_row(struct buf *text, const struct conf *conf, const struct conf_row *row)
 {
     const void *at = (const char *)conf + row->offset;
     (void)buf_append_format(text, "# %s\n# default: ", row->sentence);
     conf_row_range(row, text);
-    (void)buf_append_format(text, "; changed by %s\n%s = ", conf_row_is_fixed(row) ? "a restart" : "waxwing reload",
-                            row->name);
+    (void)buf_append_format(text, "; changed by %s\n", conf_row_is_fixed(row) ? "a restart" : "waxwing reload");
+    if (row->kind == CONF_TEXT && is_secret(row, *(char *const *)at)) {
+        (void)buf_append_format(text, "# %s is set, and not shown, as there is a password in it\n", row->name);
+        return;
+    }
+    (void)buf_append_format(text, "%s = ", row->name);
     if (row->kind == CONF_TEXT || row->kind == CONF_CHOICE)
         (void)buf_append_text(text, *(char *const *)at);
     else
