@@ -22,7 +22,10 @@ static int parse_place(span_t text, uint16_t standard, struct way *way)
         host = span_slice(host, 1, host.len - 2);
     if (span_starts_nocase(host, SPAN("IPv6:"))) /* RFC 5321 §4.1.3 */
         host = span_from(host, 5);
-    if (host.len == 0 || span_find_byte(host, ' ') < host.len || span_find_byte(host, '/') < host.len)
+    for (size_t at = 0; at < host.len; at++)
+        if (span_find_byte(SPAN(" /[]"), host.at[at]) < 4)
+            return -EINVAL;
+    if (host.len == 0)
         return -EINVAL;
     way->host = host;
     way->port = (uint16_t)port;
