@@ -133,6 +133,18 @@ struct engine_walk {
 };
 MUST_USE int engine_walk(struct vault *vault, const struct engine_walk *walk, vault_member_fn fn, void *arg);
 
+/*
+ * Of what a walk meets, what one statement can change: members from the first to the last UID, within one of its
+ * ranges, so that the walk meets all that are between them too.
+ */
+struct engine_stretch {
+    const struct engine_walk *walk;
+    struct vault_range uids; /* a first of 0: none yet */
+    size_t range;            /* of the walk */
+};
+/* Adds the next one, in the walk's order. True: a new stretch begins with it, and *ret_done is the one before. */
+MUST_USE bool engine_stretch_add(struct engine_stretch *stretch, uint32_t uid, struct vault_range *ret_done);
+
 MUST_USE int engine_keywords_load(struct vault *vault);
 void engine_keywords_free(struct vault *vault);
 

@@ -31,6 +31,65 @@ static void flags_change_only_where_they_differ(void **state)
     assert_int_equal(vault_member_store(place->vault, 999, &all, 1, &change), VAULT_NOT_FOUND);
 }
 
+/* Flags and modseqs of the UIDs from 1 to 100, as they are to be. */
+struct expected {
+    uint64_t flags[101];
+    uint64_t modseqs[101];
+};
+
+static void expect_change(struct expected *expected, struct vault_range range, const struct vault_flag_change *change,
+                          uint64_t modseq)
+{
+    for (uint32_t uid = range.first; uid <= range.last && uid <= 100; uid++) {
+        uint64_t old = expected->flags[uid];
+        uint64_t now = change->mode == VAULT_FLAGS_ADD      ? old | change->flags
+                       : change->mode == VAULT_FLAGS_REMOVE ? old & ~change->flags
+                                                            : change->flags;
+        if (expected->modseqs[uid] > change->unchanged_since || now == old)
+            continue;
+        expected->flags[uid] = now;
+        expected->modseqs[uid] = modseq;
+    }
+}
+
+static int is_as_expected(void *arg, const struct vault_member *member)
+{
+    const struct expected *expected = arg;
+    assert_int_equal(member->flags, expected->flags[member->uid]);
+    assert_int_equal(member->modseq, expected->modseqs[member->uid]);
+    return 0;
+}
+
+static void a_store_of_many_is_as_one_of_each(void **state)
+{
+    struct place *place = *state;
+    struct expected expected = {{0}, {0}};
+    static const struct vault_range sets[][5] = {{{10, 10}, {20, 24}, {30, 30}, {38, 39}, {60, 61}},
+                                                 {{2, 2}, {5, 40}, {41, 41}, {43, 44}, {50, 200}}};
+    static const struct vault_range gone[] = {{7, 9}, {50, 52}};
+    for (uint32_t uid = 1; uid <= 100; uid++) {
+        expected.flags[uid] = (uid % 3 == 0 ? VAULT_SEEN : 0) | (uid % 5 == 0 ? VAULT_FLAGGED : 0);
+        (void)add(place, VAULT_INBOX, uid, expected.flags[uid]);
+        expected.modseqs[uid] = vault_modseq(place->vault);
+    }
+    uint64_t then = vault_modseq(place->vault);
+    const struct vault_flag_change changes[] = {
+        {VAULT_FLAGS_ADD, VAULT_ANSWERED, UINT64_MAX, NULL, NULL, NULL},
+        {VAULT_FLAGS_ADD, VAULT_SEEN | VAULT_DELETED, then, NULL, NULL, NULL},
+        {VAULT_FLAGS_REMOVE, VAULT_SEEN, UINT64_MAX, NULL, NULL, NULL},
+        {VAULT_FLAGS_REPLACE, VAULT_FLAGGED, UINT64_MAX, NULL, NULL, NULL},
+    };
+    assert_int_equal(vault_member_expunge(place->vault, VAULT_INBOX, gone, 2, VAULT_EXPUNGE_ALL, NULL, NULL), 0);
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        const struct vault_range *ranges = sets[i == 0 ? 0 : 1];
+        for (size_t range = 0; range < 5; range++)
+            expect_change(&expected, ranges[range], &changes[i], vault_modseq(place->vault) + 1);
+        assert_int_equal(vault_member_store(place->vault, VAULT_INBOX, ranges, 5, &changes[i]), 0);
+        assert_int_equal(vault_member_scan(place->vault, VAULT_INBOX, all, is_as_expected, &expected), 0);
+        assert_int_equal(vault_check(place->vault), 0);
+    }
+}
+
 static void a_conditional_store_refuses_what_changed_since(void **state)
 {
     struct place *place = *state;
@@ -282,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_PLACE(flags_change_only_where_they_differ),
+        IN_PLACE(a_store_of_many_is_as_one_of_each),
         IN_PLACE(a_conditional_store_refuses_what_changed_since),
         IN_PLACE(a_callback_that_stops_undoes_the_change),
         IN_PLACE(copies_share_the_email),

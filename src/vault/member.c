@@ -83,6 +83,20 @@ int engine_walk(struct vault *vault, const struct engine_walk *walk, vault_membe
     return result;
 }
 
+bool engine_stretch_add(struct engine_stretch *stretch, uint32_t uid, struct vault_range *ret_done)
+{
+    size_t before = stretch->range;
+    while (uid > stretch->walk->ranges[stretch->range].last)
+        stretch->range++;
+    bool is_new = stretch->range != before || stretch->uids.first == 0;
+    bool is_done = is_new && stretch->uids.first != 0;
+    *ret_done = stretch->uids;
+    if (is_new)
+        stretch->uids.first = uid;
+    stretch->uids.last = uid;
+    return is_done;
+}
+
 int vault_member_scan(struct vault *vault, uint64_t mailbox, struct vault_range range, vault_member_fn fn, void *arg)
 {
     return vault_member_changes(vault, mailbox, range, 0, fn, arg);

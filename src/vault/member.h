@@ -62,7 +62,10 @@ struct vault_flag_change {
     enum vault_flag_mode mode;
     uint64_t flags;
     uint64_t unchanged_since; /* UINT64_MAX: no condition (RFC 7162 §3.1.3) */
-    /* Called once the change is made, before it is committed; either may be NULL. A result other than 0 undoes all. */
+    /*
+     * Called while the change is made, before it is committed; either may be NULL. A result other than 0 undoes all.
+     * What the vault says of these members meanwhile is old or new.
+     */
     vault_member_fn on_done;    /* each member in the ranges that was allowed, as it is now, changed or not */
     vault_member_fn on_refused; /* each that has a higher modseq than unchanged_since */
     void *arg;

@@ -5,7 +5,7 @@
 #include "role/session/imap/slice.h"
 #include "role/session/teach.h"
 
-#define SLICE 5000U
+#define SLICE 10000U
 
 struct store {
     struct run *run;
