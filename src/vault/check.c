@@ -19,6 +19,9 @@
     " coalesce((SELECT max(modseq) FROM expunged WHERE expunged.mailbox = m.id), 0))"
 #define HIGHEST "max((SELECT coalesce(max(modseq), 0) FROM mailbox), (SELECT coalesce(max(modseq), 0) FROM gone))"
 #define LAST_EMAIL "(SELECT coalesce(max(id), 0) FROM email)"
+#define UNFILED                                                                                                        \
+    "NOT EXISTS(SELECT 1 FROM member WHERE email = e.id)"                                                              \
+    " AND NOT EXISTS(SELECT 1 FROM leaving WHERE e.id BETWEEN first AND last)"
 #define TOUCH(which) "UPDATE mailbox SET modseq = ?1 WHERE id IN (" which ");"
 #define NEXT_UIDS "UPDATE mailbox AS m SET uidnext = max(uidnext, 1 + " LAST_UID ");"
 #define RECOUNT                                                                                                        \
@@ -51,13 +54,15 @@ static const struct {
     {"pages", PAGES("keyword"), "REINDEX keyword", NULL},
     {"pages", PAGES("outbox"), NULL, NULL},
     {"pages", PAGES("departed"), NULL, NULL},
+    {"pages", PAGES("leaving"), NULL, NULL},
     {"pages", PAGES("setting"), "REINDEX setting", NULL},
     {"pages", PAGES("sorting"), NULL, vault_sorting_reset},
     {"pages",
      "SELECT NULL, NULL, i.integrity_check FROM sqlite_schema s JOIN pragma_integrity_check(s.name) i"
      " WHERE s.type = 'table' AND s.rootpage > 0 AND i.integrity_check <> 'ok' AND s.name NOT IN ('mailbox', 'gone',"
      " 'subscription', 'email', 'cache', 'reference', 'recent_reference', 'member', 'expunged', 'keyword', 'outbox',"
-     " 'departed', 'setting', 'sorting', 'words_data', 'words_idx', 'words_config', 'vocabulary', 'known', 'partial')",
+     " 'departed', 'leaving', 'setting', 'sorting', 'words_data', 'words_idx', 'words_config', 'vocabulary', 'known', "
+     "'partial')",
      "REINDEX", NULL}, /* whatever has no rule of its own */
     {"search", PAGES("words_data"), NULL, vault_index_reset},
     {"search", PAGES("words_idx"), NULL, vault_index_reset},
@@ -108,10 +113,10 @@ static const struct {
      NULL},
     {"unfiled",
      "SELECT NULL, NULL, format('message %d is in no mailbox', e.id) FROM email e"
-     " WHERE NOT EXISTS(SELECT 1 FROM member WHERE email = e.id)",
+     " WHERE " UNFILED,
      "INSERT INTO member(mailbox, uid, email, flags, modseq, size, received) SELECT " INBOX_UID(
          "id") ", id, 0, ?1, size, received FROM email e"
-               " WHERE NOT EXISTS(SELECT 1 FROM member WHERE email = e.id);" NEXT_UIDS TOUCH("1") RECOUNT,
+               " WHERE " UNFILED ";" NEXT_UIDS TOUCH("1") RECOUNT,
      NULL},
     {"size",
      "SELECT m.name, r.uid, format('says %d bytes of a message of %d', r.size, e.size) FROM member r"

@@ -119,8 +119,8 @@ struct engine_brief {
 /* Of a mailbox that can be selected; VAULT_NOT_FOUND. */
 MUST_USE int engine_mailbox_brief(struct vault *vault, uint64_t mailbox, struct engine_brief *ret_brief);
 
-/* Takes the member out; forgets its email where that was its last mailbox. */
-MUST_USE int engine_member_remove(struct vault *vault, uint64_t mailbox, const struct vault_member *member);
+/* Emails of these ids, both included, have left a mailbox (leaving.h). */
+MUST_USE int engine_leaving_add(struct vault *vault, uint64_t first, uint64_t last);
 /* Removes all members, without a trace in the change log. */
 MUST_USE int engine_mailbox_empty(struct vault *vault, uint64_t mailbox);
 

@@ -10,6 +10,7 @@
 
 #include "vault/email.h"
 #include "vault/keyword.h"
+#include "vault/leaving.h"
 #include "vault/mailbox.h"
 #include "vault/member.h"
 #include "vault/outbox.h"
@@ -78,6 +79,13 @@ static inline uint64_t add(struct place *place, uint64_t mailbox, uint64_t recor
     uint64_t id = 0;
     assert_int_equal(add_to(place->vault, mailbox, record, flags, &id), 0);
     return id;
+}
+
+/* Until all that has left is forgotten. */
+static inline void settle(struct place *place)
+{
+    for (bool more = true; more;)
+        assert_int_equal(vault_leaving_settle(place->vault, 7, &more), 0);
 }
 
 static inline struct vault_target to(uint64_t mailbox)

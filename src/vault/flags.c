@@ -26,10 +26,11 @@ static void find_bits(struct storing *storing)
     }
 }
 
+/* SQLite prepares to undo a statement that may change many, which costs more than changing one. */
 static int write_stretch(struct storing *storing, struct vault_range uids)
 {
     uint64_t since = storing->change->unchanged_since;
-    return engine_run(storing->vault, STATEMENT_MEMBER_FLAGS,
+    return engine_run(storing->vault, uids.first == uids.last ? STATEMENT_MEMBER_FLAGS_ONE : STATEMENT_MEMBER_FLAGS,
                       NUMBERS((int64_t)storing->stretch.walk->mailbox, uids.first, uids.last, (int64_t)storing->kept,
                               (int64_t)storing->added, (int64_t)storing->modseq,
                               since > INT64_MAX ? INT64_MAX : (int64_t)since));

@@ -134,6 +134,7 @@ static void deleting_keeps_what_is_above_children(void **state)
     assert_int_equal(vault_mailbox_delete(place->vault, VAULT_INBOX), VAULT_PROTECTED);
     uint64_t records[4];
     size_t count = 0;
+    settle(place);
     assert_int_equal(vault_outbox_list(place->vault, records, 4, &count), 0);
     assert_int_equal(count, 1);
     assert_int_equal(records[0], 7);

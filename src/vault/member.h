@@ -98,8 +98,8 @@ MUST_USE int vault_member_move(struct vault *vault, uint64_t mailbox, const stru
                                struct vault_target target, vault_copied_fn fn, void *arg);
 
 /*
- * Takes the members out of the mailbox for good. An email that is in no mailbox any more is forgotten, and its record
- * is put in the outbox (outbox.h). fn (may be NULL) is told each UID, in rising order.
+ * Takes the members out of the mailbox for good. An email that is in no mailbox any more is to be forgotten
+ * (leaving.h). fn (may be NULL) is told each UID, in rising order.
  */
 enum vault_expunge { VAULT_EXPUNGE_DELETED, VAULT_EXPUNGE_ALL }; /* those with \Deleted only (RFC 4315 §2.1), or all */
 MUST_USE int vault_member_expunge(struct vault *vault, uint64_t mailbox, const struct vault_range *ranges, size_t count,

@@ -53,6 +53,8 @@ static const char *const versions[] = {
     /* Which email it became (0: not known), and the flags it had there. */
     ("ALTER TABLE origin ADD COLUMN email INT NOT NULL DEFAULT 0;"
      "ALTER TABLE origin ADD COLUMN flags INT NOT NULL DEFAULT 0;"),
+    /* What may be in no mailbox any more, in runs of ids, both included (leaving.c). */
+    "CREATE TABLE leaving(first INTEGER PRIMARY KEY, last INT NOT NULL);",
 };
 
 static const struct {

@@ -123,6 +123,9 @@ static void deleting_takes_the_words_out(void **state)
     size_t count = 0;
     assert_int_equal(vault_outbox_list(place->vault, records, COUNT_OF(records), &count), 0);
     assert_int_equal(count, 0); /* not before their words are gone */
+    settle(place);
+    assert_int_equal(vault_outbox_list(place->vault, records, COUNT_OF(records), &count), 0);
+    assert_int_equal(count, 0);
     for (size_t i = 0; i < COUNT_OF(emails); i++) {
         AUTO_WORDS struct vault_words words;
         struct vault_email email;

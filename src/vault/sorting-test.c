@@ -74,10 +74,12 @@ static void every_email_has_its_key_until_it_goes(void **state)
     reopen(place);
     expect(place->vault, ids, &heard);
     assert_int_equal(vault_member_expunge(place->vault, VAULT_INBOX, &all, 1, VAULT_EXPUNGE_DELETED, NULL, NULL), 0);
+    settle(place);
     for (uint64_t i = 0; i < EMAILS; i++)
         heard.records[i] = (i + 1) % CUT == 0 ? 0 : i + 1;
     expect(place->vault, ids, &heard);
     assert_int_equal(vault_member_expunge(place->vault, VAULT_INBOX, &all, 1, VAULT_EXPUNGE_ALL, NULL, NULL), 0);
+    settle(place);
     memset(heard.records, 0, sizeof(heard.records));
     expect(place->vault, ids, &heard);
     int64_t rows = 0;
@@ -94,6 +96,7 @@ static void what_is_rolled_back_leaves_no_key(void **state)
     assert_int_equal(vault_begin(place->vault, VAULT_DURABLE), 0);
     uint64_t late = add_sorted(place->vault, EMAILS + 1);
     assert_int_equal(vault_member_expunge(place->vault, VAULT_INBOX, &all, 1, VAULT_EXPUNGE_ALL, NULL, NULL), 0);
+    settle(place);
     vault_rollback(place->vault);
     expect(place->vault, ids, &heard);
     struct heard none = {.count = 0};

@@ -6,9 +6,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "role/session/quiet.h"
+#include "vault/leaving.h"
 #include "vault/outbox.h"
 
 #define RELEASE_ROWS 4096U
+#define SETTLE_EMAILS 256U /* in one transaction, for which nobody else in the account can do anything */
+#define POLITE_MS 10       /* between two of them, where somebody is at work in the account */
 #define RETRY_MS 5000
 
 static int tell_store(struct task *task, struct session *session, uint64_t *records, size_t count)
@@ -64,6 +67,37 @@ int release_flush(struct task *task, struct session *session)
     }
 }
 
+/* Relaxed: what a crash of the machine undoes is simply done again. */
+static int settle_some(struct session *session, bool *ret_more)
+{
+    int result = vault_begin(session->vault, VAULT_RELAXED);
+    if (result < 0)
+        return result;
+    result = vault_leaving_settle(session->vault, SETTLE_EMAILS, ret_more);
+    if (result == 0)
+        result = vault_commit(session->vault);
+    if (result < 0)
+        vault_rollback(session->vault);
+    return result;
+}
+
+/* Forgets what was expunged. The words of what was in the index are then to be taken out of it. */
+static int settle(struct task *task, struct session *session)
+{
+    bool more = false;
+    int result = vault_leaving_any(session->vault, &more);
+    if (result < 0 || !more)
+        return result;
+    while (result == 0 && more) {
+        bool is_alone = session->parked == session->client_count;
+        result = is_alone ? task_yield(task) : task_sleep(task, POLITE_MS);
+        if (result == 0)
+            result = settle_some(session, &more);
+    }
+    event_raise(&session->unindexed);
+    return result;
+}
+
 static void run(struct task *task, void *arg)
 {
     struct session *session = arg;
@@ -75,7 +109,9 @@ static void run(struct task *task, void *arg)
         event_clear(&session->freed);
         result = quiet_hold(session);
         if (result == 0) {
-            result = release_flush(task, session);
+            result = settle(task, session);
+            if (result == 0)
+                result = release_flush(task, session);
             quiet_let_go(session);
         }
         if (result < 0 && result != -ECANCELED) {

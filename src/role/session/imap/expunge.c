@@ -1,7 +1,7 @@
 #include "role/session/imap/imap.h"
 #include "role/session/imap/slice.h"
 
-#define SLICE 2500U
+#define SLICE 10000U
 
 static int expunge_ranges(struct run *run, const struct vault_range *ranges, size_t count)
 {
