@@ -4,6 +4,7 @@
 #include "trust/dane/dane.h"
 
 #define DIGEST "0123456789abcdef0123456789abcdef"
+#define ED25519 "\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00" /* before a key of 32 bytes (RFC 8410 §4) */
 #define EE SPAN("\3\1\1" DIGEST)
 #define TA SPAN("\2\0\2" DIGEST DIGEST)
 
@@ -75,10 +76,13 @@ static void only_records_that_mail_servers_may_use_are_usable(void **state)
         struct dns_tlsa record;
         bool is_usable;
     } cases[] = {
-        {{3, 1, 1, SPAN(DIGEST)}, true},  {{3, 0, 2, SPAN(DIGEST DIGEST)}, true}, {{2, 0, 0, SPAN("der")}, true},
-        {{0, 1, 1, SPAN(DIGEST)}, false}, {{1, 1, 1, SPAN(DIGEST)}, false},       {{4, 1, 1, SPAN(DIGEST)}, false},
-        {{3, 2, 1, SPAN(DIGEST)}, false}, {{3, 1, 3, SPAN(DIGEST)}, false},       {{3, 1, 1, SPAN("short")}, false},
-        {{3, 1, 2, SPAN(DIGEST)}, false}, {{3, 1, 0, SPAN("")}, false},
+        {{3, 1, 1, SPAN(DIGEST)}, true},          {{3, 0, 2, SPAN(DIGEST DIGEST)}, true},
+        {{2, 0, 0, SPAN("der")}, false},          {{3, 1, 0, SPAN(ED25519 DIGEST)}, true},
+        {{3, 0, 0, SPAN(ED25519 DIGEST)}, false}, {{3, 1, 0, SPAN(ED25519 DIGEST "x")}, false},
+        {{0, 1, 1, SPAN(DIGEST)}, false},         {{1, 1, 1, SPAN(DIGEST)}, false},
+        {{4, 1, 1, SPAN(DIGEST)}, false},         {{3, 2, 1, SPAN(DIGEST)}, false},
+        {{3, 1, 3, SPAN(DIGEST)}, false},         {{3, 1, 1, SPAN("short")}, false},
+        {{3, 1, 2, SPAN(DIGEST)}, false},         {{3, 1, 0, SPAN("")}, false},
     };
     for (size_t row = 0; row < COUNT_OF(cases); row++)
         assert_int_equal(dane_is_usable(&cases[row].record), cases[row].is_usable);

@@ -1,12 +1,32 @@
 #include "trust/dane/dane.h"
 
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 
 #include "proto/dns/name.h"
 
 enum usage { USAGE_TA = 2, USAGE_EE = 3 };
 enum selector { SELECTOR_CERTIFICATE = 0, SELECTOR_KEY = 1 };
+
+/* What is there whole has to be a certificate or a key, or nothing could ever match it. */
+static bool is_whole(const struct dns_tlsa *record)
+{
+    const uint8_t *at = record->data.at;
+    X509 *certificate = NULL;
+    EVP_PKEY *key = NULL;
+    if (record->selector == SELECTOR_CERTIFICATE)
+        certificate = d2i_X509(NULL, &at, (long)record->data.len);
+    else
+        key = d2i_PUBKEY(NULL, &at, (long)record->data.len);
+    bool is_read = key != NULL || (certificate != NULL && X509_get0_pubkey(certificate) != NULL);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return is_read && at == record->data.at + record->data.len;
+}
 
 bool dane_is_usable(const struct dns_tlsa *record)
 {
@@ -17,7 +37,7 @@ bool dane_is_usable(const struct dns_tlsa *record)
         return false;
     if (record->matching >= COUNT_OF(lengths) || record->data.len == 0)
         return false;
-    return record->matching == 0 || record->data.len == lengths[record->matching];
+    return record->matching == 0 ? is_whole(record) : record->data.len == lengths[record->matching];
 }
 
 static int take(const struct dns_answer *answer, const char *base, struct dane_set *set)

@@ -35,5 +35,6 @@ MUST_USE int dane_find(const struct dns_lookup *lookup, const char *host, const 
                        uint16_t port, struct arena *arena, struct dane_set *ret_set);
 
 /* Whether a server between servers may use the record: DANE-TA(2) or DANE-EE(3), and a selector and a digest that are
- * known, of the digest's length (RFC 7672 §3.1, RFC 6698 §2.1). */
+ * known, of the digest's length; without a digest, a certificate or a key that can be read (RFC 7672 §3.1, RFC 6698
+ * §2.1). */
 bool dane_is_usable(const struct dns_tlsa *record);

@@ -41,6 +41,7 @@ CASES = {
     "stripped": ("match", None, 2, {}, "does not offer it"),
     "unusable": (UNUSABLE, "somebody.else.test", 2, {}, "tls"),  # RFC 7672 §2.2
     "unusablestripped": (UNUSABLE, None, 2, {}, "does not offer it"),
+    "garbage": ("TLSA 3 0 0 " + "30" * 40, "somebody.else.test", 2, {}, "tls"),
     "insecure": (WRONG, "mx.insecure.test", 2, {"signed": False}, "tls"),
     "bogus": ("match", "mx.bogus.test", 2, {"bogus": True}, "forged"),
     "broken": (None, "somebody.else.test", -1, {}, "tls"),
