@@ -9,7 +9,8 @@
 #include "trust/domain.h"
 
 #define RECORD_TTL 3600
-#define HAVE_MAX 8U /* records of one kind that are shown; a liar could have hundreds */
+#define HAVE_MAX 8U         /* records of one kind that are shown; a liar could have hundreds */
+#define HAVE_TEXT_MAX 1000U /* bytes of each of them: more than anybody needs for one, and still to be read */
 #define RECORD_TEXT_MAX ((size_t)1 << 20)
 
 static const char *type_text(enum dns_type type)
@@ -61,13 +62,25 @@ int report_zone(const struct facts *facts, const struct advice_list *list, struc
     return result < 0 ? result : buf_fault(out);
 }
 
+static int list_record(enum dns_type type, span_t record, struct buf *out)
+{
+    AUTO_BUF struct buf text;
+    buf_init(&text, RECORD_TEXT_MAX);
+    int result = dns_print_rdata(&text, type, record);
+    if (result < 0)
+        return result;
+    buf_append(out, span_upto(buf_span(&text), HAVE_TEXT_MAX));
+    if (buf_len(&text) > HAVE_TEXT_MAX)
+        buf_append_format(out, " and %zu bytes more", buf_len(&text) - HAVE_TEXT_MAX);
+    return buf_append_byte(out, '\n');
+}
+
 static int list_records(const char *word, enum dns_type type, const span_t *records, size_t count, struct buf *out)
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < count && i < HAVE_MAX; i++) {
         buf_append_format(out, "           %s %s ", word, type_text(type));
-        result = dns_print_rdata(out, type, records[i]);
-        buf_append_byte(out, '\n');
+        result = list_record(type, records[i], out);
     }
     if (count > HAVE_MAX)
         buf_append_format(out, "           and %zu more\n", count - HAVE_MAX);

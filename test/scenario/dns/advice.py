@@ -173,6 +173,16 @@ def test_the_server_tells_its_signing_keys(asking, internet):
         server.remove()
 
 
+def test_a_record_without_measure_is_shown_in_part(asking, internet):
+    whole = "v=spf1 " + " ".join(f"ip4:192.0.2.{number}" for number in range(250)) + " -all"
+    internet.zone("good.test").add_text(whole)
+    internet.publish()
+    lines = asking.run("good.test").splitlines()
+    assert max(map(len, lines)) < 1100
+    assert any('have TXT "v=spf1 ip4:192.0.2.0 ' in line and line.endswith(" bytes more") for line in lines)
+    assert "ip4:192.0.2.249" in asking.run("good.test", "--json")
+
+
 def test_wrong_usage(asking):
     for words in ([], ["a b"], ["good.test", "--all"], ["good.test", "other.test"], [".."], ["x" * 300 + ".test"]):
         asking.run(*words)
