@@ -92,6 +92,30 @@ static void a_submission_tells_neither_software_nor_place(void **state)
                  "MIME-Version: 1.0\r\n");
 }
 
+static void nor_do_the_servers_it_has_passed_before(void **state)
+{
+    (void)state;
+    struct trace_delivery delivery = from_a_stranger();
+    delivery.submission = true;
+    delivery.hides = true;
+    const char text[] = "Received: from laptop.lan ([192.0.2.9])\r\n\tby laptop.lan; Mon, 2 Jan 2006 20:04:05 +0500\r\n"
+                        "Resent-Date: Mon, 2 Jan 2006 20:04:05 +0500\r\nDate: Mon, 2 Jan 2006 20:04:04 +0500\r\n"
+                        "Message-ID: <a@b>\r\n\r\nbody";
+    uint8_t message[sizeof(text)];
+    memcpy(message, text, sizeof(text));
+    size_t gone = trace_strip(message, sizeof(text) - 1, &delivery);
+    assert_string_equal((const char *)message + gone, "Message-ID: <a@b>\r\n\r\nbody");
+    expect_lines(&delivery, text,
+                 "Return-Path: <ann@example.org>\r\n"
+                 "Received: from hidden.invalid\r\n"
+                 "\tby mx.example.net with ESMTPA id 0000000000abcdef\r\n"
+                 "\tfor <bob@example.net>;\r\n"
+                 "\tMon, 02 Jan 2006 15:04:05 +0000\r\n"
+                 "Received: from hidden.invalid by hidden.invalid; Mon, 02 Jan 2006 15:04:05 +0000\r\n"
+                 "Date: Mon, 02 Jan 2006 15:04:04 +0000\r\n"
+                 "Resent-Date: Mon, 02 Jan 2006 15:04:05 +0000\r\n");
+}
+
 static void a_report_of_ours_is_received_from_nobody(void **state)
 {
     (void)state;
@@ -178,6 +202,7 @@ int main(void)
         cmocka_unit_test(a_delivery_is_stamped),
         cmocka_unit_test(a_submission_hides_its_client_and_is_completed),
         cmocka_unit_test(a_submission_tells_neither_software_nor_place),
+        cmocka_unit_test(nor_do_the_servers_it_has_passed_before),
         cmocka_unit_test(a_report_of_ours_is_received_from_nobody),
         cmocka_unit_test(nothing_a_client_says_ends_a_line_or_a_comment),
         cmocka_unit_test(received_lines_are_counted_in_the_header_only),

@@ -13,6 +13,13 @@ static void note_date(span_t value, struct trace_facts *facts)
     facts->has_date = true;
 }
 
+/* The first one is that of the last time (RFC 5322 §3.6.6). */
+static void note_resent(span_t value, struct trace_facts *facts)
+{
+    facts->knows_resent = !facts->has_resent && mime_date_parse(value, &facts->resent) == 0;
+    facts->has_resent = true;
+}
+
 static bool is_hidden(const struct trace_delivery *delivery)
 {
     return delivery->submission && delivery->hides;
@@ -28,6 +35,8 @@ void trace_scan(span_t message, struct trace_facts *ret_facts)
             ret_facts->received++;
         else if (span_equal_nocase(field.name, SPAN("Date")))
             note_date(field.value, ret_facts);
+        else if (span_equal_nocase(field.name, SPAN("Resent-Date")))
+            note_resent(field.value, ret_facts);
         else if (span_equal_nocase(field.name, SPAN("MIME-Version")))
             ret_facts->has_version = true;
         else if (span_equal_nocase(field.name, SPAN("Message-ID")))
@@ -130,6 +139,23 @@ static void return_path(const struct trace_delivery *delivery, struct buf *lines
     (void)buf_append_text(lines, ">\r\n");
 }
 
+/* In UTC. A date of ours where it has none that can be read. */
+static int put_date(const char *name, const struct mime_date *date, int64_t now, struct buf *lines)
+{
+    AUTO_BUF struct buf text;
+    buf_init(&text, 64);
+    const struct mime_date utc = {.unix_time = date != NULL ? date->unix_time : now};
+    int result = mime_date_format(&utc, &text);
+    return result < 0 ? result : buf_append_format(lines, "%s: %.*s\r\n", name, SPAN_PRINT(buf_span(&text)));
+}
+
+/* A server of the client's own has named itself and the client; that it was on the way still counts against loops. */
+static void received_before(uint32_t count, span_t date, struct buf *lines)
+{
+    for (uint32_t i = 0; i < count; i++)
+        (void)buf_append_format(lines, "Received: from hidden.invalid by hidden.invalid; %.*s\r\n", SPAN_PRINT(date));
+}
+
 int trace_write(const struct trace_delivery *delivery, const struct trace_facts *facts, struct buf *lines)
 {
     AUTO_BUF struct buf date;
@@ -143,15 +169,14 @@ int trace_write(const struct trace_delivery *delivery, const struct trace_facts 
     (void)buf_append(lines, delivery->findings);
     if (!delivery->report)
         received(delivery, buf_span(&date), lines);
-    if (is_hidden(delivery) && facts->knows_date) {
-        const struct mime_date utc = {.unix_time = facts->date.unix_time};
-        buf_clear(&date);
-        result = mime_date_format(&utc, &date);
-    }
+    if (is_hidden(delivery))
+        received_before(facts->received, buf_span(&date), lines);
+    if (is_hidden(delivery) || (delivery->submission && !facts->has_date))
+        result = put_date("Date", facts->knows_date ? &facts->date : NULL, delivery->now_seconds, lines);
+    if (result == 0 && is_hidden(delivery) && facts->has_resent)
+        result = put_date("Resent-Date", facts->knows_resent ? &facts->resent : NULL, delivery->now_seconds, lines);
     if (result < 0)
         return result;
-    if (is_hidden(delivery) || (delivery->submission && !facts->has_date))
-        (void)buf_append_format(lines, "Date: %.*s\r\n", SPAN_PRINT(buf_span(&date)));
     if (is_hidden(delivery) && facts->has_version)
         (void)buf_append_text(lines, "MIME-Version: 1.0\r\n");
     if (delivery->submission && !facts->has_message_id)
@@ -165,11 +190,25 @@ static bool is_stripped(const struct mime_field *field, const struct trace_deliv
     for (size_t at = 0; at < delivery->removed_count; at++)
         if (span_equal_nocase(field->name, delivery->removed[at]))
             return true;
-    static const char *const hidden[] = {"Date",          "MIME-Version",          "User-Agent",
-                                         "X-Mailer",      "X-Newsreader",          "X-MimeOLE",
-                                         "X-MUA",         "X-Mailer-Version",      "X-Originating-IP",
-                                         "X-Sender-IP",   "X-Originating-Client",  "X-Client-IP",
-                                         "X-Remote-Addr", "X-Originating-Country", "X-Sender"};
+    static const char *const hidden[] = {"Date",
+                                         "Resent-Date",
+                                         "Received",
+                                         "X-Received",
+                                         "X-Enigmail-Version",
+                                         "MIME-Version",
+                                         "User-Agent",
+                                         "X-Mailer",
+                                         "X-Newsreader",
+                                         "X-MimeOLE",
+                                         "X-MUA",
+                                         "X-Mailer-Version",
+                                         "X-Originating-IP",
+                                         "X-Sender-IP",
+                                         "X-Originating-Client",
+                                         "X-Client-IP",
+                                         "X-Remote-Addr",
+                                         "X-Originating-Country",
+                                         "X-Sender"};
     for (size_t i = 0; is_hidden(delivery) && i < COUNT_OF(hidden); i++)
         if (span_equal_nocase(field->name, span_of_text(hidden[i])))
             return true;

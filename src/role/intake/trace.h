@@ -36,6 +36,9 @@ struct trace_facts {
     bool has_version; /* MIME-Version */
     bool knows_date;  /* and it can be read: */
     struct mime_date date;
+    bool has_resent; /* Resent-Date: the same */
+    bool knows_resent;
+    struct mime_date resent;
 };
 
 /* Looks over the message's header. Any bytes are a message; what is no header line ends the header. */
@@ -43,8 +46,9 @@ void trace_scan(span_t message, struct trace_facts *ret_facts);
 
 /*
  * The lines to put in front: Return-Path (RFC 5321 §4.4), the results, Received, and on submission Date and Message-ID
- * where they are missing (RFC 6409 §8.1, §8.2). Where the client hides, Date anew in UTC, and MIME-Version without the
- * comment in which programs name themselves. -ENOBUFS, -ENOMEM.
+ * where they are missing (RFC 6409 §8.1, §8.2). Where the client hides, Date and Resent-Date anew in UTC, MIME-Version
+ * without the comment in which programs name themselves, and a Received without names for each that it brought along.
+ * -ENOBUFS, -ENOMEM.
  */
 MUST_USE int trace_write(const struct trace_delivery *delivery, const struct trace_facts *facts, struct buf *lines);
 

@@ -80,6 +80,7 @@ def test_a_message_is_delivered_and_shows_nothing_of_its_client(make):
         client.sendmail(f"alice@{DOMAIN}", ["bob@example.org", f"alice@{DOMAIN}"],
                         f"From: alice@{DOMAIN}\r\nDate: Sat, 21 Nov 2026 11:44:12 +0100\r\nUser-Agent: Secret/1.0\r\n"
                         "Bcc: eve@example.org\r\nMIME-Version: 1.0 (Secret Mail)\r\nX-Originating-IP: 192.0.2.9\r\n"
+                        "Received: from client.example ([192.0.2.9]) by client.example (Secret) id 1; Sat, 21 Nov 2026 11:44:12 +0100\r\n"
                         "\r\n.dot\r\nlast\r\n")
     taken = post.until_taken(1)[0]
     assert taken.sender == f"alice@{DOMAIN}" and taken.recipients == ["bob@example.org"]
@@ -87,6 +88,7 @@ def test_a_message_is_delivered_and_shows_nothing_of_its_client(make):
     assert b"Date: Sat, 21 Nov 2026 10:44:12 +0000\r\n" in taken.data
     for secret in (b"Secret", b"eve@", b"192.0.2.9", b"127.0.0.1", b"client.example", b"+0100", b"Return-Path"):
         assert secret not in taken.data
+    assert taken.data.count(b"\r\nReceived: from hidden.invalid") == 2
     post.until_empty()
     with post.server.imap("alice") as client:
         assert wait_for(client, 1)[0].startswith(b"Return-Path: <alice@demo.test>\r\n")
