@@ -333,9 +333,11 @@ static int filter(struct task *task, struct delivery *delivery, span_t message)
     if (buf_len(&delivery->findings) > FILTER_LINES_MAX ||
         buf_fault(&delivery->findings) != 0) /* no room for all of them: none, rather than half of one */
         buf_clear(&delivery->findings);
-    if (delivery->opinion.reply.len > 0)
+    const enum deliver_outcome outcome = outcomes[delivery->opinion.advice];
+    if (outcome != DELIVER_OK &&
+        delivery->opinion.reply.len > 0) /* who is let in is not told what was thought of him */
         delivery->text = arena_text(delivery->arena, delivery->opinion.reply);
-    return delivery->text == NULL ? -ENOMEM : (int)outcomes[delivery->opinion.advice];
+    return delivery->text == NULL ? -ENOMEM : (int)outcome;
 }
 
 /*

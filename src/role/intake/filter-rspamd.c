@@ -72,12 +72,15 @@ static int describe(struct intake *intake, const struct filter_letter *letter, s
     return 0;
 }
 
-static void add_line(struct filter_opinion *opinion, span_t name, span_t value)
+/* False where it does not fit any more: a line is added whole, or not at all. */
+static bool add_line(struct filter_opinion *opinion, span_t name, span_t value)
 {
+    if (buf_len(opinion->lines) + name.len + value.len + 4 > FILTER_LINES_MAX)
+        return false;
     (void)buf_append(opinion->lines, name);
     (void)buf_append_text(opinion->lines, ": ");
     (void)buf_append(opinion->lines, value);
-    (void)buf_append_text(opinion->lines, "\r\n");
+    return buf_append_text(opinion->lines, "\r\n") == 0;
 }
 
 /* Why a message is junk stands in it: the score, and what was found, a few to a line. */
@@ -98,8 +101,8 @@ static void add_subject(struct filter_opinion *opinion, span_t subject)
 {
     if (subject.len == 0 || opinion->removed_count + 1 >= FILTER_REMOVED_MAX)
         return;
-    opinion->removed[opinion->removed_count++] = SPAN("Subject");
-    add_line(opinion, SPAN("Subject"), subject);
+    if (add_line(opinion, SPAN("Subject"), subject)) /* else the message keeps its own */
+        opinion->removed[opinion->removed_count++] = SPAN("Subject");
 }
 
 /* Mail of our own goes or does not; nothing is written into it. */
@@ -120,7 +123,7 @@ static void obey(const struct rspamd_verdict *verdict, bool is_own, struct filte
     if (verdict->action == RSPAMD_REWRITE_SUBJECT)
         add_subject(opinion, verdict->subject);
     for (size_t at = 0; at < verdict->add_count; at++)
-        add_line(opinion, verdict->add[at].name, verdict->add[at].value);
+        (void)add_line(opinion, verdict->add[at].name, verdict->add[at].value);
     for (size_t at = 0; at < verdict->remove_count && opinion->removed_count + 1 < FILTER_REMOVED_MAX; at++)
         opinion->removed[opinion->removed_count++] = verdict->remove[at];
 }

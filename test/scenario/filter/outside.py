@@ -63,6 +63,22 @@ def test_a_subject_is_rewritten_where_rspamd_wants_it(judged):
     assert b"\r\nSubject: hello\r\n" not in letters[1]
 
 
+def test_who_is_let_in_is_not_told_what_was_thought_of_it(judged):
+    for body in ("nothing special", ADD_HEADER):
+        with judged.server.smtp() as client:
+            client.mail("ann@example.org")
+            client.rcpt(judged.user)
+            assert client.data(PLAIN.format(body)) == (250, b"2.0.0 Message stored")
+
+
+def test_a_subject_without_measure_stays_as_it_is(judged):
+    before = len(judged.mail("Junk", 0))
+    subject = "hello" + "\r\n more of it" * 400
+    judged.send(PLAIN.format(REWRITE).replace("hello", subject, 1))
+    letter = judged.mail("Junk", before + 1)[-1]
+    assert f"\r\nSubject: {subject}\r\n".encode() in letter and b"X-Spam-Status: Yes, score=" in letter
+
+
 @pytest.mark.parametrize("way", ["socket", "port"])
 def test_a_virus_is_refused_and_other_mail_is_not(clamd, way):
     where = clamd.socket() if way == "socket" else f"127.0.0.1:{clamd.port}"
