@@ -84,7 +84,7 @@ bool domain_is_below(span_t name, span_t parent)
 span_t domain_organizational(span_t name)
 {
     char text[DNS_NAME_MAX + 1];
-    if (name.len > DNS_NAME_MAX || span_find_byte(name, 0) < name.len)
+    if (name.len == 0 || name.len > DNS_NAME_MAX || span_find_byte(name, 0) < name.len)
         return name;
     memcpy(text, name.at, name.len);
     text[name.len] = 0;
