@@ -190,10 +190,11 @@ static void apply(struct transfer *transfer, int fault)
              F_U64("deferred", transfer->is_deferred));
 }
 
-static void fail_recipients(struct transfer *transfer, const struct smtp_response *response, span_t host)
+/* In words of ours: no server has said them. */
+static void fail_recipients(struct transfer *transfer, const struct smtp_response *response)
 {
     for (size_t i = 0; i < transfer->count; i++) {
-        recipient_fail(transfer->work, transfer->which[i], response, host);
+        recipient_fail(transfer->work, transfer->which[i], response, SPAN_NONE);
         transfer->connection->courier->failed++;
     }
 }
@@ -214,7 +215,7 @@ static bool is_lacking(struct transfer *transfer)
     if (!span_cut(&rest, '.', &word) || span_to_u64(word, 999, &subject) < 0 || span_to_u64(rest, 999, &detail) < 0)
         subject = detail = 0;
     struct smtp_response response = response_of(550, (uint16_t)subject, (uint16_t)detail, why);
-    fail_recipients(transfer, &response, span_of_text(transfer->connection->host->name));
+    fail_recipients(transfer, &response);
     return true;
 }
 
@@ -248,7 +249,7 @@ static bool is_exposed(struct transfer *transfer)
         (connection->is_proved && connection->demand.is_vouched))
         return false;
     struct smtp_response response = response_of(550, 7, 10, "REQUIRETLS: the other server does not prove who it is");
-    fail_recipients(transfer, &response, span_of_text(transfer->connection->host->name));
+    fail_recipients(transfer, &response);
     return true;
 }
 
@@ -380,6 +381,8 @@ void transfer_fail(struct task *task, struct courier *courier, struct leg *leg, 
         return;
     }
     uint32_t refused = 0;
+    if (response->lines == 0) /* it is of ours, not the server's */
+        host = SPAN_NONE;
     for (size_t i = 0; i < work->note.count; i++) {
         if (work->note.recipients[i].status != NOTE_OPEN || !goes_here(courier, leg, work, work->recipients[i].address))
             continue;
