@@ -189,9 +189,10 @@ static void what_an_older_vault_has_was_saved_when_it_was_received(void **state)
 {
     struct place *place = *state;
     add(place, VAULT_INBOX, 3, 0);
-    assert_int_equal(engine_execute(place->vault, "ALTER TABLE member DROP COLUMN saved; DROP TABLE sorting;"
-                                                  "DROP TABLE unsorted; DROP TABLE leaving; ALTER TABLE origin DROP COLUMN email;"
-                                                  "ALTER TABLE origin DROP COLUMN flags; PRAGMA user_version=6"),
+    assert_int_equal(engine_execute(place->vault,
+                                    "ALTER TABLE member DROP COLUMN saved; DROP TABLE sorting;"
+                                    "DROP TABLE unsorted; DROP TABLE leaving; ALTER TABLE origin DROP COLUMN email;"
+                                    "ALTER TABLE origin DROP COLUMN flags; PRAGMA user_version=6"),
                      0);
     reopen(place);
     assert_int_equal(saved_of(place, VAULT_INBOX, 1), 3000000);
