@@ -22,7 +22,7 @@
 #define UNFILED                                                                                                        \
     "NOT EXISTS(SELECT 1 FROM member WHERE email = e.id)"                                                              \
     " AND NOT EXISTS(SELECT 1 FROM leaving WHERE e.id BETWEEN first AND last)"
-#define TOUCH(which) "UPDATE mailbox SET modseq = ?1 WHERE id IN (" which ");"
+#define TOUCH(which) "UPDATE mailbox SET modseq = ?1, flagged = ?1 WHERE id IN (" which ");"
 #define NEXT_UIDS "UPDATE mailbox AS m SET uidnext = max(uidnext, 1 + " LAST_UID ");"
 #define RECOUNT                                                                                                        \
     "UPDATE mailbox AS m SET (total, unseen, deleted, bytes) = (SELECT count(*), coalesce(sum(flags & 1 = 0), 0),"     \
@@ -90,7 +90,7 @@ static const struct {
     {"modseq",
      "SELECT m.name, NULL, format('has modification sequence %d, but holds %d', m.modseq, " LAST_MODSEQ ")"
      " FROM mailbox m WHERE m.modseq < " LAST_MODSEQ,
-     "UPDATE mailbox AS m SET modseq = max(modseq, " LAST_MODSEQ ")", NULL},
+     "UPDATE mailbox AS m SET modseq = max(modseq, " LAST_MODSEQ "), flagged = max(modseq, " LAST_MODSEQ ")", NULL},
     {"modseq",
      "SELECT NULL, NULL, format('message %d is newer than the account, which is at %d', " LAST_EMAIL ", " HIGHEST ")"
      " WHERE " LAST_EMAIL " > " HIGHEST,

@@ -195,7 +195,7 @@ int engine_counters_put(struct vault *vault, uint64_t mailbox, const struct engi
 {
     return engine_run(vault, STATEMENT_MAILBOX_COUNTERS,
                       NUMBERS((int64_t)mailbox, counters->uids, counters->total, counters->unseen, counters->deleted,
-                              counters->bytes, (int64_t)modseq, counters->expunges));
+                              counters->bytes, (int64_t)modseq, counters->expunges, (int64_t)counters->flagged));
 }
 
 int engine_mailbox_brief(struct vault *vault, uint64_t mailbox, struct engine_brief *ret_brief)

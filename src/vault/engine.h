@@ -102,6 +102,7 @@ struct engine_counters {
     int64_t deleted;
     int64_t bytes;
     int64_t expunges;
+    uint64_t flagged; /* the modseq, where flags were changed */
 };
 
 void engine_count(struct engine_counters *counters, int64_t sign, uint64_t flags, uint64_t size);

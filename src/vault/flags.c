@@ -66,6 +66,7 @@ static int store(struct storing *storing)
     if (result != 0 || !storing->changed)
         return result;
     storing->vault->modseq = storing->modseq;
+    storing->counters.flagged = storing->modseq;
     return engine_counters_put(storing->vault, mailbox, &storing->counters, storing->modseq);
 }
 

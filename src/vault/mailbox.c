@@ -7,7 +7,8 @@
 
 #define LIST_SQL                                                                                                       \
     "SELECT m.id, m.name, m.uidvalidity, m.uidnext, m.recent_from, m.role, s.name IS NOT NULL, m.selectable, "         \
-    "m.modseq, m.total, m.unseen, m.deleted, m.bytes FROM mailbox m LEFT JOIN subscription s ON s.name = m.name "      \
+    "m.modseq, m.total, m.unseen, m.deleted, m.bytes, m.flagged FROM mailbox m LEFT JOIN subscription s ON s.name = "  \
+    "m.name "                                                                                                          \
     "ORDER BY m.id <> 1, m.name"
 
 static struct vault_mailbox row_of(sqlite3_stmt *statement)
@@ -26,6 +27,7 @@ static struct vault_mailbox row_of(sqlite3_stmt *statement)
         .unseen = (uint32_t)sqlite3_column_int64(statement, 10),
         .deleted = (uint32_t)sqlite3_column_int64(statement, 11),
         .bytes = (uint64_t)sqlite3_column_int64(statement, 12),
+        .flags_modseq = (uint64_t)sqlite3_column_int64(statement, 13),
     };
 }
 

@@ -33,6 +33,7 @@ struct vault_mailbox {
     bool subscribed;
     bool selectable; /* false: only a level in the hierarchy */
     uint64_t highest_modseq;
+    uint64_t flags_modseq; /* no flags of a message that was there were changed since then */
     uint32_t total;
     uint32_t unseen;
     uint32_t deleted;

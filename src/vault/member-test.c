@@ -16,14 +16,18 @@ static void flags_change_only_where_they_differ(void **state)
     assert_true(done.members[1].modseq < before + 1);
     assert_int_equal(done.members[2].modseq, before + 1);
     assert_int_equal(status(place, VAULT_INBOX).unseen, 2);
+    assert_int_equal(status(place, VAULT_INBOX).flags_modseq, before + 1);
     assert_int_equal(vault_modseq(place->vault), before + 1);
     done.count = 0;
     assert_int_equal(vault_member_store(place->vault, VAULT_INBOX, ranges, 2, &change), 0);
     assert_int_equal(vault_modseq(place->vault), before + 1);
+    (void)add(place, VAULT_INBOX, 6, VAULT_SEEN);
+    assert_int_equal(status(place, VAULT_INBOX).flags_modseq, before + 1);
+    assert_int_equal(status(place, VAULT_INBOX).highest_modseq, before + 2);
     change = (struct vault_flag_change){VAULT_FLAGS_REPLACE, VAULT_DELETED | VAULT_DRAFT, UINT64_MAX, NULL, NULL, NULL};
     assert_int_equal(vault_member_store(place->vault, VAULT_INBOX, &all, 1, &change), 0);
-    assert_int_equal(status(place, VAULT_INBOX).deleted, 5);
-    assert_int_equal(status(place, VAULT_INBOX).unseen, 5);
+    assert_int_equal(status(place, VAULT_INBOX).deleted, 6);
+    assert_int_equal(status(place, VAULT_INBOX).unseen, 6);
     change.mode = VAULT_FLAGS_REMOVE;
     change.flags = VAULT_DELETED;
     assert_int_equal(vault_member_store(place->vault, VAULT_INBOX, &all, 1, &change), 0);
@@ -192,7 +196,8 @@ static void what_an_older_vault_has_was_saved_when_it_was_received(void **state)
     assert_int_equal(engine_execute(place->vault,
                                     "ALTER TABLE member DROP COLUMN saved; DROP TABLE sorting;"
                                     "DROP TABLE unsorted; DROP TABLE leaving; ALTER TABLE origin DROP COLUMN email;"
-                                    "ALTER TABLE origin DROP COLUMN flags; PRAGMA user_version=6"),
+                                    "ALTER TABLE origin DROP COLUMN flags; ALTER TABLE mailbox DROP COLUMN flagged;"
+                                    "PRAGMA user_version=6"),
                      0);
     reopen(place);
     assert_int_equal(saved_of(place, VAULT_INBOX, 1), 3000000);

@@ -55,6 +55,9 @@ static const char *const versions[] = {
      "ALTER TABLE origin ADD COLUMN flags INT NOT NULL DEFAULT 0;"),
     /* What may be in no mailbox any more, in runs of ids, both included (leaving.c). */
     "CREATE TABLE leaving(first INTEGER PRIMARY KEY, last INT NOT NULL);",
+    /* The modification sequence of the last change of flags, by which those are passed over who know of all of them. */
+    ("ALTER TABLE mailbox ADD COLUMN flagged INT NOT NULL DEFAULT 0;"
+     "UPDATE mailbox SET flagged = modseq;"),
 };
 
 static const struct {

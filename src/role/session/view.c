@@ -345,12 +345,14 @@ static int tell_flags(void *arg, const struct vault_member *member)
     return 0;
 }
 
-/* New messages are in the changes too; their flags are not told unasked, as the client is about to fetch them. The
- * walk begins anew in each step, behind the last UID that was told. */
-static int tell_changes(struct telling *telling, uint64_t since, uint64_t now, uint32_t known)
+/*
+ * New messages are in the changes too; their flags are not told unasked, as the client is about to fetch them. The
+ * walk begins anew in each step, behind the last UID that was told. Where messages only came and went, there is none.
+ */
+static int tell_changes(struct telling *telling, uint64_t since, const struct vault_mailbox *now, uint32_t known)
 {
     struct view *view = telling->view;
-    if (since == now || known == 0)
+    if (now->flags_modseq <= since || known == 0)
         return 0;
     uint32_t from = 1;
     for (;;) {
@@ -408,7 +410,7 @@ int view_tell(struct view *view, struct view_format format, struct buf *out, boo
     uint64_t since = view->flags_seen;
     result = format.is_blind ? 0 : tell_new(&telling, &now);
     if (result == 0 && tells_flags)
-        result = tell_changes(&telling, since, now.highest_modseq, known);
+        result = tell_changes(&telling, since, &now, known);
     if (result < 0)
         return result;
     if (tells_flags)
