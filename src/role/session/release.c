@@ -81,21 +81,41 @@ static int settle_some(struct session *session, bool *ret_more)
     return result;
 }
 
-/* Forgets what was expunged. The words of what was in the index are then to be taken out of it. */
-static int settle(struct task *task, struct session *session)
+static int settle_all(struct task *task, struct session *session)
 {
-    bool more = false;
-    int result = vault_leaving_any(session->vault, &more);
-    if (result < 0 || !more)
-        return result;
+    bool more = true;
+    int result = 0;
     while (result == 0 && more) {
         bool is_alone = session->parked == session->client_count;
         result = is_alone ? task_yield(task) : task_sleep(task, POLITE_MS);
         if (result == 0)
             result = settle_some(session, &more);
     }
-    event_raise(&session->unindexed);
     return result;
+}
+
+/* Forgets what was expunged. The words of what was in the index are then to be taken out of it. */
+static int settle(struct task *task, struct session *session)
+{
+    int result = vault_leaving_any(session->vault, &session->is_forgetting);
+    if (result < 0 || !session->is_forgetting)
+        return result;
+    result = settle_all(task, session);
+    event_raise(&session->unindexed);
+    session->is_forgetting = false;
+    return result;
+}
+
+/* What cannot be forgotten, as a page is damaged, keeps nothing else from being released. */
+static int one_round(struct task *task, struct session *session)
+{
+    int result = quiet_hold(session);
+    if (result < 0)
+        return result;
+    result = settle(task, session);
+    int released = result == -ECANCELED ? 0 : release_flush(task, session);
+    quiet_let_go(session);
+    return result < 0 ? result : released;
 }
 
 static void run(struct task *task, void *arg)
@@ -107,13 +127,7 @@ static void run(struct task *task, void *arg)
         if (result < 0)
             break;
         event_clear(&session->freed);
-        result = quiet_hold(session);
-        if (result == 0) {
-            result = settle(task, session);
-            if (result == 0)
-                result = release_flush(task, session);
-            quiet_let_go(session);
-        }
+        result = one_round(task, session);
         if (result < 0 && result != -ECANCELED) {
             log_warn("release.failed", F_FAULT(result));
             event_raise(&session->freed);

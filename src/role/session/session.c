@@ -164,7 +164,7 @@ static void linger_over(void *arg)
     if (session->client_count > 0)
         return;
     /* The index could never be complete, nor anything be learned, where clients only look in for a moment. */
-    if ((session->is_indexing || session->is_teaching) &&
+    if ((session->is_indexing || session->is_teaching || session->is_forgetting) &&
         loop_now(session->loop) - session->alone_since < INDEXING_MS_MAX) {
         timer_start(session->linger, INDEXING_LOOK_MS);
         return;

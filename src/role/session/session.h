@@ -73,7 +73,8 @@ struct session {
     struct event current;      /* takein.c: the newest batch of what has arrived is filed */
     struct event hurry;        /* takein.c: a client waits for the newest batch */
     unsigned announced;        /* takein.c: times something arrived since the last batch */
-    struct event freed;        /* release.c: the outbox has something */
+    struct event freed;        /* release.c: the outbox has something, or will */
+    bool is_forgetting;        /* release.c: what was expunged */
     struct event unindexed;    /* indexer.c: mail came or went */
     struct teaching *teaching; /* teach.c; NULL where nobody is to learn */
     bool is_teaching;          /* teach.c: it is about to, or does */
