@@ -17,7 +17,10 @@ class Connection:
         self.file = self.socket.makefile("rb")
         self.count = 0
         self.file.readline()
-        assert self.run(f'LOGIN "{user}" "{PASSWORD}"'.encode())[-1].startswith("T: OK")
+        answer = self.run(f'LOGIN "{user}" "{PASSWORD}"'.encode())[-1]
+        if not answer.startswith("T: OK"):
+            self.__exit__()
+            raise ConnectionRefusedError(answer)
 
     def __enter__(self):
         return self
