@@ -11,6 +11,7 @@
 
 #define PEERS_MAX 256U
 #define STATUS_MAX 16384U
+#define NOTES_MAX 8192U
 #define LOST_PAUSE_MS 200
 
 struct wiring {
@@ -135,15 +136,19 @@ static void on_listener(struct wiring *wiring, struct ipc_message *message)
 static void on_status(struct wiring *wiring, struct ipc_message *message)
 {
     AUTO_BUF struct buf json;
+    AUTO_BUF struct buf notes;
     buf_init(&json, STATUS_MAX);
+    buf_init(&notes, NOTES_MAX);
     (void)buf_append_format(&json, "{\"role\":\"%s\",\"pid\":%d", ipc_role_name(wiring->self), (int)getpid());
     if (wiring->hooks->status != NULL)
         wiring->hooks->status(wiring->arg, &json);
     (void)buf_append_byte(&json, '}');
+    if (wiring->hooks->notes != NULL)
+        wiring->hooks->notes(wiring->arg, &notes);
     const char *trouble = wiring->hooks->trouble != NULL ? wiring->hooks->trouble(wiring->arg) : NULL;
     struct ipc_message reply = {
         .type = IPC_status_done,
-        .status_done = {.json = buf_span(&json), .trouble = span_of_text(trouble)},
+        .status_done = {.json = buf_span(&json), .trouble = span_of_text(trouble), .notes = buf_span(&notes)},
     };
     if (buf_fault(&json) < 0)
         reply.status_done.json = SPAN("{}");

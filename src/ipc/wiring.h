@@ -17,7 +17,7 @@ struct wiring_hooks {
     /* A message of a peer or of the supervisor; takes it, as in channel_hooks. channel_peer() and channel_tag() (the
      * peer's index) tell whose it is. */
     void (*message)(void *arg, struct channel *channel, struct ipc_message *message);
-    /* All five may be NULL. */
+    /* All of these may be NULL. */
     void (*peer)(void *arg, struct channel *channel);      /* a new peer, or one that replaces an earlier */
     void (*peer_gone)(void *arg, struct channel *channel); /* it is closed; wiring drops its reference after this */
     void (*listener)(void *arg, enum ipc_service service, int fd); /* takes the descriptor; without it, it is closed */
@@ -26,6 +26,8 @@ struct wiring_hooks {
     void (*status)(void *arg, struct buf *json);
     /* What is wrong, in words for the operator: the server counts as degraded. NULL: nothing is. */
     const char *(*trouble)(void *arg);
+    /* Appends what the operator should look after, and what to do about it, in lines. The server may be well. */
+    void (*notes)(void *arg, struct buf *lines);
 };
 
 /* Takes the descriptor, always. hooks is kept by reference. */

@@ -85,11 +85,13 @@ static int read_page(struct vfs_file *file, uint64_t number, uint8_t *page)
 {
     int result = file->inner->pMethods->xRead(file->inner, page, VFS_PAGE_SIZE,
                                               FIRST_SIZE + (sqlite3_int64)number * VFS_PAGE_SIZE);
-    if (result != SQLITE_OK) {
+    if (result != SQLITE_OK)
         memset(page, 0, VFS_PAGE_SIZE);
-        return result;
-    }
-    return vfsfile_page_open(file, (struct pageseal_place){PAGESEAL_PAGE, number}, page);
+    else
+        result = vfsfile_page_open(file, (struct pageseal_place){PAGESEAL_PAGE, number}, page);
+    if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) /* which an empty database has */
+        vfs_note_damage(file);
+    return result;
 }
 
 /* Whole pages, or a part of one (SQLite looks at the first hundred bytes, and at the change counter, by themselves). */

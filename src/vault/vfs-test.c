@@ -283,6 +283,36 @@ static void a_zeroed_page_is_noticed(void **state)
     assert_int_equal(read_all(place->path, key), -EBADMSG);
 }
 
+struct watching {
+    unsigned times;
+    char path[96];
+};
+
+static void on_damage(void *arg, const char *path)
+{
+    struct watching *watching = arg;
+    watching->times++;
+    (void)snprintf(watching->path, sizeof(watching->path), "%s", path);
+}
+
+static void who_watches_is_told_of_a_damaged_page_and_of_nothing_else(void **state)
+{
+    const struct place *place = *state;
+    struct watching watching = {0};
+    vfs_watch_damage(on_damage, &watching);
+    fill(place->path, 60);
+    assert_int_equal(read_all(place->path, key), 0);
+    assert_int_equal(watching.times, 0);
+    flip(place->path, 5 * VFS_PAGE_SIZE + 100);
+    assert_int_equal(read_all(place->path, key), -EBADMSG);
+    assert_true(watching.times > 0);
+    assert_string_equal(watching.path, place->path);
+    vfs_watch_damage(NULL, NULL);
+    watching.times = 0;
+    assert_int_equal(read_all(place->path, key), -EBADMSG);
+    assert_int_equal(watching.times, 0);
+}
+
 static void a_planted_journal_is_ignored(void **state)
 {
     struct place *place = *state;
@@ -563,6 +593,7 @@ int main(void)
         IN_PLACE(a_page_of_another_file_is_noticed),
         IN_PLACE(a_file_cut_short_is_noticed),
         IN_PLACE(a_zeroed_page_is_noticed),
+        IN_PLACE(who_watches_is_told_of_a_damaged_page_and_of_nothing_else),
         IN_PLACE(a_planted_journal_is_ignored),
         IN_PLACE(two_processes_cannot_have_it),
         IN_PLACE(the_wal_is_recovered),

@@ -18,6 +18,23 @@
 
 static sqlite3_vfs sealing_vfs; /* SQLite's list of file systems is the process's own, and so is our entry in it */
 
+static struct {
+    vfs_damage_function *function;
+    void *arg;
+} watcher;
+
+void vfs_watch_damage(vfs_damage_function *function, void *arg)
+{
+    watcher.function = function;
+    watcher.arg = arg;
+}
+
+void vfs_note_damage(const struct vfs_file *file)
+{
+    if (watcher.function != NULL)
+        watcher.function(watcher.arg, file->name);
+}
+
 static sqlite3_vfs *below(sqlite3_vfs *vfs)
 {
     return vfs->pAppData;
@@ -44,6 +61,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     ours->space = -1;
     if (name == NULL || (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0)
         return SQLITE_CANTOPEN;
+    ours->name = name;
     ours->inner = (sqlite3_file *)(ours + 1);
     int result = below(vfs)->xOpen(below(vfs), name, ours->inner, flags, ret_flags);
     if (result != SQLITE_OK)

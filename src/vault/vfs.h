@@ -36,5 +36,10 @@ int vfs_fault(int sqlite_result);
  */
 MUST_USE int vfs_checkpoint(struct sqlite3 *database);
 
+/* Called from now on whenever a page of one of this process's databases could not be read or opened, from within
+ * whatever read it: it must touch none of them. One at a time, kept by reference; NULL: none. */
+typedef void vfs_damage_function(void *arg, const char *path);
+void vfs_watch_damage(vfs_damage_function *function, void *arg);
+
 /* How long the WAL is, in pages, as far as it was read or written since the database was opened. */
 uint64_t vfs_wal_frames(struct sqlite3 *database);

@@ -37,6 +37,7 @@ struct walfile {
 struct vfs_file {
     sqlite3_file base;
     sqlite3_file *inner;
+    const char *name;          /* SQLite's, as long as it is open */
     struct pageseal *seal;     /* NULL before the key is known; the WAL borrows its database's */
     struct vfs_file *database; /* of a WAL */
     int space;                 /* of a WAL: a descriptor to reserve space with, or -1 */
@@ -64,3 +65,6 @@ int vfsfile_close(sqlite3_file *file);
 /* Seals or opens a whole page; SQLite result codes. What SQLite must not have put there is refused. */
 int vfsfile_page_close(struct vfs_file *file, struct pageseal_place place, const uint8_t *page, uint8_t *ret_sealed);
 int vfsfile_page_open(struct vfs_file *file, struct pageseal_place place, uint8_t *page);
+
+/* vfs.c: somebody may want to know. */
+void vfs_note_damage(const struct vfs_file *file);

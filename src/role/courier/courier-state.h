@@ -163,7 +163,8 @@ struct courier {
     uint64_t deferred;
     uint64_t failed;
     uint64_t reports;
-    uint64_t told; /* reports to other domains */
+    uint64_t told;       /* reports to other domains */
+    uint64_t unreadable; /* records of the queue */
 };
 
 #define COURIER_CALL_MS 60000

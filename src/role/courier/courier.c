@@ -201,11 +201,12 @@ static void on_status(void *arg, struct buf *json)
     (void)buf_append_format(
         json,
         ",\"queued\":%zu,\"destinations\":%zu,\"connections\":%zu,\"delivered\":%llu,"
-        "\"deferred\":%llu,\"failed\":%llu,\"reports\":%llu,\"domain_reports\":%llu,\"accounts_held\":%zu",
+        "\"deferred\":%llu,\"failed\":%llu,\"reports\":%llu,\"domain_reports\":%llu,\"accounts_held\":%zu,"
+        "\"unreadable\":%llu",
         map_count(courier->entries), map_count(courier->destinations), courier->connections,
         (unsigned long long)courier->delivered, (unsigned long long)courier->deferred,
         (unsigned long long)courier->failed, (unsigned long long)courier->reports, (unsigned long long)courier->told,
-        map_count(courier->holds));
+        map_count(courier->holds), (unsigned long long)courier->unreadable);
     resolver_status(courier->resolver, json);
 }
 
@@ -234,8 +235,17 @@ static void on_stop(void *arg)
         loop_stop(courier->loop);
 }
 
+static void on_notes(void *arg, struct buf *lines)
+{
+    const struct courier *courier = arg;
+    if (courier->unreadable > 0)
+        (void)buf_append_format(lines,
+                                "queue: %llu records in it cannot be read, and are not sent: look after the disk\n",
+                                (unsigned long long)courier->unreadable);
+}
+
 static const struct wiring_hooks hooks = {
-    .begin = on_begin, .message = on_message, .peer = on_peer, .stop = on_stop, .status = on_status};
+    .begin = on_begin, .message = on_message, .peer = on_peer, .stop = on_stop, .status = on_status, .notes = on_notes};
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 

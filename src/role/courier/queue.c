@@ -144,6 +144,7 @@ static int take_row(struct task *task, struct reading *reading, const struct pen
                                                          : -EBADMSG;
     if (result == -EBADMSG || result == -ENOENT) {
         log_error("courier.record.unreadable", F_U64("record", row->record), F_FAULT(result));
+        courier->unreadable++;
         result = 0;
     }
     if (result == 0 && ++reading->turn % OPENED_BEFORE_YIELD == 0)

@@ -355,6 +355,8 @@ static const char *fault_text(int fault)
         return "the disk is full; make room and try again";
     if (fault == -ENOBUFS || fault == -EMSGSIZE)
         return "the answer is too long to be shown";
+    if (fault == -EBADMSG)
+        return "what it needs is damaged on the disk; see `waxwing status`, and the log";
     return strerror(-fault);
 }
 

@@ -29,9 +29,10 @@ static int open_it(struct keeper *keeper)
 void keeper_reports_begin(struct keeper *keeper)
 {
     int result = open_it(keeper);
-    if (result < 0)
-        log_error("keeper.reports.unavailable", F_FAULT(result),
-                  F_TEXT("do", "stop the server and remove DATA/reports.db and DATA/reports.db-wal"));
+    if (result == -EBADMSG)
+        keeper_reports_damaged(keeper);
+    else if (result < 0)
+        log_error("keeper.reports.unavailable", F_FAULT(result));
     secret_free(keeper->reports_key);
     keeper->reports_key = NULL;
 }

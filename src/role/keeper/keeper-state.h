@@ -28,7 +28,8 @@ struct keeper {
     struct spending *spending;
     struct allowance *forwards; /* how much is sent on to an address, by keyed hashes */
     uint8_t forwards_key[16];
-    struct pasts *pasts; /* keeper-conduct.c */
+    struct pasts *pasts;     /* keeper-conduct.c */
+    struct damages *damages; /* keeper-damage.c */
     struct visitors *visitors;
     struct timer *trust_timer;
     struct directory *directory;
@@ -105,6 +106,14 @@ void keeper_conduct_sent(struct keeper *keeper, uint64_t account, span_t rows); 
 void keeper_conduct_bounced(struct keeper *keeper, const struct ipc_bounced *bounced);
 keeper_handler keeper_holds;
 keeper_handler keeper_hold_change;
+
+/* keeper-damage.c: what has turned out to be damaged, for `waxwing status`. */
+MUST_USE int keeper_damage_begin(struct keeper *keeper);
+void keeper_damage_end(struct keeper *keeper);
+void keeper_damage_take(struct keeper *keeper, const struct ipc_account_damage *said);
+void keeper_reports_damaged(struct keeper *keeper); /* has reports.db moved aside, and begun anew */
+void keeper_damage_status(struct keeper *keeper, struct buf *json);
+void keeper_damage_notes(struct keeper *keeper, struct buf *lines);
 
 /* keeper-admin.c */
 keeper_handler keeper_admin;

@@ -110,6 +110,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         keeper_resolve(keeper, &at_once);
     else if (message->type == IPC_account_full && keeper->directory != NULL)
         note_full(keeper, &message->account_full);
+    else if (message->type == IPC_account_damage && keeper->damages != NULL)
+        keeper_damage_take(keeper, &message->account_damage);
     else if (message->type == IPC_bounced)
         keeper_conduct_bounced(keeper, &message->bounced);
     else if (message->type == IPC_vouch && keeper->visitors != NULL)
@@ -142,6 +144,8 @@ static int on_begin(void *arg)
         return -ENAMETOOLONG;
     const struct priv_start confine = {.data = start->data, .user = start->conf->server_user};
     int result = priv_enter(PRIV_KEEPER, &confine);
+    if (result == 0)
+        result = keeper_damage_begin(keeper);
     if (result == 0)
         result = directory_open(path, secret_bytes(keeper->directory_key), &keeper->directory);
     secret_free(keeper->directory_key);
@@ -179,9 +183,19 @@ static void on_status(void *arg, struct buf *json)
                       (unsigned long long)counts.domains, (unsigned long long)counts.accounts,
                       (unsigned long long)keeper->logins, (unsigned long long)keeper->refusals,
                       (unsigned long long)keeper->signatures);
+    if (keeper->damages != NULL)
+        keeper_damage_status(keeper, json);
 }
 
-static const struct wiring_hooks hooks = {.begin = on_begin, .message = on_message, .status = on_status};
+static void on_notes(void *arg, struct buf *lines)
+{
+    struct keeper *keeper = arg;
+    if (keeper->damages != NULL)
+        keeper_damage_notes(keeper, lines);
+}
+
+static const struct wiring_hooks hooks = {
+    .begin = on_begin, .message = on_message, .status = on_status, .notes = on_notes};
 
 /* From the 32 bytes of server.key, which is read while it still can be. */
 static int keys_read(struct keeper *keeper, const char *data)
@@ -251,6 +265,7 @@ int keeper_run(const struct role_start *start)
     if (keeper.directory != NULL)
         auth_deinit(&keeper.auth);
     keeper_conduct_end(&keeper);
+    keeper_damage_end(&keeper);
     domainkeys_ready_free(keeper.signing);
     directory_free(keeper.directory);
     throttle_free(keeper.throttle);

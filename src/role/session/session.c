@@ -23,6 +23,7 @@
 #include "role/session/sorter.h"
 #include "role/session/takein.h"
 #include "role/session/teach.h"
+#include "vault/vfs.h"
 
 #define FINISH_MS 5000
 #define INDEXING_MS_MAX 600000 /* an account stays open for the index alone */
@@ -130,6 +131,8 @@ static int attach(struct session *session, struct ipc_message *message)
     if (result < 0)
         return result;
     result = session->vault_key == NULL ? open_vault(session, root) : check_root(session, root);
+    if (result == -EBADMSG)
+        damage_note(session);
     if (result == 0)
         result = quiet_wake(session);
     if (result < 0)
@@ -236,6 +239,13 @@ static void on_status(void *arg, struct buf *json)
 static const struct wiring_hooks hooks = {
     .begin = on_begin, .message = on_message, .peer = on_peer, .status = on_status};
 
+/* Of its one database. */
+static void on_damage(void *arg, const char *path)
+{
+    (void)path;
+    damage_note(arg);
+}
+
 static int prepare(struct session *session, const struct role_start *start)
 {
     *session = (struct session){.start = start, .conf = start->conf, .said_full = -1};
@@ -246,6 +256,7 @@ static int prepare(struct session *session, const struct role_start *start)
     event_init(&session->freed);
     event_init(&session->unindexed);
     task_group_init(&session->tasks);
+    vfs_watch_damage(on_damage, session);
     int result = loop_new(&session->loop);
     if (result == 0)
         result = map_new(&session->segments);
@@ -259,6 +270,7 @@ static int prepare(struct session *session, const struct role_start *start)
 static void dismantle(struct session *session)
 {
     session->is_ending = true;
+    vfs_watch_damage(NULL, NULL);
     if (session->loop != NULL && loop_finish(session->loop, FINISH_MS) < 0)
         log_warn("session.tasks.left");
     client_end_parked(session);

@@ -24,7 +24,7 @@
  *   indexer.c   words into the index (words.c: which)         segments.c  descriptors of the log's segments
  *   sortkey.c   what a message is sorted by                   sorter.c    the same for what was filed without it
  *   quota.c     whether all it may hold is there              flags.c     flags as text
- *   teach.c     what is junk and what is not, for rspamd
+ *   teach.c     what is junk and what is not, for rspamd      damage.c    keeper hears of damage
  *   quiet.c     little memory while nobody does anything      notices.c   what happened to names and the like
  *   imap/       the commands, a file for each group           pop3/       a POP3 connection, all of it
  *   service/    the owner's commands at the command line
@@ -50,8 +50,10 @@ struct session {
     struct secret *vault_key; /* NULL until the first client is attached */
     uint8_t public_key[KEY_SIZE];
     struct record_receiver *receiver;
-    uint64_t quota; /* bytes; 0: none */
-    int said_full;  /* quota.c: what keeper was told last; -1: nothing yet */
+    uint64_t quota;      /* bytes; 0: none */
+    int said_full;       /* quota.c: what keeper was told last; -1: nothing yet */
+    uint64_t damage;     /* damage.c: times since keeper was told … */
+    int64_t damage_said; /* … on the loop's clock; 0: never */
     char address[SESSION_ADDRESS_MAX + 1];
     struct map *segments; /* segments.c */
     struct list clients;
@@ -98,6 +100,11 @@ void session_client_gone(struct session *session);
 /* quota.c: tells keeper when the account begins to be full, and when it ends. */
 void quota_report(struct session *session);
 void quota_change(struct session *session, uint64_t quota); /* the operator's word */
+
+/* damage.c: something of the account's mail could not be read, or (a check has shown) all of it can. Keeper is told,
+ * for `waxwing status`. */
+void damage_note(struct session *session);
+void damage_none(struct session *session);
 
 /* To be called after every commit that others may see: wakes the connections that wait in IDLE, and the outbox. */
 void session_changed(struct session *session);

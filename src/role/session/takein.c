@@ -248,6 +248,8 @@ static int read_row(struct task *task, struct batch *batch, const struct pending
 static int note_unreadable(struct task *task, struct batch *batch, const struct pending_row *row, int fault)
 {
     log_error("takein.unreadable", F_U64("record", row->record), F_FAULT(fault));
+    if (fault == -ENOENT) /* else it was noted where it was read */
+        damage_note(batch->session);
     int result = damaged_note_pending(task, batch->session, row);
     return result < 0 ? result : map_put(batch->unreadable, row->record, batch);
 }

@@ -180,8 +180,25 @@ static const char *on_trouble(void *arg)
     return is_broken ? "the disk of the log fails: no mail is accepted until it works again" : NULL;
 }
 
-static const struct wiring_hooks hooks = {
-    .begin = on_begin, .message = on_message, .stop = on_stop, .status = on_status, .trouble = on_trouble};
+static void on_notes(void *arg, struct buf *lines)
+{
+    const struct store *store = arg;
+    struct journal_stats stats = {0};
+    if (store->journal != NULL)
+        journal_get_stats(store->journal, &stats);
+    if (stats.damaged > 0)
+        (void)buf_append_format(lines,
+                                "log: damaged in %llu places: look after the disk; `waxwing check ADDRESS` says whose "
+                                "mail is lost\n",
+                                (unsigned long long)stats.damaged);
+}
+
+static const struct wiring_hooks hooks = {.begin = on_begin,
+                                          .message = on_message,
+                                          .stop = on_stop,
+                                          .status = on_status,
+                                          .trouble = on_trouble,
+                                          .notes = on_notes};
 
 static int store_init(struct store *store, const struct role_start *start)
 {

@@ -23,6 +23,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
         session_account_gone(supervisor, message->account_gone.account, message->account_gone.destroy != 0);
     else if (message->type == IPC_quota)
         session_account_quota(supervisor, message);
+    else if (message->type == IPC_reports_damaged)
+        aside_reports(child);
     else if (message->type == IPC_reach)
         reach_filter(supervisor, channel, message);
     else if (message->type == IPC_lost && message->lost.peer < ROLE_COUNT)

@@ -14,7 +14,7 @@
  */
 static const enum ipc_role renewed[] = {ROLE_KEEPER, ROLE_INTAKE, ROLE_COURIER};
 
-static int renew(struct task *task, struct child *child)
+int child_renew(struct task *task, struct child *child)
 {
     struct supervisor *supervisor = child->supervisor;
     struct ipc_message stop = {.type = IPC_stop};
@@ -38,7 +38,7 @@ static int renew_all(struct task *task, struct supervisor *supervisor)
     for (size_t i = 0; i < COUNT_OF(renewed); i++) {
         for (size_t j = 0; result == 0 && j < supervisor->child_count; j++) {
             if (supervisor->children[j].role == renewed[i])
-                result = renew(task, &supervisor->children[j]);
+                result = child_renew(task, &supervisor->children[j]);
         }
     }
     return result;

@@ -35,6 +35,16 @@ static void pass_on_full(const struct session_child *session, uint32_t is_full)
         log_warn("session.full.unsaid", F_FAULT(result));
 }
 
+static void pass_on_damage(const struct session_child *session, uint64_t times)
+{
+    const struct child *keeper = child_find(session->supervisor, ROLE_KEEPER, 0);
+    struct ipc_message message = {.type = IPC_account_damage,
+                                  .account_damage = {.account = session->account, .times = times}};
+    int result = keeper == NULL || keeper->channel == NULL ? -EPIPE : channel_send(keeper->channel, &message);
+    if (result < 0)
+        log_warn("session.damage.unsaid", F_FAULT(result));
+}
+
 /* To one intake after the other. What they do not get to is no loss; one that does not read is left alone. */
 static void pass_on_lesson(const struct session_child *session, struct ipc_message *lesson)
 {
@@ -64,6 +74,8 @@ static void on_message(void *arg, struct channel *channel, struct ipc_message *m
             log_debug("session.leave.unanswered", F_FAULT(result));
     } else if (message->type == IPC_full) {
         pass_on_full(session, message->full.is_full);
+    } else if (message->type == IPC_damage) {
+        pass_on_damage(session, message->damage.times);
     } else if (message->type == IPC_teach) {
         pass_on_lesson(session, message);
     } else if (message->type == IPC_lost && message->lost.peer == ROLE_STORE) {

@@ -88,7 +88,7 @@ struct supervisor {
     struct map *sessions; /* by account */
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
-    struct event ended; /* pulsed whenever a process has ended or become ready */
+    struct event ended; /* pulsed whenever a process has ended or become ready, or all have */
     struct watch *signals;
     int signal_fd;
     int control_fd;
@@ -101,6 +101,7 @@ struct supervisor {
     bool is_started; /* all roles were ready once */
     bool is_stopping;
     bool is_reloading;
+    int64_t aside; /* when reports.db was moved aside, on the loop's clock; 0: never */
 };
 
 /* place.c: makes the data directory, server.key and the self-signed certificate where they are missing; takes the lock
@@ -132,6 +133,12 @@ MUST_USE int wire_child(struct child *child);
 MUST_USE int wire_listeners(const struct child *child);
 /* A child has ended its channel to a peer for a fault: both get a new one. */
 void wire_again(const struct child *child, enum ipc_role role, uint32_t index);
+
+/* Has it stop, and come back: 0 once it is ready. */
+MUST_USE int child_renew(struct task *task, struct child *child);
+
+/* aside.c: moves a reports.db that keeper cannot read out of the way, and starts keeper anew. */
+void aside_reports(struct child *keeper);
 
 /* session.c */
 void session_open(struct supervisor *supervisor, struct channel *keeper, struct ipc_message *message);

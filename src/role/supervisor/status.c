@@ -33,12 +33,22 @@ static void write_queued(span_t json, struct buf *text)
         (void)buf_append_format(text, ", the mail of %.*s accounts is held: waxwing queue accounts", SPAN_PRINT(held));
 }
 
-static bool child_status(struct task *task, struct child *child, bool as_json, struct buf *text)
+/* What roles have to say to the operator, a line each. */
+static void write_notes(span_t lines, struct buf *notes)
+{
+    for (span_t line; span_cut(&lines, '\n', &line);)
+        if (line.len > 0)
+            (void)buf_append_format(notes, "look at %.*s\n", SPAN_PRINT(line));
+}
+
+static bool child_status(struct task *task, struct child *child, bool as_json, struct buf *text, struct buf *notes)
 {
     struct ipc_message request = {.type = IPC_status};
     AUTO(ipc_message) struct ipc_message *reply = NULL;
     bool well = child->is_ready && child->channel != NULL &&
                 channel_call_within(task, child->channel, &request, ANSWER_MS, &reply) == 0;
+    if (well)
+        write_notes(reply->status_done.notes, notes);
     span_t trouble = reply != NULL ? reply->status_done.trouble : SPAN_NONE;
     const char *state = trouble.len > 0                     ? "failing"
                         : child->stage == CHILD_DRAINS      ? "draining"
@@ -83,17 +93,23 @@ void supervisor_status_write(struct task *task, struct supervisor *supervisor, b
 {
     AUTO_BUF struct buf roles;
     AUTO_BUF struct buf filters;
+    AUTO_BUF struct buf notes;
     bool healthy = true;
     buf_init(&roles, 98304);
     buf_init(&filters, 8192);
+    buf_init(&notes, 32768);
     for (size_t i = 0; i < supervisor->child_count; i++) {
         if (child_is_vacant(&supervisor->children[i]))
             continue;
         if (as_json && buf_len(&roles) > 0)
             (void)buf_append_byte(&roles, ',');
-        healthy = child_status(task, &supervisor->children[i], as_json, &roles) && healthy;
+        healthy = child_status(task, &supervisor->children[i], as_json, &roles, &notes) && healthy;
     }
     filters_status_write(task, supervisor, as_json, &filters, &healthy);
+    if (supervisor->aside != 0)
+        write_notes(SPAN("reports: what was counted for reports was damaged, and is counted anew; what there was is in "
+                         "DATA/reports.db.damaged, which may be removed\n"),
+                    &notes);
     const char *state = healthy ? "healthy" : "degraded";
     int64_t uptime = (loop_now(supervisor->loop) - supervisor->started) / 1000;
     size_t sessions = map_count(supervisor->sessions);
@@ -106,13 +122,14 @@ void supervisor_status_write(struct task *task, struct supervisor *supervisor, b
         (void)buf_append(text, buf_span(&roles));
         (void)buf_append_byte(text, ']');
         (void)buf_append(text, buf_span(&filters));
-        (void)buf_append_text(text, "}\n");
+        (void)buf_append_format(text, ",\"reports_moved_aside\":%s}\n", supervisor->aside != 0 ? "true" : "false");
     } else {
         (void)buf_append_format(text, "%s, up %" PRId64 " s, %zu sessions open\nports  ", state, uptime, sessions);
         write_ports(supervisor, false, text);
         (void)buf_append_byte(text, '\n');
         (void)buf_append(text, buf_span(&roles));
         (void)buf_append(text, buf_span(&filters));
+        (void)buf_append(text, buf_span(&notes));
     }
     *ret_healthy = healthy;
 }

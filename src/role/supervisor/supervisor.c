@@ -135,6 +135,7 @@ static void announce(struct task *task, void *arg)
             return;
     }
     supervisor->is_started = true;
+    event_pulse(&supervisor->ended);
     log_info("supervisor.ready", F_INT("ms", loop_now(supervisor->loop) - supervisor->started));
     (void)printf("ready\n");
     (void)fflush(stdout);

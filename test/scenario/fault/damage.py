@@ -7,7 +7,7 @@ import time
 import pytest
 
 from faults import cpu, pids
-from server import alive, messages, wait_for, wait_until
+from server import PASSWORD, Server, alive, messages, wait_for, wait_until
 
 ALIGN = 64
 ROW = 97
@@ -183,3 +183,103 @@ def test_a_damaged_vault_is_its_accounts_trouble_alone(own, pages):
     with own.imap("bob") as client:
         assert len(wait_for(client, 1)) == 1
     assert own.status()["state"] == "healthy"
+
+
+# --- what the operator is told ---
+
+
+def looks(server):
+    """What `waxwing status` says is to be looked at."""
+    lines = server.tool("status").stdout.splitlines()
+    return [line.removeprefix("look at ") for line in lines if line.startswith("look at ")]
+
+
+def keeper_says(server):
+    return next(role["detail"] for role in server.status()["roles"] if role["role"] == "keeper")
+
+
+@pytest.mark.parametrize("what", ["filed", "pending", "vault"])
+def test_the_operator_is_told_whose_mail_is_damaged_until_it_is_mended(own, what):
+    own.account("alice")
+    own.account("bob")
+    for name in ("alice", "bob"):
+        for number in range(3):
+            own.deliver(name, f"Subject: {number}\r\n\r\nbody {number}\r\n".encode())
+        if what != "pending":
+            with own.imap(name) as client:
+                wait_for(client, 3)
+    own.stop()
+    if what == "vault":
+        vault = own.data / "vault/0000000000000001/vault.db"
+        flip(vault, *range(8192 + 200, vault.stat().st_size, 4096))
+    else:
+        _, body, length = records(own)[1]
+        flip(segment(own), body + length // 2)
+    own.start()
+    assert looks(own) == [] and keeper_says(own)["damaged_accounts"] == []
+    with own.imap("bob") as client:
+        wait_for(client, 3)
+    try:
+        with own.imap("alice", mailbox=None) as client:
+            if client.select()[0] == "OK":
+                client.fetch("1:*", "(BODY.PEEK[])")
+    except (imaplib.IMAP4.error, OSError):
+        assert what == "vault"
+    wait_until(lambda: looks(own), 20, "it is said")
+    [said] = looks(own)
+    assert said.startswith("alice@demo.test: some of this account's mail is damaged") and said.endswith(
+        "waxwing check alice@demo.test")
+    [account] = keeper_says(own)["damaged_accounts"]
+    assert account["address"] == "alice@demo.test" and account["times"] > 0
+    assert own.status()["state"] == "healthy" and "account.damaged" in own.log.read_text()
+    if what == "vault":
+        own.tool("account", "remove", "alice@demo.test")
+    else:
+        assert own.tool("check", "alice@demo.test", "--quick", stdin=PASSWORD + "\n", check=False).returncode in (0, 1)
+        assert looks(own)  # which it does not read
+        assert own.tool("check", "alice@demo.test", "--repair", stdin=PASSWORD + "\n", check=False).returncode == 0
+    wait_until(lambda: not looks(own), 20, "it is mended")
+    assert keeper_says(own)["damaged_accounts"] == []
+
+
+def test_the_operator_is_told_of_a_damaged_log(own):
+    own.account("alice")
+    for number in range(4):
+        own.deliver("alice", f"Subject: {number}\r\n\r\n".encode())
+    own.kill()
+    flip(segment(own), records(own)[1][0] + 70)
+    own.start()
+    with own.imap("alice") as client:
+        wait_for(client, 3)
+    [said] = looks(own)
+    assert said.startswith("log: damaged in ") and "look after the disk" in said
+
+
+@pytest.mark.parametrize("pages", ["the head", "the first", "those that are read later"])
+def test_what_is_counted_for_reports_is_begun_anew_where_it_is_damaged(pages):
+    with Server("[reports]\ninterval = 1\n") as server:
+        server.domain()
+        server.account("alice")
+        server.stop()
+        reports = server.data / "reports.db"
+        size = reports.stat().st_size
+        (server.data / "reports.db-wal").unlink()  # whose pages are in the database by now; it would mend it
+        flip(reports, *{"the head": [20], "the first": [4096 + 200],
+                        "those that are read later": range(6 * 4096 + 200, size, 4096)}[pages])
+        before = reports.read_bytes()
+        server.start()
+        if pages == "those that are read later":
+            failed = server.tool("reports", check=False)
+            assert failed.returncode == 1 and "damaged on the disk; see `waxwing status`" in failed.stderr
+        wait_until(lambda: "reports.moved_aside" in server.log.read_text(), 20, "it is moved aside")
+        server.deliver("alice", b"Subject: still accepted\r\n\r\n")
+        with server.imap("alice") as client:
+            wait_for(client, 1)
+        wait_until(lambda: server.tool("reports", check=False).returncode == 0, 20, "there is another one")
+        assert (server.data / "reports.db.damaged").read_bytes()[:4096] == before[:4096]  # which names the file
+        [said] = looks(server)
+        assert said.startswith("reports: ") and server.status()["reports_moved_aside"] is True
+        server.stop()
+        server.start()  # and this one can be opened
+        assert looks(server) == [] and server.tool("reports").returncode == 0
+        assert server.log.read_text().count("reports.moved_aside") == 1

@@ -387,5 +387,7 @@ int service_check(struct task *task, struct service *service)
         result = check_pending(&check);
     if (result == 0)
         result = check_report_end(&check);
+    if (result == 0 && !check.quick && check.found == check.repaired)
+        damage_none(check.session);
     return result != 0 ? result : check.found > check.repaired;
 }
