@@ -514,7 +514,7 @@ const char *stream_tls_version(const struct stream *stream)
 
 const char *stream_tls_cipher(const struct stream *stream)
 {
-    return stream->ssl == NULL ? NULL : SSL_get_cipher_name(stream->ssl);
+    return stream->ssl == NULL ? NULL : SSL_CIPHER_standard_name(SSL_get_current_cipher(stream->ssl));
 }
 
 int stream_tls_binding(const struct stream *stream, uint8_t ret_binding[STREAM_BINDING_SIZE])

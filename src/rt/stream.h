@@ -109,7 +109,7 @@ enum stream_tls_problem {
 enum stream_tls_problem stream_tls_problem(const struct stream *stream);
 bool stream_is_tls(const struct stream *stream);
 const char *stream_tls_version(const struct stream *stream); /* "TLSv1.3"; NULL in clear */
-const char *stream_tls_cipher(const struct stream *stream);
+const char *stream_tls_cipher(const struct stream *stream);  /* "TLS_AES_256_GCM_SHA384", as IANA has it; the same */
 
 /* The channel binding tls-exporter of this connection (RFC 9266 §2). -ENOTCONN in clear. */
 #define STREAM_BINDING_SIZE 32U

@@ -73,6 +73,7 @@ static int call_intake(struct task *task, struct body *body)
                                               .user = envelope->user,
                                               .client = envelope->client,
                                               .helo = envelope->helo,
+                                              .cipher = envelope->cipher,
                                               .sender = envelope->sender,
                                               .for_address = envelope->for_address,
                                               .recipients = envelope->recipients,

@@ -14,6 +14,7 @@ struct body_envelope {
     uint64_t account;
     span_t client;
     span_t helo;
+    span_t cipher;
     span_t user; /* the submitting account's address */
     span_t sender;
     span_t for_address;

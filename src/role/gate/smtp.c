@@ -323,12 +323,14 @@ static uint32_t flags_of(const struct smtp_engine *engine)
 static int open_body(struct smtp *smtp)
 {
     const struct smtp_engine *engine = &smtp->engine;
+    const char *cipher = stream_tls_cipher(smtp->connection->stream);
     struct body_envelope envelope = {
         .flags = flags_of(engine),
         .account = smtp->account,
         .user = smtp->account != 0 ? buf_span(&smtp->login.address) : SPAN_NONE,
         .client = span_of_text(smtp->connection->address),
         .helo = buf_span(&engine->helo),
+        .cipher = cipher != NULL ? span_of_text(cipher) : SPAN_NONE,
         .sender = buf_span(&engine->sender),
         .for_address = engine->recipients == 1 ? buf_span(&engine->recipient) : SPAN_NONE,
         .recipients = buf_span(&smtp->rows),

@@ -168,6 +168,7 @@ static struct trace_delivery trace_of(const struct delivery *delivery, const str
         .utf8 = (deliver->flags & DELIVER_UTF8) != 0,
         .client = deliver->client,
         .helo = deliver->helo,
+        .cipher = deliver->cipher,
         .sender = deliver->sender,
         .for_address = deliver->for_address,
         .hostname = span_of_text(delivery->intake->start->conf->server_hostname),

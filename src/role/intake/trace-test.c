@@ -39,13 +39,15 @@ static void a_delivery_is_stamped(void **state)
                  "\tfor <bob@example.net>;\r\n"
                  "\tMon, 02 Jan 2006 15:04:05 +0000\r\n");
     delivery.tls = true;
+    delivery.cipher = SPAN("TLS_AES_256_GCM_SHA384");
     delivery.client = SPAN("2001:db8::1");
     delivery.sender = SPAN_NONE;
     delivery.for_address = SPAN_NONE;
     expect_lines(&delivery, "",
                  "Return-Path: <>\r\n"
                  "Received: from mail.example.org ([IPv6:2001:db8::1])\r\n"
-                 "\tby mx.example.net with ESMTPS id 0000000000abcdef;\r\n"
+                 "\tby mx.example.net with ESMTPS id 0000000000abcdef\r\n"
+                 "\ttls TLS_AES_256_GCM_SHA384;\r\n"
                  "\tMon, 02 Jan 2006 15:04:05 +0000\r\n");
 }
 
@@ -55,6 +57,7 @@ static void a_submission_hides_its_client_and_is_completed(void **state)
     struct trace_delivery delivery = from_a_stranger();
     delivery.submission = true;
     delivery.tls = true;
+    delivery.cipher = SPAN("TLS_AES_256_GCM_SHA384");
     expect_lines(&delivery, "Subject: x\r\n\r\n",
                  "Return-Path: <ann@example.org>\r\n"
                  "Received: from hidden.invalid\r\n"

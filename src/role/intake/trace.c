@@ -124,6 +124,8 @@ static void received(const struct trace_delivery *delivery, span_t date, struct 
         (void)buf_append(lines, delivery->for_address);
         (void)buf_append_byte(lines, '>');
     }
+    if (delivery->tls && !delivery->submission && is_domain(delivery->cipher, delivery))
+        (void)buf_append_format(lines, "\r\n\ttls %.*s", SPAN_PRINT(delivery->cipher)); /* RFC 8314 §4.3 */
     (void)buf_append_text(lines, ";\r\n\t");
     (void)buf_append(lines, date);
     (void)buf_append_text(lines, "\r\n");

@@ -17,6 +17,7 @@ struct trace_delivery {
     bool utf8;     /* SMTPUTF8 was asked for (RFC 6531 §3.7.3) */
     span_t client; /* network address as text */
     span_t helo;
+    span_t cipher;         /* of TLS, as IANA calls it; or empty */
     span_t sender;         /* empty for <> */
     span_t for_address;    /* or empty */
     span_t hostname;       /* ours */

@@ -27,7 +27,7 @@ def test_swaks_sends_with_starttls(server, user):
         "--body", "hello over TLS")
     got = received(server, user)[0]
     assert b"hello over TLS" in got
-    assert b"ESMTPS" in got
+    assert b" with ESMTPS " in got and b"\r\n\ttls TLS_" in got
 
 
 def test_swaks_submits_with_a_password(server, user):
