@@ -166,6 +166,7 @@ static int known_put(struct courier *courier, const struct sts_kept *kept)
 static int keep(struct task *task, struct courier *courier, span_t domain)
 {
     AUTO_BUF struct buf bytes;
+    buf_init(&bytes, STS_KEPT_MAX);
     struct place place = {0};
     struct known *known = known_find(courier, domain);
     if (known == NULL)
@@ -175,7 +176,6 @@ static int keep(struct task *task, struct courier *courier, span_t domain)
                                   .id = span_of_text(known->id),
                                   .domain = domain,
                                   .text = span_of(known->text, known->len)};
-    buf_init(&bytes, STS_KEPT_MAX);
     int result = sts_kept_write(&kept, &bytes);
     if (result == 0)
         result = record_append(task, courier, RECORD_POLICY, buf_span(&bytes), &place);
@@ -249,10 +249,10 @@ static int fetch_policy(struct task *task, struct courier *courier, const struct
 {
     char host[sizeof(HOST_PREFIX) + DNS_NAME_MAX];
     AUTO_BUF struct buf content;
+    buf_init(&content, MTASTS_POLICY_MAX);
     int len = snprintf(host, sizeof(host), HOST_PREFIX "%s", domain);
     if (len < 0 || (size_t)len >= sizeof(host))
         return 0;
-    buf_init(&content, MTASTS_POLICY_MAX);
     const struct fetch_means means = {.lookup = routing->lookup, .client = courier->tls};
     const struct fetch_request request = {.method = "GET",
                                           .is_tls = true,

@@ -23,10 +23,10 @@ struct fields {
 static int add(const struct fields *fields, const char *name, span_t value)
 {
     AUTO_BUF struct buf line;
+    buf_init(&line, FIELD_MAX);
     if (value.len == 0 || value.len > 1024 || span_find_byte(value, '\r') < value.len ||
         span_find_byte(value, '\n') < value.len || span_find_byte(value, 0) < value.len)
         return 0;
-    buf_init(&line, FIELD_MAX);
     (void)buf_append_text(&line, name);
     (void)buf_append_text(&line, ": ");
     (void)buf_append(&line, value);
