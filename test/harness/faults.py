@@ -64,7 +64,8 @@ def kill(server, rng, name):
         os.kill(rng.choice(pids(server, name)), signal.SIGKILL)
     except (ProcessLookupError, IndexError):
         pass
-    wait_until(lambda: server.tool("status", check=False).returncode == 0, 30, f"healthy after {name} was killed")
+    # One that was killed often enough waits for half a minute before it is started again.
+    wait_until(lambda: server.tool("status", check=False).returncode == 0, 60, f"healthy after {name} was killed")
     return name
 
 
