@@ -22,11 +22,11 @@ def tracer(pid):
 
 
 @contextlib.contextmanager
-def failing(pid, calls, error, when="1+"):
-    """While this lasts, these system calls of a process fail without being carried out. Yields what has been failed."""
+def injected(pid, calls, what):
+    """While this lasts, these system calls of a process go as strace(1) says of `inject`. Yields how many did."""
     with tempfile.NamedTemporaryFile(prefix="waxwing-strace-") as seen:
         strace = subprocess.Popen(["strace", "-f", "-qq", "-o", seen.name, "-p", str(pid), "-e", f"trace={calls}",
-                                   "-e", f"inject={calls}:error={error}:when={when}"], stderr=subprocess.PIPE)
+                                   "-e", f"inject={calls}:{what}"], stderr=subprocess.PIPE)
         try:
             wait_until(lambda: strace.poll() is not None or tracer(pid) == strace.pid, 10, "strace is attached")
             assert strace.poll() is None, strace.stderr.read().decode()
@@ -36,6 +36,11 @@ def failing(pid, calls, error, when="1+"):
             strace.wait(10)
             strace.stderr.close()
             wait_until(lambda: not alive(pid) or tracer(pid) == 0, 10, "strace has let go")
+
+
+def failing(pid, calls, error, when="1+"):
+    """While this lasts, these system calls of a process fail without being carried out."""
+    return injected(pid, calls, f"error={error}:when={when}")
 
 
 def pids(server, role):

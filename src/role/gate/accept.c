@@ -313,7 +313,9 @@ static void run_listener(struct task *task, void *arg)
     AUTO_FREE struct listener *listener = arg;
     AUTO_FD int fd = listener->fd;
     AUTO(watch) struct watch *watch = NULL;
-    int result = watch_new(listener->gate->loop, fd, &watch);
+    int result = event_wait(task, &listener->gate->confined, FOREVER); /* until then, whoever has come waits */
+    if (result == 0)
+        result = watch_new(listener->gate->loop, fd, &watch);
     while (result == 0)
         result = accept_some(task, listener, watch);
     if (result != -ECANCELED)

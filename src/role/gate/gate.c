@@ -76,7 +76,11 @@ static int on_begin(void *arg)
     struct gate *gate = arg;
     struct priv_start confinement = {.data = gate->start->data, .user = gate->conf->server_user};
     int result = load_tls(gate);
-    return result < 0 ? result : priv_enter(PRIV_GATE, &confinement);
+    if (result == 0)
+        result = priv_enter(PRIV_GATE, &confinement);
+    if (result == 0)
+        event_raise(&gate->confined);
+    return result;
 }
 
 static void on_listener(void *arg, enum ipc_service service, int fd)
@@ -144,6 +148,7 @@ static int gate_open(struct gate *gate, const struct role_start *start, struct l
     list_init(&gate->splices);
     task_group_init(&gate->listeners);
     event_init(&gate->wired);
+    event_init(&gate->confined);
     outsider_begin(gate);
     random_bytes(gate->hash_key, sizeof(gate->hash_key));
     int result = map_new(&gate->addresses);

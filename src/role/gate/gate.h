@@ -33,7 +33,8 @@ struct gate {
     const struct conf *conf;
     struct loop *loop;
     struct wiring *wiring;
-    struct event wired; /* pulsed whenever a peer has come */
+    struct event wired;    /* pulsed whenever a peer has come */
+    struct event confined; /* set once there is TLS, and no file system any more */
     struct tls_server *tls;
     struct task_group listeners;
     struct map *addresses; /* connections of each client address, by its hash */

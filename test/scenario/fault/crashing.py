@@ -2,12 +2,13 @@
 import os
 import signal
 import smtplib
+import socket
 import time
 
 import pytest
 
-from faults import pids, ready
-from server import alive, messages, wait_for, wait_until
+from faults import injected, pids, ready, root_only
+from server import alive, insecure, messages, wait_for, wait_until
 
 
 def kill_as_it_starts(server, role, times):
@@ -89,3 +90,24 @@ def test_a_session_that_crashes_is_opened_anew(own):
         with own.imap("alice") as client:
             assert len(wait_for(client, 3)) == 3
     assert own.status()["state"] == "healthy"
+
+
+@root_only
+def test_clients_that_wait_for_a_gate_to_start_do_it_no_harm(own):
+    """The sockets are the supervisor's: who comes while there is no gate is the first thing that the next one sees."""
+    own.account("alice")
+    gates = pids(own, "gate")
+    with injected(own.process.pid, "sendmsg", "delay_exit=50000"):  # a gate hears of each socket on its own
+        for pid in gates:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(map(alive, gates)), 10, "they are dead")
+        early = [socket.create_connection(("127.0.0.1", own.port(port)), 20) for port in (993, 465, 995, 143, 25) * 8]
+        for client in early[:3]:
+            with insecure().wrap_socket(client) as tls:
+                assert tls.version() is not None
+        wait_until(lambda: own.status()["state"] == "healthy", 60, "they are back")
+    for client in early[3:]:
+        client.close()
+    rows = [row for row in own.status()["roles"] if row["role"] == "gate"]
+    assert sum(row["restarts"] for row in rows) <= len(rows), rows
+    own.imap("alice").logout()
