@@ -3,7 +3,9 @@
 #include "base/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/ssl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -205,12 +207,116 @@ static void clear_text_fails_the_handshake(void **state)
     pair_run(serve_tls_to_clear_text);
 }
 
+/* The far side as a stream of its own. */
+static struct stream *far_stream(struct pair *pair)
+{
+    struct stream *far = NULL;
+    assert_int_equal(stream_new(pair->loop, dup(pair->far), &far), 0);
+    return far;
+}
+
+static void expect_bytes(struct task *task, struct stream *stream, const char *text)
+{
+    char got[100];
+    size_t len = 0;
+    assert_int_equal(stream_read(task, stream, got, sizeof(got), 1000, &len), STREAM_OK);
+    assert_int_equal(len, strlen(text));
+    assert_memory_equal(got, text, len);
+}
+
+static void expect_outcome(struct task *task, struct stream *stream, int outcome)
+{
+    char got[100];
+    size_t len = 0;
+    assert_int_equal(stream_read(task, stream, got, sizeof(got), 20, &len), outcome);
+}
+
+static void read_marks(struct task *task, void *arg)
+{
+    struct pair *pair = arg;
+    AUTO(stream) struct stream *far = far_stream(pair);
+    stream_expect_marks(pair->near);
+    send_text(pair->far, "before ");
+    assert_int_equal(stream_write_text(task, far, "it", 1000), 0);
+    assert_int_equal(stream_write_mark(task, far, 1000), 0);
+    send_text(pair->far, "behind");
+    expect_bytes(task, pair->near, "before it");
+    expect_outcome(task, pair->near, STREAM_MARK);
+    expect_bytes(task, pair->near, "behind");
+    expect_outcome(task, pair->near, -ETIMEDOUT);
+    assert_int_equal(stream_write_mark(task, far, 1000), 0);
+    assert_int_equal(stream_write_mark(task, far, 1000), 0);
+    assert_int_equal(shutdown(pair->far, SHUT_WR), 0);
+    expect_outcome(task, pair->near, STREAM_MARK);
+    expect_outcome(task, pair->near, STREAM_MARK);
+    expect_outcome(task, pair->near, STREAM_END);
+}
+
+static void a_mark_stands_between_bytes(void **state)
+{
+    (void)state;
+    pair_run(read_marks);
+}
+
+/* Descriptors of this process. */
+static int descriptors(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static void send_descriptors(int fd, const char *text, int count)
+{
+    union {
+        struct cmsghdr head;
+        uint8_t room[CMSG_SPACE(8 * sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = strdup(text), .iov_len = strlen(text)};
+    size_t size = (size_t)count * sizeof(int);
+    struct msghdr head = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(size)};
+    struct cmsghdr *first = CMSG_FIRSTHDR(&head);
+    first->cmsg_level = SOL_SOCKET;
+    first->cmsg_type = SCM_RIGHTS;
+    first->cmsg_len = CMSG_LEN(size);
+    for (int i = 0; i < count; i++)
+        memcpy(CMSG_DATA(first) + (size_t)i * sizeof(int), &fd, sizeof(int));
+    assert_int_equal(sendmsg(fd, &head, 0), strlen(text));
+    free(part.iov_base);
+}
+
+static void drop_descriptors(struct task *task, void *arg)
+{
+    struct pair *pair = arg;
+    int before = descriptors();
+    send_descriptors(pair->far, "plain", 8);
+    expect_bytes(task, pair->near, "plain"); /* nobody looks for marks */
+    stream_expect_marks(pair->near);
+    send_descriptors(pair->far, "mark", 8);
+    expect_bytes(task, pair->near, "mar");
+    expect_outcome(task, pair->near, STREAM_MARK);
+    expect_outcome(task, pair->near, -ETIMEDOUT);
+    assert_int_equal(descriptors(), before);
+}
+
+static void descriptors_that_come_along_are_dropped(void **state)
+{
+    (void)state;
+    pair_run(drop_descriptors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_end_with_crlf_alone),      cmocka_unit_test(a_line_too_long_is_dropped_to_its_end),
-        cmocka_unit_test(writing_waits_for_room),         cmocka_unit_test(tls_carries_lines_both_ways),
+        cmocka_unit_test(lines_end_with_crlf_alone),
+        cmocka_unit_test(a_line_too_long_is_dropped_to_its_end),
+        cmocka_unit_test(writing_waits_for_room),
+        cmocka_unit_test(tls_carries_lines_both_ways),
         cmocka_unit_test(clear_text_fails_the_handshake),
+        cmocka_unit_test(a_mark_stands_between_bytes),
+        cmocka_unit_test(descriptors_that_come_along_are_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,7 +26,9 @@ struct stream {
     struct buf input;
     struct buf output;
     int fd;
-    bool is_ended; /* the peer's side */
+    bool is_ended;  /* the peer's side */
+    bool has_marks; /* they are looked for */
+    bool is_marked; /* one stands behind what was read */
 };
 
 /* What one attempt of I/O came to, besides bytes or a negative errno. */
@@ -91,6 +94,20 @@ static ssize_t tls_outcome(SSL *ssl, int returned, int fault)
     }
 }
 
+/*
+ * A mark is a byte that comes with a descriptor. What it is of does not matter and it is not taken: there is no room
+ * for it, so the kernel drops it, and says so (recvmsg(2), MSG_CTRUNC). It hands out nothing from behind such a byte
+ * with it.
+ */
+static ssize_t read_to_mark(struct stream *stream, void *at, size_t room)
+{
+    struct iovec part = {.iov_base = at, .iov_len = room};
+    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t got = recvmsg(stream->fd, &head, 0);
+    stream->is_marked = got > 0 && (head.msg_flags & MSG_CTRUNC) != 0;
+    return stream->is_marked ? got - 1 : got;
+}
+
 static ssize_t try_read(struct stream *stream, void *at, size_t room)
 {
     if (stream->ssl != NULL) {
@@ -101,7 +118,7 @@ static ssize_t try_read(struct stream *stream, void *at, size_t room)
         return returned == 1 ? (ssize_t)got : tls_outcome(stream->ssl, returned, errno);
     }
     for (;;) {
-        ssize_t got = read(stream->fd, at, room);
+        ssize_t got = stream->has_marks ? read_to_mark(stream, at, room) : read(stream->fd, at, room);
         if (got >= 0)
             return got;
         if (errno != EINTR)
@@ -180,6 +197,7 @@ bool stream_has_buffered(const struct stream *stream)
 static int fill_until(struct task *task, struct stream *stream, size_t max, int64_t deadline)
 {
     struct buf *input = &stream->input;
+    assert(!stream->has_marks);
     for (;;) {
         if (stream->is_ended)
             return STREAM_END;
@@ -224,12 +242,18 @@ int stream_read(struct task *task, struct stream *stream, void *at, size_t room,
     }
     buf_release(&stream->input);
     while (!stream->is_ended) {
+        if (stream->is_marked) {
+            stream->is_marked = false;
+            return STREAM_MARK;
+        }
         ssize_t got = try_read(stream, at, room);
         if (got > 0) {
             *ret_len = (size_t)got;
             return STREAM_OK;
         }
         int result = 0;
+        if (stream->is_marked)
+            continue;
         if (got == IO_END)
             stream->is_ended = true;
         else if (got != IO_WAIT_READ && got != IO_WAIT_WRITE)
@@ -382,6 +406,47 @@ int stream_write_parts(struct task *task, struct stream *stream, struct iovec *p
         if (put >= 0)
             count = parts_advance(&parts, count, (size_t)put);
         else if (errno == EAGAIN)
+            result = wait_for(task, stream, IO_WAIT_WRITE, deadline);
+        else if (errno != EINTR)
+            result = -errno;
+    }
+    return result;
+}
+
+void stream_expect_marks(struct stream *stream)
+{
+    assert(stream->ssl == NULL && buf_len(&stream->input) == 0);
+    stream->has_marks = true;
+}
+
+static ssize_t send_mark(const struct stream *stream, int token)
+{
+    static uint8_t byte = 0;
+    union {
+        struct cmsghdr head;
+        uint8_t room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = &byte, .iov_len = sizeof(byte)};
+    struct msghdr head = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    struct cmsghdr *first = CMSG_FIRSTHDR(&head);
+    first->cmsg_level = SOL_SOCKET;
+    first->cmsg_type = SCM_RIGHTS;
+    first->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(first), &token, sizeof(int));
+    return sendmsg(stream->fd, &head, MSG_NOSIGNAL);
+}
+
+int stream_write_mark(struct task *task, struct stream *stream, int64_t timeout_ms)
+{
+    assert(stream->ssl == NULL);
+    int64_t deadline = deadline_of(stream, timeout_ms);
+    AUTO_FD int token = eventfd(0, EFD_CLOEXEC);
+    if (token < 0)
+        return -errno;
+    int result = flush_until(task, stream, deadline);
+    while (result == 0 && send_mark(stream, token) < 0) {
+        if (errno == EAGAIN)
             result = wait_for(task, stream, IO_WAIT_WRITE, deadline);
         else if (errno != EINTR)
             result = -errno;

@@ -21,6 +21,7 @@ enum stream_outcome {
     STREAM_OK,
     STREAM_END,      /* the peer has closed its side, nothing is left to read */
     STREAM_TOO_LONG, /* stream_read_line: the line was longer than max; it was read to its end and dropped */
+    STREAM_MARK,     /* stream_read: all in front of a mark has been read, and the mark */
 };
 
 #define STREAM_CHUNK 16384U        /* how much is gathered before it is written */
@@ -47,7 +48,7 @@ void stream_consume(struct stream *stream, size_t len);
 /* Adds at least one byte to stream_input(), waiting for it. The input never holds more than max bytes: -ENOBUFS. */
 MUST_USE int stream_fill(struct task *task, struct stream *stream, size_t max, int64_t timeout_ms);
 
-/* Some bytes, at least one: what is in the input first. STREAM_OK, STREAM_END. */
+/* Some bytes, at least one: what is in the input first. STREAM_OK, STREAM_END, STREAM_MARK. */
 MUST_USE int stream_read(struct task *task, struct stream *stream, void *at, size_t room, int64_t timeout_ms,
                          size_t *ret_len);
 
@@ -83,6 +84,16 @@ void stream_say_now(struct stream *stream, span_t text);
 
 /* Flushes, says goodbye under TLS, and ends our direction; the peer's may go on. */
 MUST_USE int stream_shutdown(struct task *task, struct stream *stream, int64_t timeout_ms);
+
+/* --- marks, on local sockets in clear --- */
+
+/*
+ * A mark is a place between bytes, told apart from them by nothing that bytes can say. A stream that expects marks is
+ * read by stream_read() alone; on all others they are bytes that should not be there.
+ */
+void stream_expect_marks(struct stream *stream);
+/* Behind all that was written, which is flushed. */
+MUST_USE int stream_write_mark(struct task *task, struct stream *stream, int64_t timeout_ms);
 
 /* --- TLS --- */
 
