@@ -11,7 +11,9 @@
 #define WRITE_MEMORY 7
 #define WINDOW_SIZE 32768U
 #define PIECE 16384U
-#define AT_BLOCK_END 128 /* zlib's data_type: between two blocks, at the beginning of a byte */
+#define AT_BLOCK_END 128 /* zlib's data_type: between two blocks */
+#define LAST_BLOCK 64    /* the one at hand is the last */
+#define UNUSED_BITS 7    /* and so many bits of the last byte are not used yet */
 
 struct imap_deflate {
     z_stream out;
@@ -20,6 +22,9 @@ struct imap_deflate {
     bool is_reading;
     bool is_dirty; /* something was packed that was not flushed */
     bool has_more;
+    bool is_ended;    /* in */
+    bool has_said;    /* the block at hand is not empty */
+    bool is_flushed;  /* in, by an empty block that ended with a byte, which is what a flush comes to */
     uint8_t *history; /* of in, while it rests */
     unsigned history_len;
 };
@@ -74,7 +79,7 @@ static int write_out(struct imap_deflate *codec, int flush, struct buf *wire)
         codec->out.next_out = piece;
         codec->out.avail_out = PIECE;
         int result = deflate(&codec->out, flush);
-        if (result != Z_OK && result != Z_BUF_ERROR)
+        if (result != Z_OK && result != Z_BUF_ERROR && result != Z_STREAM_END)
             return -EIO;
         int added = buf_append(wire, span_of(piece, PIECE - codec->out.avail_out));
         if (added < 0)
@@ -106,6 +111,14 @@ int imap_deflate_flush(struct imap_deflate *codec, struct buf *wire)
     return write_out(codec, Z_SYNC_FLUSH, wire);
 }
 
+int imap_deflate_finish(struct imap_deflate *codec, struct buf *wire)
+{
+    int result = start_writing(codec);
+    codec->is_dirty = false;
+    codec->out.avail_in = 0;
+    return result < 0 ? result : write_out(codec, Z_FINISH, wire);
+}
+
 static int start_reading(struct imap_deflate *codec)
 {
     if (codec->is_reading)
@@ -120,33 +133,46 @@ static int start_reading(struct imap_deflate *codec)
     return 0;
 }
 
+/* A call of inflate() ends with each block. */
+static void note_block(struct imap_deflate *codec, size_t got)
+{
+    int type = codec->in.data_type;
+    codec->has_said |= got > 0;
+    if ((type & AT_BLOCK_END) == 0)
+        return;
+    codec->is_ended = (type & LAST_BLOCK) != 0;
+    codec->is_flushed = codec->is_ended || (!codec->has_said && (type & UNUSED_BITS) == 0);
+    codec->has_said = false;
+}
+
 static int read_in(struct imap_deflate *codec, size_t max, struct buf *plain)
 {
-    size_t room = max < PIECE ? max : PIECE;
-    AUTO_FREE uint8_t *piece = mem_new(room);
+    AUTO_FREE uint8_t *piece = mem_new(PIECE);
     if (piece == NULL)
         return -ENOMEM;
-    size_t got = room;
-    while (max > 0 && got == room) {
-        room = max < room ? max : room;
+    codec->is_flushed = false;
+    for (bool goes_on = max > 0; goes_on;) {
+        size_t room = max < PIECE ? max : PIECE;
         codec->in.next_out = piece;
         codec->in.avail_out = (uInt)room;
-        int result = inflate(&codec->in, Z_SYNC_FLUSH);
+        int result = inflate(&codec->in, Z_BLOCK);
         if (result != Z_OK && result != Z_BUF_ERROR)
             return result == Z_MEM_ERROR ? -ENOMEM : -EPROTO;
-        got = room - codec->in.avail_out;
+        size_t got = room - codec->in.avail_out;
         max -= got;
         int added = buf_append(plain, span_of(piece, got));
         if (added < 0)
             return added;
+        note_block(codec, got);
+        codec->has_more = codec->is_ended || got == room;
+        goes_on = max > 0 && !codec->is_flushed && (codec->in.avail_in > 0 || got == room);
     }
-    codec->has_more = got == room;
     return 0;
 }
 
 int imap_deflate_unpack(struct imap_deflate *codec, span_t wire, size_t max, struct buf *plain, size_t *ret_used)
 {
-    int result = start_reading(codec);
+    int result = codec->is_ended ? -EPROTO : start_reading(codec);
     if (result < 0)
         return result;
     size_t len = wire.len < (1U << 30) ? wire.len : 1U << 30;
@@ -162,10 +188,15 @@ bool imap_deflate_has_more(const struct imap_deflate *codec)
     return codec->has_more;
 }
 
+bool imap_deflate_is_flushed(const struct imap_deflate *codec)
+{
+    return codec->is_flushed;
+}
+
 /* In the middle of a block, or of a byte, a reader cannot be set up anew; a peer that flushes leaves it at neither. */
 static void rest_reading(struct imap_deflate *codec)
 {
-    if (!codec->is_reading || codec->has_more || codec->in.data_type != AT_BLOCK_END)
+    if (!codec->is_reading || codec->has_more || !codec->is_flushed)
         return;
     uInt len = 0;
     if (inflateGetDictionary(&codec->in, NULL, &len) != Z_OK || len > WINDOW_SIZE)
