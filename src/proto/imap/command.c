@@ -28,6 +28,7 @@ static const struct command_row table[IMAP_VERB_COUNT] = {
     [IMAP_LOGIN] = {"LOGIN", IMAP_BEFORE_LOGIN, imap_parse_login, PLAIN},                      /* RFC 3501 §6.2.3 */
     [IMAP_ENABLE] = {"ENABLE", LOGGED_IN, imap_parse_enable, PLAIN},                           /* RFC 5161 §3.1 */
     [IMAP_COMPRESS] = {"COMPRESS", LOGGED_IN, imap_parse_compress, PLAIN},                     /* RFC 4978 §3 */
+    [IMAP_UNAUTHENTICATE] = {"UNAUTHENTICATE", LOGGED_IN, imap_parse_nothing, PLAIN},          /* RFC 8437 §3 */
     [IMAP_SELECT] = {"SELECT", LOGGED_IN, imap_parse_select, PLAIN},                           /* RFC 3501 §6.3.1 */
     [IMAP_EXAMINE] = {"EXAMINE", LOGGED_IN, imap_parse_select, PLAIN},                         /* RFC 3501 §6.3.2 */
     [IMAP_CREATE] = {"CREATE", LOGGED_IN, imap_parse_create, PLAIN},                           /* RFC 3501 §6.3.3 */

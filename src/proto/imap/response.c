@@ -57,6 +57,7 @@ static const struct capability capabilities[] = {
     {"METADATA", LOGGED_IN, 0, 0},              /* RFC 5464 §1 */
     {"LIST-METADATA", LOGGED_IN, 0, 0},         /* RFC 9590 §3 */
     {"COMPRESS=DEFLATE", LOGGED_IN, 0, 0},      /* RFC 4978 §2 */
+    {"UNAUTHENTICATE", LOGGED_IN, 0, 0},        /* RFC 8437 §2 */
     {"NOTIFY", LOGGED_IN, 0, 0},                /* RFC 5465 §3 */
     {"CONTEXT=SEARCH", LOGGED_IN, 0, 0},        /* RFC 5267 §4 */
     {"CONTEXT=SORT", LOGGED_IN, 0, 0},          /* RFC 5267 §4 */

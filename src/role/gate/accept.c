@@ -127,6 +127,12 @@ void connection_free(struct connection *connection)
     free(connection);
 }
 
+void connection_await_login(struct connection *connection)
+{
+    const struct gate *gate = connection->gate;
+    connection->deadline = loop_now(gate->loop) + (int64_t)seconds_to_login(gate->conf, connection->service) * 1000;
+}
+
 int64_t connection_patience(const struct connection *connection, uint64_t seconds)
 {
     int64_t left = connection->deadline - loop_now(connection->gate->loop);
@@ -212,7 +218,6 @@ static void run_connection(struct task *task, void *arg)
 static int start_connection(struct gate *gate, enum ipc_service service, int fd, const struct peer *peer)
 {
     AUTO_FD int owned = fd;
-    const struct conf *conf = gate->conf;
     struct connection *connection = mem_new(sizeof(*connection));
     if (connection == NULL)
         return -ENOMEM;
@@ -224,11 +229,10 @@ static int start_connection(struct gate *gate, enum ipc_service service, int fd,
         free(connection);
         return result;
     }
-    uint64_t seconds = seconds_to_login(conf, service);
     connection->gate = gate;
     connection->service = service;
     connection->counted = peer->key;
-    connection->deadline = loop_now(gate->loop) + (int64_t)seconds * 1000;
+    connection_await_login(connection);
     memcpy(connection->address, peer->text, sizeof(connection->address));
     result = task_spawn(gate->loop, "gate.connection", run_connection, connection, NULL);
     if (result < 0)

@@ -35,12 +35,43 @@ int dialog_flush(struct task *task, struct dialog *dialog)
     return result;
 }
 
+static void forget_early(struct dialog *dialog, size_t len)
+{
+    secret_wipe(dialog->early->bytes + dialog->early->start, len);
+    buf_consume(dialog->early, len);
+}
+
+static bool has_early(const struct dialog *dialog)
+{
+    return dialog->early != NULL && buf_len(dialog->early) > 0;
+}
+
+/* As much as comes of the stream at a time. */
+static int take_early(struct dialog *dialog, size_t max)
+{
+    span_t piece = span_upto(buf_span(dialog->early), max);
+    int result = buf_append(&dialog->input, piece);
+    if (result == 0)
+        forget_early(dialog, piece.len);
+    return result;
+}
+
+int dialog_gather(struct dialog *dialog)
+{
+    if (!has_early(dialog))
+        return 0;
+    dialog->input.max += buf_len(dialog->early);
+    return take_early(dialog, SIZE_MAX);
+}
+
 int dialog_fill(struct task *task, struct dialog *dialog)
 {
     struct connection *connection = dialog->connection;
     uint8_t *at = NULL;
     size_t got = 0;
     int result = dialog_flush(task, dialog);
+    if (result == 0 && has_early(dialog))
+        return take_early(dialog, READ_SIZE);
     if (result == 0)
         result = buf_reserve(&dialog->input, READ_SIZE, &at);
     if (result == 0) { /* the connection's end is the end of its time to log in */
@@ -61,7 +92,7 @@ void dialog_consume(struct dialog *dialog, size_t len)
 
 bool dialog_has_more(const struct dialog *dialog)
 {
-    return buf_len(&dialog->input) > 0 || stream_has_buffered(dialog->connection->stream);
+    return buf_len(&dialog->input) > 0 || has_early(dialog) || stream_has_buffered(dialog->connection->stream);
 }
 
 void dialog_end(struct task *task, struct dialog *dialog)

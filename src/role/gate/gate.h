@@ -19,7 +19,7 @@
  *   gate.c        start, confinement, listeners           accept.c   new connections, and limits on them
  *   smtp.c        an SMTP connection                      body.c     a message on its way to intake
  *   imap.c        an IMAP connection up to its login      pop3.c     a POP3 connection up to its login
- *   splice.c      either, after it                        dialog.c   what the two have in common
+ *   splice.c      either, after it, and back to IMAP      dialog.c   what the two have in common
  *   ask.c         what is asked of the keeper             sasl.c     a SASL exchange with the client and the keeper
  *   http.c        an HTTPS request                      site.c     the pages there are
  *   outsider.c    what clients from outside go through
@@ -60,6 +60,7 @@ struct gate {
 struct connection {
     struct gate *gate;
     enum ipc_service service;
+    unsigned refusals; /* of IMAP commands before a login, however many of those there were */
     struct stream *stream;
     int64_t deadline; /* when it ends at the latest, on the loop's clock */
     uint64_t counted; /* its key in gate->addresses */
@@ -86,6 +87,8 @@ MUST_USE int connection_start_tls(struct task *task, struct connection *connecti
 /* The last word where the gate is being stopped, as far as it can be said at once. */
 void connection_say_stopping(const struct connection *connection);
 bool connection_can_bind(const struct connection *connection);
+/* From now on it has as long to log in as a new one. */
+void connection_await_login(struct connection *connection);
 
 /* What the settings say of SCRAM, and whether this connection takes a mechanism where it is asked for by name. */
 enum sasl_scram gate_scram(const struct gate *gate);
@@ -101,10 +104,18 @@ void smtp_serve(struct task *task, struct connection *connection);
 /* imap.c, pop3.c; they take the connection where the client logs in (*connection is NULL then). */
 void imap_serve(struct task *task, struct connection **connection);
 void pop3_serve(struct task *task, struct connection **connection);
+/* Likewise for a client who was logged in, without a greeting (RFC 8437 §3). early: what the client has said since,
+ * which goes before all that is still to be read; used up. */
+void imap_serve_again(struct task *task, struct connection **connection, struct buf *early);
 /*
  * splice.c: takes both, always. absent: what the client is told, CRLF included, where the session ends without a word;
  * first: what the client has sent after its login already.
+ *
+ * An IMAP session may give its client back (RFC 8437 §3): a mark (rt/stream.h) behind its last answer, all that it
+ * reads from the client after that up to the end, unread, and a mark behind it. The gate stops giving it more at the
+ * first mark. Without the second one, something is missing and the connection ends.
  */
 #define SPLICE_ABSENT_MAX 320U
+#define SPLICE_RETURN_MAX (1U << 20) /* more than the buffers and sockets on the way hold */
 MUST_USE int splice_start(struct connection *connection, int session_fd, span_t absent, span_t first);
 void splice_end_all(struct gate *gate); /* with a last word to whom nothing is being said at the moment */

@@ -32,8 +32,6 @@ struct imap {
     struct sasl_exchange sasl;
     uint8_t tag[TAG_MAX];
     size_t tag_len;
-    unsigned refusals;
-    bool is_first; /* nothing has been read yet */
 };
 
 static span_t tag_of(const struct imap *imap)
@@ -50,7 +48,7 @@ static void say(struct imap *imap, const char *status, const char *text)
 static int refuse(struct imap *imap, const char *status, const char *text)
 {
     say(imap, status, text);
-    if (++imap->refusals < REFUSALS_MAX)
+    if (++imap->dialog.connection->refusals < REFUSALS_MAX)
         return NEXT_COMMAND;
     buf_append(&imap->dialog.output, SPAN("* BYE Too many refused commands\r\n"));
     return NEXT_END;
@@ -77,14 +75,14 @@ static int refuse_literal(struct imap *imap)
     span_t tag = imap_reader_tag(buf_span(&imap->dialog.input));
     imap_write_status(&imap->dialog.output, tag, "NO", "[TOOBIG] That literal is too long before login");
     imap_reader_refuse(&imap->reader, &imap->dialog.input);
-    return ++imap->refusals < REFUSALS_MAX ? 0 : -EMSGSIZE;
+    return ++imap->dialog.connection->refusals < REFUSALS_MAX ? 0 : -EMSGSIZE;
 }
 
 static int refuse_line(struct imap *imap)
 {
     imap_write_status(&imap->dialog.output, SPAN("*"), "BAD", "That line is too long");
     imap_reader_refuse(&imap->reader, &imap->dialog.input);
-    return ++imap->refusals < REFUSALS_MAX ? 0 : -EMSGSIZE;
+    return ++imap->dialog.connection->refusals < REFUSALS_MAX ? 0 : -EMSGSIZE;
 }
 
 /* The next complete command, at the front of the input: its length. */
@@ -316,7 +314,7 @@ static int greet(struct task *task, struct imap *imap)
 
 static int converse(struct task *task, struct imap *imap)
 {
-    int next = greet(task, imap);
+    int next = imap->dialog.early == NULL ? greet(task, imap) : NEXT_COMMAND;
     while (next == NEXT_COMMAND) {
         size_t len = 0;
         next = next_command(task, imap, &len);
@@ -363,21 +361,37 @@ static int imap_new(struct connection *connection, struct imap **ret_imap)
     return 0;
 }
 
-void imap_serve(struct task *task, struct connection **connection)
+static void serve(struct task *task, struct connection **connection, struct buf *early)
 {
     AUTO(imap) struct imap *imap = NULL;
     if (imap_new(*connection, &imap) < 0)
         return;
+    imap->dialog.early = early;
     int next = converse(task, imap);
     if (next != NEXT_SESSION) {
         say_farewell(task, imap, next);
         return;
     }
     int result = dialog_flush(task, &imap->dialog);
+    if (result == 0)
+        result = dialog_gather(&imap->dialog);
     say(imap, "NO", "[UNAVAILABLE] The mailbox cannot be opened just now"); /* where the session says nothing */
     if (result == 0)
         result = splice_start(TAKE(*connection), TAKE_FD(imap->login.session_fd), buf_span(&imap->dialog.output),
                               buf_span(&imap->dialog.input));
     if (result < 0)
         log_warn("imap.splice.failed", F_FAULT(result));
+}
+
+void imap_serve(struct task *task, struct connection **connection)
+{
+    serve(task, connection, NULL);
+}
+
+void imap_serve_again(struct task *task, struct connection **connection, struct buf *early)
+{
+    log_info("imap.unauthenticated", F_U64("service", (*connection)->service),
+             F_HASH("client", span_of_text((*connection)->address)));
+    connection_await_login(*connection);
+    serve(task, connection, early);
 }

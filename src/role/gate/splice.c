@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "crypto/secret.h"
 #include "role/gate/gate.h"
 #include "rt/timer.h"
 #include "rt/watch.h"
@@ -34,7 +36,8 @@ struct splice {
     struct flow down; /* session to client */
     struct timer *idle;
     bool is_ending;
-    bool is_answered; /* the session has said something */
+    bool is_answered;  /* the session has said something */
+    bool is_returning; /* the session gives its client back: it gets no more */
     size_t first_len;
     size_t absent_len;
     uint8_t *first; /* what the client sent before we were here */
@@ -75,14 +78,14 @@ static void say_unavailable(struct task *task, struct splice *splice)
     log_warn("gate.session.absent", F_INT("result", result));
 }
 
-/* Moves what there is. STREAM_END, -ETIMEDOUT where the one side is silent now, other faults. */
+/* Moves what there is. STREAM_END, STREAM_MARK, -ETIMEDOUT where the one side is silent now, other faults. */
 static int move(struct task *task, struct flow *flow)
 {
     struct splice *splice = flow->splice;
     AUTO_FREE uint8_t *chunk = mem_new(STREAM_CHUNK);
     if (chunk == NULL)
         return -ENOMEM;
-    for (;;) {
+    while (flow == &splice->down || !splice->is_returning) {
         size_t len = 0;
         int result = stream_read(task, flow->from, chunk, STREAM_CHUNK, 0, &len);
         if (result == -ETIMEDOUT) /* silent: what was gathered goes out, and that is all for now */
@@ -95,6 +98,7 @@ static int move(struct task *task, struct flow *flow)
         if (result < 0)
             return result == -ETIMEDOUT ? -EPIPE : result;
     }
+    return STREAM_END;
 }
 
 static int move_first(struct task *task, struct splice *splice)
@@ -112,12 +116,101 @@ static void end_down(struct task *task, struct splice *splice)
     splice->is_ending = true;
 }
 
-/* The client has said its last; where it only closed its direction, it still gets the answers. */
+/* Who waits for the session waits no longer. */
+static void cut_session(const struct splice *splice)
+{
+    (void)shutdown(stream_fd(splice->session), SHUT_RDWR);
+}
+
+/* The client has said its last, or to this session; where it only closed its direction, it still gets the answers. */
 static void end_up(struct task *task, struct splice *splice, int result)
 {
-    if (result != STREAM_END || stream_shutdown(task, splice->session, GATE_SAY_MS) < 0)
-        splice->is_ending = true;
+    if (result == STREAM_END && stream_shutdown(task, splice->session, GATE_SAY_MS) == 0)
+        return;
+    splice->is_ending = true;
+    if (splice->is_returning)
+        cut_session(splice);
 }
+
+/* --- the way back --- */
+
+/* What is on its way goes on, and then the session sees the end. */
+static void stop_up(struct task *task, struct splice *splice)
+{
+    splice->is_returning = true;
+    if (splice->up.is_running || splice->up.is_over)
+        return;
+    (void)!stream_call(splice->up.from, 0, NULL, NULL);
+    splice->up.is_over = true;
+    end_up(task, splice, STREAM_END);
+}
+
+/* All up to the second mark. */
+static int read_early(struct task *task, struct splice *splice, struct buf *early)
+{
+    int64_t deadline = loop_now(task_loop(task)) + GATE_CALL_MS;
+    for (;;) {
+        uint8_t *at = NULL;
+        size_t len = 0;
+        int64_t left = deadline - loop_now(task_loop(task));
+        int result = buf_reserve(early, STREAM_CHUNK, &at);
+        if (result == 0)
+            result = stream_read(task, splice->session, at, STREAM_CHUNK, left < 0 ? 0 : left, &len);
+        if (result == STREAM_END)
+            return -ECONNRESET;
+        if (result != STREAM_OK)
+            return result;
+        buf_commit(early, len);
+    }
+}
+
+/* Where this succeeds, neither direction is served any more. */
+static int take_back(struct task *task, struct splice *splice, struct buf *early)
+{
+    stop_up(task, splice);
+    int result = stream_flush(task, splice->connection->stream, SPLICE_STALL_MS);
+    if (result == 0)
+        result = read_early(task, splice, early);
+    if (result < 0)
+        return result;
+    bool is_whole = splice->up.is_over && !splice->up.is_running && !splice->is_ending;
+    return is_whole ? 0 : -EPROTO; /* it says that it has read all, before it can have */
+}
+
+static void end_return(struct task *task, struct splice *splice, int result)
+{
+    if (result != -ECANCELED) {
+        log_warn("gate.return.failed", F_FAULT(result));
+        (void)!stream_write_text(task, splice->connection->stream, "* BYE [UNAVAILABLE] Please connect again\r\n",
+                                 GATE_SAY_MS);
+        (void)!stream_shutdown(task, splice->connection->stream, GATE_SAY_MS);
+    }
+    cut_session(splice);
+    splice->down.is_running = false;
+    splice->is_ending = true;
+    rest(splice);
+}
+
+/* The session gives its client back: the task goes on as that of a connection before its login. */
+static void go_back(struct task *task, struct splice *splice)
+{
+    AUTO_BUF struct buf early;
+    buf_init(&early, SPLICE_RETURN_MAX);
+    int result = take_back(task, splice, &early);
+    if (result < 0) {
+        end_return(task, splice, result);
+    } else {
+        AUTO(connection) struct connection *connection = TAKE(splice->connection);
+        splice_free(splice);
+        imap_serve_again(task, &connection, &early);
+        if (connection != NULL && task_is_cancelled(task))
+            connection_say_stopping(connection);
+    }
+    if (early.bytes != NULL)
+        secret_wipe(early.bytes, early.room);
+}
+
+/* --- the flows --- */
 
 static void run_flow(struct task *task, void *arg)
 {
@@ -126,6 +219,12 @@ static void run_flow(struct task *task, void *arg)
     int result = flow == &splice->up ? move_first(task, splice) : 0;
     if (result == 0)
         result = move(task, flow);
+    if (result == STREAM_MARK) {
+        go_back(task, splice);
+        return;
+    }
+    if (result == -ETIMEDOUT && flow == &splice->up && splice->is_returning)
+        result = STREAM_END;
     if (result != -ETIMEDOUT) {
         flow->is_over = true;
         if (flow == &splice->down)
@@ -203,6 +302,8 @@ static int splice_new(struct connection *connection, int session_fd, struct spli
         result = timer_new(connection->gate->loop, on_idle, splice, &splice->idle);
     if (result < 0)
         return result;
+    if (service_protocol(connection->service) == GATE_IMAP)
+        stream_expect_marks(splice->session);
     splice->up = (struct flow){.splice = splice, .from = connection->stream, .to = splice->session};
     splice->down = (struct flow){.splice = splice, .from = splice->session, .to = connection->stream};
     *ret_splice = TAKE(splice);

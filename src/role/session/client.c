@@ -240,7 +240,9 @@ static int serve(struct task *task, struct client *client)
         if (result == 0 && !client->logged_out)
             result = wire_read(task, client);
     }
-    return result < 0 ? result : client_flush(task, client);
+    if (result < 0)
+        return result;
+    return client->given_back ? imap_give_back(task, client) : client_flush(task, client);
 }
 
 /* The last word, where no other is being said. */

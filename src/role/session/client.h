@@ -47,6 +47,7 @@ struct client {
     bool parked;
     bool is_late; /* silent for too long */
     bool logged_out;
+    bool given_back; /* it is, to the gate, with all it says from here on */
     unsigned bad;
     struct task_group tellers;
 };

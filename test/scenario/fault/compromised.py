@@ -6,13 +6,14 @@ import contextlib
 import ctypes
 import os
 import random
+import signal
 import smtplib
 import socket
 
 import pytest
 
 from faults import pids, root_only
-from server import alive, children, messages, wait_for, wait_until
+from server import DOMAIN, PASSWORD, alive, children, messages, wait_for, wait_until
 
 pytestmark = root_only
 
@@ -24,8 +25,8 @@ SUPERVISOR = 3  # the descriptor of every role's channel to the supervisor
 ROUNDS = 4
 
 
-def channels(pid):
-    """Copies of all sockets of a process on which messages travel, by their number there."""
+def channels(pid, kind=socket.SOCK_SEQPACKET):
+    """Copies of all sockets of a process on which messages travel, or bytes, by their number there."""
     process = libc.syscall(PIDFD_OPEN, pid, 0)
     if process < 0:
         return {}
@@ -40,7 +41,7 @@ def channels(pid):
             except OSError:
                 os.close(copy)
                 continue
-            if sock.family == socket.AF_UNIX and sock.type == socket.SOCK_SEQPACKET:
+            if sock.family == socket.AF_UNIX and sock.type == kind:
                 sock.setblocking(False)
                 found[number] = sock
             else:
@@ -114,3 +115,69 @@ def test_what_a_role_must_not_say_ends_its_channels_only(own, role):
         assert len(wait_for(fresh, 3)) == 3
     log = own.log.read_text()
     assert "ipc.channel.ended" in log and "signal=6" not in log and "signal=11" not in log, log[-3000:]
+
+
+def mark(descriptors=1):
+    return lambda sock: say(sock.dup(), b"x", descriptors)
+
+
+def words(text):
+    return lambda sock: sock.sendall(text)
+
+
+# What a session says to the gate that moves its client's bytes, and what the client hears then: that its session has given
+# it back is said by marks, which are descriptors to the gate (src/role/gate/gate.h).
+LIES = {
+    "not to the end": ([mark(), words(b"a NOOP\r\n"), lambda sock: sock.shutdown(socket.SHUT_WR)], b"* BYE"),
+    "too much": ([mark(), words(b"x" * 3_000_000)], b"* BYE"),
+    "a mark of many": ([words(b"* OK said\r\n"), mark(200), mark(200)], b"* OK said\r\n"),
+    "marks alone": ([mark(), mark(), mark(), mark()], b""),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_session_that_gives_its_client_back_wrongly_gains_nothing(own, name):
+    own.account("alice")
+    own.account("bob")
+    bob = own.imap("bob")
+    bobs = set(pids(own, "session"))
+    alice = own.imap("alice")
+    session = wait_until(lambda: set(pids(own, "session")) - bobs, 20, "the session runs").pop()
+    gates = {gate: len(os.listdir(f"/proc/{gate}/fd")) for gate in pids(own, "gate")}
+    (sock,) = channels(session, socket.SOCK_STREAM).values()
+    lie, heard = LIES[name]
+    os.kill(session, signal.SIGSTOP)
+    sock.setblocking(True)
+    sock.settimeout(20)
+    with sock:
+        for step in lie:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                step(sock)
+        alice.sock.settimeout(20)
+        if heard:
+            assert alice.readline().startswith(heard)
+        if heard != b"* BYE":  # it is as if it had logged out, and may log in as anybody whose password it knows
+            alice.state = "NONAUTH"
+            assert alice.login(f"bob@{DOMAIN}", PASSWORD)[0] == "OK"
+            assert alice.select()[0] == "OK"
+            alice.logout()
+        else:
+            assert alice.readline() == b""
+    assert pids(own, "gate") == sorted(gates)
+    assert bob.noop()[0] == "OK"
+    os.kill(session, signal.SIGKILL)
+    # alice's two sockets are gone, and nothing has come
+    wait_until(lambda: all(len(os.listdir(f"/proc/{gate}/fd")) <= count for gate, count in gates.items()), 20, "no descriptors stay")
+
+
+def test_descriptors_do_not_pass_where_nobody_looks_for_marks(own):
+    own.account("alice")
+    client = own.pop3("alice")
+    session = wait_until(lambda: pids(own, "session"), 20, "the session runs")[0]
+    gates = {gate: len(os.listdir(f"/proc/{gate}/fd")) for gate in pids(own, "gate")}
+    (sock,) = channels(session, socket.SOCK_STREAM).values()
+    with sock:
+        for _ in range(100):
+            say(sock.dup(), b"+OK marked\r\n", 10)
+    assert [client._getline()[0] for _ in range(100)] == [b"+OK marked"] * 100
+    assert gates == {gate: len(os.listdir(f"/proc/{gate}/fd")) for gate in pids(own, "gate")}

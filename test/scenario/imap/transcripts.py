@@ -40,7 +40,7 @@ class Player:
     def __init__(self, server, user, path):
         self.server, self.user, self.path = server, user, path
         self.connections = {}
-        self.names = {}
+        self.names = {"user": user, "password": PASSWORD}
         self.answer = []
         self.at = 0
 

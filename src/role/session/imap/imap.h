@@ -82,9 +82,16 @@ MUST_USE int run_tell_now(struct run *run);
 enum imap_idle { IMAP_IDLE_GOES_ON = 1 };
 MUST_USE int imap_idle_input(struct task *task, struct client *client);
 
+/*
+ * unauthenticate.c: says what is to be said still, and gives the client back to the gate with all that it has said
+ * behind its command (role/gate/gate.h). 0 when that is done: the stream is of no use any more.
+ */
+MUST_USE int imap_give_back(struct task *task, struct client *client);
+
 typedef int imap_handler(struct task *task, struct run *run);
 imap_handler imap_do_capability, imap_do_noop, imap_do_logout, imap_do_id, imap_do_enable; /* basic.c */
 imap_handler imap_do_compress;                                                             /* compress.c */
+imap_handler imap_do_unauthenticate;                                                       /* unauthenticate.c */
 imap_handler imap_do_namespace;                                                            /* basic.c */
 imap_handler imap_do_select, imap_do_close, imap_do_unselect;                              /* select.c */
 imap_handler imap_do_create, imap_do_delete, imap_do_rename;                               /* mailbox.c */
