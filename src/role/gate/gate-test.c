@@ -145,6 +145,8 @@ static void stage_open(struct stage *stage, enum ipc_service service, const char
     gate->loop = stage->loop;
     list_init(&gate->splices);
     event_init(&gate->wired);
+    event_init(&gate->confined);
+    event_raise(&gate->confined);
     task_group_init(&gate->listeners);
     assert_int_equal(map_new(&gate->addresses), 0);
     assert_int_equal(wiring_new(stage->loop, fds[1], ROLE_GATE, &gate_hooks, gate, &gate->wiring), 0);
