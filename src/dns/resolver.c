@@ -9,6 +9,7 @@
 #include <unbound.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "dns/context.h"
 #include "dns/event.h"
@@ -23,7 +24,8 @@
 #define RESOLV_CONF_MAX 65536U
 #define TYPE_DNSKEY 48
 #define CLASS_IN 1
-#define PROBE_AGAIN 30000 /* milliseconds until servers that did not answer are tried for DNSSEC once more */
+#define SILENT_QUESTIONS 20U /* in a row without any answer: it is not the fault of those who are asked about */
+#define PROBE_AGAIN 30000    /* milliseconds until servers that did not answer are tried for DNSSEC once more */
 
 enum security { SECURITY_NONE = 0, SECURITY_BOGUS = 1, SECURITY_SECURE = 2 }; /* as libunbound's callback has it */
 
@@ -53,6 +55,7 @@ struct resolver {
     uint64_t count;
     uint64_t failed;
     uint64_t bogus;
+    unsigned unanswered; /* in a row */
 };
 
 /*
@@ -259,6 +262,20 @@ static int ask_until(struct resolver_job *job, const char *name, enum dns_type t
     return result;
 }
 
+/* Domains whose name servers are away there are always some; when nothing has an answer, the operator is to hear of it.
+ */
+static void note_silence(struct resolver *resolver, enum dns_outcome outcome)
+{
+    if (outcome != DNS_FAILED) {
+        if (resolver->unanswered >= SILENT_QUESTIONS)
+            log_info("dns.answers.again", F_U64("unanswered", resolver->unanswered));
+        resolver->unanswered = 0;
+    } else if (++resolver->unanswered == SILENT_QUESTIONS) {
+        log_warn("dns.silent", F_U64("unanswered", resolver->unanswered),
+                 F_TEXT("look_at", "[dns] resolver, and whether this machine reaches it"));
+    }
+}
+
 static int resolver_ask(void *context, const char *name, enum dns_type type, struct arena *arena,
                         struct dns_answer *ret_answer)
 {
@@ -273,10 +290,11 @@ static int resolver_ask(void *context, const char *name, enum dns_type type, str
     int result = 0;
     if (task_is_cancelled(job->task))
         return -ECANCELED;
+    const int64_t time = job->left > 0 ? job_time(job, resolver->timeout) : 0;
+    const bool is_asked = time > 0;
     if (job->left > 0) {
-        const int64_t time = job_time(job, resolver->timeout);
         job->left--;
-        result = time == 0 ? -ETIMEDOUT : ask_until(job, name, type, arena, loop_now(resolver->loop) + time, &answer);
+        result = !is_asked ? -ETIMEDOUT : ask_until(job, name, type, arena, loop_now(resolver->loop) + time, &answer);
     }
     if (result == -ETIMEDOUT) {
         answer = failed("no answer in time");
@@ -284,6 +302,8 @@ static int resolver_ask(void *context, const char *name, enum dns_type type, str
     }
     if (result < 0)
         return result;
+    if (is_asked)
+        note_silence(resolver, answer.outcome);
     resolver->failed += answer.outcome == DNS_FAILED;
     resolver->bogus += answer.outcome == DNS_BOGUS;
     *ret_answer = answer;

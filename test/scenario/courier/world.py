@@ -140,9 +140,12 @@ def test_name_servers_that_are_silent_hold_up_only_what_needs_them(world):
         wait_until(lambda: [one for one in json.loads(world.server.tool("queue", "list", "--json").stdout)
                             if one["attempts"] > 0 and one["destinations"] == ["late.test"]], 40, "the other waits")
         assert not taken("bob@late.test")
+        world.send("silence", *[f"bob@d{number}.test" for number in range(25)])
+        wait_until(lambda: "courier dns.silent " in world.server.log.read_text(), 40, "the log says that nobody answers")
     finally:
         world.net.thaw("resolver")
     wait_until(lambda: taken("bob@late.test"), 40, "it goes out when they answer")
+    assert "courier dns.answers.again " in world.server.log.read_text()
 
 
 @pytest.mark.skipif(not shutil.which("smtp-sink"), reason="Postfix's smtp-sink is not installed")
