@@ -17,6 +17,7 @@ static void requests_are_read_or_refused(void **state)
         {"", HTTP_REQUEST_PARTIAL, NULL, NULL},
         {"GET /\r\n\r\n", HTTP_REQUEST_MALFORMED, NULL, NULL},
         {"GET x HTTP/1.1\r\n\r\n", HTTP_REQUEST_MALFORMED, NULL, NULL},
+        {"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n", HTTP_REQUEST_MALFORMED, NULL, NULL},
         {"GET / HTTP/2\r\n\r\n", HTTP_REQUEST_MALFORMED, NULL, NULL},
         {"GET  / HTTP/1.1\r\n\r\n", HTTP_REQUEST_MALFORMED, NULL, NULL},
         {"\r\nGET / HTTP/1.1\r\n\r\n", HTTP_REQUEST_MALFORMED, NULL, NULL},

@@ -30,7 +30,8 @@ static bool read_line(span_t line, struct http_request *request)
     if (!is_printable(request->method) || !is_printable(target) || target.at[0] != '/')
         return false;
     request->path = span_upto(target, span_find_byte(target, '?'));
-    return span_equal(line, SPAN("HTTP/1.1")) || span_equal(line, SPAN("HTTP/1.0"));
+    request->is_old = span_equal(line, SPAN("HTTP/1.0"));
+    return request->is_old || span_equal(line, SPAN("HTTP/1.1"));
 }
 
 /* RFC 9112 §3.2: one Host; RFC 9112 §6: a body says so by one of the others. */
@@ -62,7 +63,7 @@ enum http_request_result http_request_parse(span_t input, struct http_request *r
     for (size_t count = 0; count <= HTTP_FIELDS_MAX; count++) {
         if (!take_line(&rest, &line))
             return input.len >= HTTP_REQUEST_MAX ? HTTP_REQUEST_TOO_LARGE : HTTP_REQUEST_PARTIAL;
-        if (!is_first && line.len == 0) {
+        if (!is_first && line.len == 0 && (request.is_old || request.host.at != NULL)) { /* RFC 9112 §3.2 */
             *ret_request = request;
             return HTTP_REQUEST_OK;
         }

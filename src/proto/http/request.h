@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/result.h"
 #include "base/span.h"
 
@@ -20,6 +22,7 @@ struct http_request {
     span_t method;
     span_t path; /* without query */
     span_t host; /* of Host, without port; empty where there is none, as HTTP/1.0 may have it */
+    bool is_old; /* HTTP/1.0 */
 };
 
 /* Spans point into the input. */
