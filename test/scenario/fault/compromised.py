@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import random
+import select
 import signal
 import smtplib
 import socket
@@ -135,6 +136,12 @@ LIES = {
 }
 
 
+def has_hung_up(sock):
+    poll = select.poll()
+    poll.register(sock, 0)
+    return any(what & select.POLLHUP for _, what in poll.poll(0))
+
+
 @pytest.mark.parametrize("name", LIES)
 def test_a_session_that_gives_its_client_back_wrongly_gains_nothing(own, name):
     own.account("alice")
@@ -156,6 +163,7 @@ def test_a_session_that_gives_its_client_back_wrongly_gains_nothing(own, name):
         alice.sock.settimeout(20)
         if heard:
             assert alice.readline().startswith(heard)
+        wait_until(lambda: has_hung_up(sock), 20, "the gate has let go of the session")
         if heard != b"* BYE":  # it is as if it had logged out, and may log in as anybody whose password it knows
             alice.state = "NONAUTH"
             assert alice.login(f"bob@{DOMAIN}", PASSWORD)[0] == "OK"
