@@ -241,8 +241,10 @@ static int reply_receive(struct task *task, struct child *child, struct secret *
         }
         if (got < (ssize_t)REPLY_HEAD)
             return -EPIPE; /* it died */
-        if (bytes_get_u64(reply) != child->number)
+        if (bytes_get_u64(reply) != child->number) { /* of somebody who has not waited for it */
+            secret_wipe(reply, sizeof(reply));
             continue;
+        }
         int result = -(int)bytes_get_u32(reply + 8);
         return result == 0 ? secret_take(reply + REPLY_HEAD, (size_t)got - REPLY_HEAD, ret_secret) : result;
     }

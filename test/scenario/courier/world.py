@@ -54,6 +54,14 @@ class World:
                               client.fetch(str(count), "(BODY.PEEK[])")[1], 20, "a report")
         return rows[0][1].decode()
 
+    def deferred(self, domain):
+        """What `queue show` says of the message to that domain, once it was tried in vain."""
+        def shown():
+            rows = [one for one in json.loads(self.server.tool("queue", "list", "--json").stdout)
+                    if one["destinations"] == [domain] and one["attempts"] > 0]
+            return rows and json.loads(self.server.tool("queue", "show", rows[0]["id"], "--json").stdout)
+        return wait_until(shown, 20, "it is deferred")
+
     def close(self):
         self.server.remove()
         self.peer.close()
@@ -97,12 +105,7 @@ def test_an_address_in_brackets_and_a_server_beside_a_null_mx_get_theirs(world):
 def test_the_queue_says_why_the_dns_is_of_no_use(world):
     world.server.account("curious")
     world.send("curious", "bob@crowd.test")
-
-    def reply():
-        rows = [one for one in json.loads(world.server.tool("queue", "list", "--json").stdout)
-                if one["destinations"] == ["crowd.test"] and one["attempts"] > 0]
-        return rows and json.loads(world.server.tool("queue", "show", rows[0]["id"], "--json").stdout)
-    shown = wait_until(reply, 20, "it is deferred")
+    shown = world.deferred("crowd.test")
     assert shown["destinations"][0]["reply"] == "The DNS does not say where that domain's mail goes: too many records"
     world.server.tool("queue", "remove", shown["entry"]["id"])
 
@@ -118,12 +121,7 @@ def test_who_answers_a_report_reaches_the_postmaster(world):
 def test_a_forged_answer_is_no_answer(world):
     world.server.account("forged")
     world.send("forged", "bob@bogus.test")
-
-    def failed():
-        rows = [one for one in json.loads(world.server.tool("queue", "list", "--json").stdout)
-                if one["destinations"] == ["bogus.test"] and one["attempts"] > 0]
-        return rows and json.loads(world.server.tool("queue", "show", rows[0]["id"], "--json").stdout)
-    shown = wait_until(failed, 20, "it is deferred")
+    shown = world.deferred("bogus.test")
     assert shown["destinations"][0]["code"] == 451
     world.server.tool("queue", "remove", shown["entry"]["id"])
 
