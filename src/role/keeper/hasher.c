@@ -240,7 +240,7 @@ static int reply_receive(struct task *task, struct child *child, struct secret *
             continue;
         }
         if (got < (ssize_t)REPLY_HEAD)
-            return -EPIPE; /* it died */
+            return -EPIPE;                           /* it died */
         if (bytes_get_u64(reply) != child->number) { /* of somebody who has not waited for it */
             secret_wipe(reply, sizeof(reply));
             continue;
